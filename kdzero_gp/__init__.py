@@ -1,0 +1,54 @@
+"""kdzero_gp: evolves knowledge-distillation losses for any teacher-student pair."""
+
+from typing import TYPE_CHECKING, Any
+
+from kdzero_gp.distiller.distiller import Distiller
+from kdzero_gp.distiller.export import load, save
+from kdzero_gp.distiller.knowledge import Knowledge
+from kdzero_gp.errors import KdzeroError
+from kdzero_gp.evaluate.gaps import cka_gap, sharpness_gap
+from kdzero_gp.grammar.generate import random_tree
+from kdzero_gp.grammar.parse import parse
+from kdzero_gp.grammar.registry import distance, transform, weight
+from kdzero_gp.grammar.tree import Tree
+from kdzero_gp.grammar.types import Logits, Loss, Map, PerSample, Rows, Tau, Value, Vector
+
+if TYPE_CHECKING:
+    from kdzero_gp.runner import SearchResult, search
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Distiller",
+    "KdzeroError",
+    "Knowledge",
+    "Logits",
+    "Loss",
+    "Map",
+    "PerSample",
+    "Rows",
+    "SearchResult",
+    "Tau",
+    "Tree",
+    "Value",
+    "Vector",
+    "cka_gap",
+    "distance",
+    "load",
+    "parse",
+    "random_tree",
+    "save",
+    "search",
+    "sharpness_gap",
+    "transform",
+    "weight",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Loads the search on first use: a training script that only wants a loss need not import plots and data sets."""
+    if name in ("search", "SearchResult"):
+        from kdzero_gp import runner
+
+        return getattr(runner, name)
+    raise AttributeError(f"module 'kdzero_gp' has no attribute '{name}'")

@@ -1,0 +1,86 @@
+"""From a configuration to the objects of a run: task, evaluator, grammar. Workers call it as well as the main process."""
+
+from dataclasses import replace
+from functools import partial
+
+import torch
+
+from kdzero_gp.config import RunConfig
+from kdzero_gp.data import Dataset, load_dataset
+from kdzero_gp.evaluate.evaluator import EvaluationSettings, Evaluator
+from kdzero_gp.evolve.settings import SearchSettings
+from kdzero_gp.grammar.grammar import Grammar
+from kdzero_gp.grammar.registry import active_registry, default_registry
+from kdzero_gp.grammar.vary import Limits
+from kdzero_gp.models import build
+from kdzero_gp.tasks.pretrain import cached_teacher
+from kdzero_gp.tasks.presets import recipes_for
+from kdzero_gp.tasks.recipe import Recipe
+from kdzero_gp.tasks.task import Task
+
+
+def make_task(config: RunConfig) -> Task:
+    """Loads the data and the teacher, training the latter on first use.
+
+    Raises:
+        KdzeroError: what is wrong with the data, the models or the weights.
+    """
+    data = load_dataset(config.data, limit=config.limit)
+    teacher = cached_teacher(config.teacher, data, weights=config.teacher_weights, device=config.device)
+    recipe, proxy = _recipes(config, data)
+    student = partial(build, config.student, num_classes=data.num_classes, in_channels=data.image_shape[0])
+    return Task(
+        f"{config.pair} on {data.name}", teacher, student, data, recipe=recipe, proxy=proxy, device=config.device
+    )
+
+
+def _recipes(config: RunConfig, data: Dataset) -> tuple[Recipe, Recipe]:
+    """The recipe of a full training and that of a proxy training."""
+    full, proxy = recipes_for(data.name)
+    changes = {
+        name: value for name in ("batch_size", "lr") if (value := getattr(config, name)) is not None
+    }
+    full = replace(full, epochs=config.epochs or full.epochs, **changes)
+    proxy_epochs = config.proxy_epochs or min(proxy.epochs, full.epochs)
+    return full, replace(proxy, epochs=proxy_epochs, **changes)
+
+
+def make_evaluator(config: RunConfig, task: Task | None = None) -> Evaluator:
+    """The fitness function of a run."""
+    load_primitives(config)
+    settings = EvaluationSettings(
+        run_seed=config.seed, calibrate=config.calibrate == "gradient", timeout=config.timeout
+    )
+    return Evaluator(task or make_task(config), settings)
+
+
+def make_worker_evaluator(config: RunConfig) -> Evaluator:
+    """The fitness function inside a worker process."""
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    return make_evaluator(config)
+
+
+def make_grammar(config: RunConfig, task: Task) -> Grammar:
+    """The grammar over the task's taps and the run's operations."""
+    return Grammar(active_registry(), task.tap_types, extended=config.space == "extended")
+
+
+def make_settings(config: RunConfig) -> SearchSettings:
+    """The parameters of the genetic-programming loop."""
+    return SearchSettings(
+        population=config.pop,
+        generations=config.gens,
+        seed=config.seed,
+        selection=config.selection,
+        elites=max(1, config.pop // 4),
+        limits=Limits(config.max_depth, config.max_size),
+        shrink_space=config.shrink_space,
+    )
+
+
+def load_primitives(config: RunConfig) -> None:
+    """Runs the user's primitive files, once each."""
+    loaded = {operation.source.rpartition(":")[0] for operation in default_registry().values()}
+    for path in config.primitives:
+        if path not in loaded:
+            active_registry().load_file(path)

@@ -1,0 +1,126 @@
+"""A run's configuration, validated once at the edge and passed down whole."""
+
+import difflib
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from kdzero_gp.catalog.methods import method
+from kdzero_gp.errors import ConfigError, KdzeroError
+
+NOT_IDENTITY = ("workers", "threads", "device")
+"""Options that change how fast a run goes and not what it finds, so a run may be resumed under others."""
+
+
+class RunConfig(BaseModel):
+    """Everything that decides what a run finds, and how it is carried out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: str = "digits"
+    limit: int | None = Field(None, ge=2)
+    teacher: str = "cnn32"
+    student: str = "cnn2"
+    teacher_weights: str | None = None
+
+    pop: int = Field(20, ge=2, le=100_000)
+    gens: int = Field(25, ge=0, le=100_000)
+    seed: int = Field(0, ge=0, lt=2**63)
+    algorithm: Literal["evolve", "random"] = "evolve"
+    selection: Literal["tournament", "nsga2"] = "tournament"
+    max_depth: int = Field(7, ge=2, le=50)
+    max_size: int = Field(30, ge=4, le=1000)
+    space: Literal["table1", "extended"] = "table1"
+    calibrate: Literal["gradient", "none"] = "gradient"
+    shrink_space: bool = True
+    primitives: tuple[str, ...] = ()
+    seed_methods: tuple[str, ...] = ()
+
+    epochs: int | None = Field(None, ge=1)
+    proxy_epochs: int | None = Field(None, ge=1)
+    batch_size: int | None = Field(None, ge=2)
+    lr: float | None = Field(None, gt=0, allow_inf_nan=False)
+    timeout: float = Field(600.0, gt=0, allow_inf_nan=False)
+
+    baselines: bool = True
+    final_seeds: int = Field(5, ge=1, le=1000)
+    finalists: int = Field(3, ge=1, le=100)
+
+    workers: int = Field(1, ge=1, le=1024)
+    threads: int = Field(1, ge=1, le=1024)
+    device: str = "cpu"
+
+    @field_validator("seed_methods")
+    @classmethod
+    def _known_methods(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            method(name)
+        return names
+
+    @field_validator("primitives")
+    @classmethod
+    def _absolute(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(Path(path).expanduser().resolve()) for path in paths)
+
+    @field_validator("device")
+    @classmethod
+    def _existing_device(cls, name: str) -> str:
+        if name == "auto":
+            return "cuda" if torch.cuda.is_available() else "cpu"
+        try:
+            device = torch.device(name)
+        except RuntimeError:
+            raise ConfigError(f"device is '{name}', but must be auto, cpu, cuda or cuda:N") from None
+        if device.type not in ("cpu", "cuda"):
+            raise ConfigError(f"device is '{name}', but must be auto, cpu, cuda or cuda:N")
+        if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+            raise ConfigError(
+                f"device is '{name}', but torch sees {torch.cuda.device_count()} CUDA devices here; use --device cpu, "
+                "or install a CUDA build of torch"
+            )
+        return name
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "RunConfig":
+        if self.algorithm == "random" and self.seed_methods:
+            raise ConfigError(
+                "--seed-methods begin an evolution, but --algorithm is random; leave one of the two options out"
+            )
+        if self.algorithm == "random" and self.selection == "nsga2":
+            raise ConfigError(
+                "--selection nsga2 selects parents, but --algorithm random has none; leave one of the two options out"
+            )
+        return self
+
+    @property
+    def pair(self) -> str:
+        """The pair, for names and titles."""
+        return f"{self.teacher} -> {self.student}"
+
+
+def make_config(**options: Any) -> RunConfig:
+    """A validated configuration.
+
+    Raises:
+        ConfigError: names the option, its value and the rule.
+    """
+    unknown = [name for name in options if name not in RunConfig.model_fields]
+    if unknown:
+        close = difflib.get_close_matches(unknown[0], RunConfig.model_fields, n=1)
+        hint = f"; did you mean `{close[0]}`?" if close else f"; known are {', '.join(RunConfig.model_fields)}"
+        raise ConfigError(f"there is no option `{unknown[0]}`{hint}")
+    try:
+        return RunConfig(**options)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(fault) for fault in error.errors())) from None
+
+
+def _explain(fault: Any) -> str:
+    cause = fault.get("ctx", {}).get("error")
+    if isinstance(cause, KdzeroError):
+        return str(cause)
+    name = "--" + "-".join(str(part) for part in fault["loc"][:1]).replace("_", "-")
+    rule = fault["msg"].removeprefix("Input ").removeprefix("Value error, ")
+    return f"{name} is {fault['input']!r}, but {rule}"

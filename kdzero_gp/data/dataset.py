@@ -1,0 +1,119 @@
+"""A labelled image data set, split in three and kept in memory as integers."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images with their labels.
+
+    Attributes:
+        images: (N, C, H, W) uint8.
+        labels: (N,) int64, each in 0 … num_classes - 1.
+    """
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return int(self.labels.shape[0])
+
+    def to(self, device: torch.device | str) -> Split:
+        """The same split with its tensors on `device`."""
+        return Split(self.images.to(device), self.labels.to(device))
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Training, validation and test split of one data set, and how its pixels are normalised.
+
+    The validation split is taken from the training data; the test split is for the final table alone.
+
+    Attributes:
+        name: what the user is shown.
+        num_classes: K; every class occurs in `train`.
+        mean, std: per channel over `train`, of the pixels divided by `scale`.
+        scale: the pixel value that stands for 1.0 (255 for photographs, 16 for digits).
+    """
+
+    name: str
+    num_classes: int
+    train: Split
+    val: Split
+    test: Split
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    scale: float
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of one image."""
+        channels, height, width = self.train.images.shape[1:]
+        return int(channels), int(height), int(width)
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """`(images / scale - mean) / std` per channel.
+
+        Args:
+            images: (N, C, H, W) uint8, on any device.
+
+        Returns:
+            (N, C, H, W) float32 on the same device.
+        """
+        factor = torch.tensor([1.0 / (self.scale * s) for s in self.std], device=images.device)
+        offset = torch.tensor([-m / s for m, s in zip(self.mean, self.std, strict=True)], device=images.device)
+        return torch.addcmul(offset.view(1, -1, 1, 1), images.float(), factor.view(1, -1, 1, 1))
+
+    def to(self, device: torch.device | str) -> Dataset:
+        """The same data set with all three splits on `device`."""
+        return replace(self, train=self.train.to(device), val=self.val.to(device), test=self.test.to(device))
+
+    def fingerprint(self) -> str:
+        """16 hex digits of a SHA-256 over everything that training or evaluation can see.
+
+        The name is left out: two files with the same content are the same data.
+        """
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
+        digest = hashlib.sha256()
+        constants = (self.num_classes, self.mean, self.std, self.scale)
+        digest.update(repr(constants).encode())
+        for split in (self.train, self.val, self.test):
+            for tensor in (split.images, split.labels):
+                digest.update(repr((tuple(tensor.shape), str(tensor.dtype))).encode())
+                digest.update(tensor.cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+
+def channel_statistics(images: Tensor, scale: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and (population) standard deviation of each channel of `images / scale`.
+
+    Counted over the 256 pixel values, so the result is exact to float64 and needs no float copy of the images.
+    A channel without any variation gets a standard deviation of 1, so that it normalises to zeros.
+
+    Args:
+        images: (N, C, H, W) uint8.
+        scale: the pixel value that stands for 1.0.
+
+    Returns:
+        mean and std, each with C entries.
+    """
+    values = torch.arange(256, dtype=torch.float64) / scale
+    means, stds = [], []
+    for channel in range(images.shape[1]):
+        counts = torch.bincount(images[:, channel].flatten(), minlength=256).double()
+        share = counts / counts.sum()
+        mean = float((share * values).sum())
+        variance = float((share * (values - mean) ** 2).sum())
+        means.append(mean)
+        stds.append(variance**0.5 if variance > 0 else 1.0)
+    return tuple(means), tuple(stds)

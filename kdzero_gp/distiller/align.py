@@ -1,0 +1,69 @@
+"""The learned bridge between a student's tap and a teacher's of another shape."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from kdzero_gp.errors import TapError
+
+
+class Aligner(nn.Module):
+    """Brings the two sides of one tap to a common shape.
+
+    Channels (features) become the teacher's by a learned 1x1 convolution (linear map) on the student's side. Maps of
+    different resolution meet at the smaller one, the larger side being average-pooled, be it student or teacher.
+    The aligner trains with the student and is thrown away with the teacher.
+
+    Args:
+        tap: name, for messages.
+        student, teacher: shapes, the batch included: (N, C, H, W), (N, R, D) or (N, D).
+        generator: source of the initial weights.
+
+    Raises:
+        TapError: the shapes cannot be bridged.
+    """
+
+    def __init__(
+        self, tap: str, student: tuple[int, ...], teacher: tuple[int, ...], generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        if len(student) != len(teacher):
+            raise TapError(f"tap `{tap}` has shape {student} in the student and {teacher} in the teacher")
+        if tap == "logits":
+            raise TapError(
+                f"the student has {student[1]} classes and the teacher {teacher[1]}; distillation between logits "
+                "needs the same classes: build both networks for one data set"
+            )
+        if len(student) == 3 and student[1] != teacher[1]:
+            raise TapError(f"tap `{tap}` has {student[1]} rows in the student and {teacher[1]} in the teacher")
+        self.size = (min(student[2], teacher[2]), min(student[3], teacher[3])) if len(student) == 4 else None
+        self.pool_student = self.size is not None and self.size != tuple(student[2:])
+        self.pool_teacher = self.size is not None and self.size != tuple(teacher[2:])
+        channel = 2 if len(student) == 3 else 1
+        inputs, outputs = student[channel], teacher[channel]
+        self.weight: nn.Parameter | None = None
+        if inputs != outputs:
+            weight = torch.randn(outputs, inputs, generator=generator) / math.sqrt(inputs)
+            self.weight = nn.Parameter(weight)
+            self.bias = nn.Parameter(torch.zeros(outputs))
+
+    def student(self, x: Tensor) -> Tensor:
+        """The student's tensor in the common shape."""
+        if self.pool_student and self.size is not None:
+            x = functional.adaptive_avg_pool2d(x, self.size)
+        if self.weight is None:
+            return x
+        if x.dim() == 4:
+            return functional.conv2d(x, self.weight[:, :, None, None], self.bias)
+        return functional.linear(x, self.weight, self.bias)
+
+    def teacher(self, x: Tensor) -> Tensor:
+        """The teacher's tensor in the common shape."""
+        return functional.adaptive_avg_pool2d(x, self.size) if self.pool_teacher and self.size else x
+
+    def extra_repr(self) -> str:
+        """The learned map and the common resolution, for printing."""
+        learned = "" if self.weight is None else f"{self.weight.shape[1]} -> {self.weight.shape[0]}"
+        return f"{learned}{f' at {self.size}' if self.size else ''}"

@@ -1,0 +1,60 @@
+"""Calibration: every term starts with the gradient norm of the cross-entropy.
+
+Gradient norms of random distillers span thirteen orders of magnitude, so an uncalibrated weight would select on
+scale alone.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from kdzero_gp.distiller.knowledge import Knowledge
+from kdzero_gp.errors import KdzeroError
+
+
+class CalibrationError(KdzeroError):
+    """A term whose gradient cannot be scaled: zero, or not finite."""
+
+
+def gradient(loss: Tensor, parameters: Sequence[Tensor]) -> Tensor:
+    """The gradient of a scalar as one flat vector (P,), zeros where a parameter is not reached. Keeps the graph."""
+    if not loss.requires_grad:
+        return torch.cat([torch.zeros_like(p).flatten() for p in parameters])
+    parts = torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)
+    return torch.cat(
+        [torch.zeros_like(p).flatten() if g is None else g.flatten() for g, p in zip(parts, parameters, strict=True)]
+    )
+
+
+def norm(vector: Tensor) -> float:
+    """Euclidean norm in float64, so that large and small gradients neither overflow nor vanish."""
+    return float(torch.linalg.vector_norm(vector.double()))
+
+
+def calibration_constants(
+    means: Sequence[Tensor],
+    names: Sequence[str],
+    student: Knowledge,
+    targets: Tensor,
+    parameters: Iterable[Tensor],
+) -> tuple[float, ...]:
+    """For every term, the factor that gives it the cross-entropy's gradient norm.
+
+    Raises:
+        CalibrationError: names the term whose gradient norm is zero or not finite.
+    """
+    trained = [p for p in parameters if p.requires_grad]
+    target = norm(gradient(functional.cross_entropy(student["logits"].float(), targets), trained))
+    factors = []
+    for mean, name in zip(means, names, strict=True):
+        length = norm(gradient(mean, trained))
+        if not math.isfinite(length) or length == 0:
+            raise CalibrationError(
+                f"the gradient norm of `{name}` with respect to the student is {length}, but must be positive and "
+                "finite to be calibrated; leave this term out or use it uncalibrated"
+            )
+        factors.append(target / length)
+    return tuple(factors)

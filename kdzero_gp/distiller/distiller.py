@@ -1,0 +1,231 @@
+"""The distiller: a tree compiled to a loss module."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from kdzero_gp.distiller.align import Aligner
+from kdzero_gp.distiller.calibrate import calibration_constants
+from kdzero_gp.distiller.knowledge import Knowledge
+from kdzero_gp.distiller.program import Context, Program, Side, Term, terms_of
+from kdzero_gp.distiller.shapes import Shape, ShapeInference
+from kdzero_gp.errors import ConfigError, TapError
+from kdzero_gp.grammar.parse import parse
+from kdzero_gp.grammar.tree import Node, Tree
+from kdzero_gp.grammar.types import CONSTANTS
+
+
+SIDES: tuple[Side, Side] = ("student", "teacher")
+
+
+class Distiller(nn.Module):
+    """A distillation loss, `loss = distiller(student, teacher, targets)`.
+
+    The canonical form of the tree is what is computed: shared subtrees once, teacher branches without gradient. Where
+    the shapes of the two sides differ and the path to the distance does not erase the difference, a learned `Aligner`
+    appears on the tap at the first call (or at `prepare`, which a training script calls before it builds its
+    optimiser). Half-precision taps are computed in float32.
+
+    Args:
+        distiller: the text form or a tree.
+        calibration: one factor per term, by default 1: the formula as written.
+        seed: source of the aligners' initial weights and of random masks.
+
+    Raises:
+        ParseError: the text cannot be read.
+    """
+
+    calibration: Tensor
+
+    def __init__(self, distiller: str | Tree, *, calibration: Sequence[float] | None = None, seed: int = 0) -> None:
+        super().__init__()
+        self.tree = parse(distiller) if isinstance(distiller, str) else distiller
+        self.terms_in_order: tuple[Term, ...] = terms_of(self.tree.canonical().root)
+        self.seed = seed
+        self.calls = 0
+        self.aligners = nn.ModuleDict()
+        self.learned = nn.ModuleDict()
+        self.register_buffer("calibration", torch.ones(len(self.terms_in_order), dtype=torch.float64))
+        self._program: Program | None = None
+        self._shapes: tuple[tuple[torch.Size, ...], ...] = ()
+        self._taps = self._read_taps()
+        self._scales: list[float] | None = None
+        self._last: list[Tensor] = []
+        self._generators: dict[tuple[int, torch.device], torch.Generator] = {}
+        self.register_load_state_dict_post_hook(lambda module, keys: module._forget_scales())
+        if calibration is not None:
+            self.set_calibration(calibration)
+
+    @property
+    def taps(self) -> tuple[str, ...]:
+        """Names of the taps it reads; sample weightings read the logits."""
+        return self._taps
+
+    def set_calibration(self, calibration: Sequence[float]) -> None:
+        """Sets the factor of every term, in the order of the canonical form's terms."""
+        if len(calibration) != len(self.terms_in_order):
+            raise ConfigError(
+                f"calibration has {len(calibration)} factors, but the distiller has {len(self.terms_in_order)} terms; "
+                "give one factor for each"
+            )
+        self.calibration.copy_(torch.tensor(list(calibration), dtype=torch.float64))
+        self._forget_scales()
+
+    def prepare(self, student: Knowledge, teacher: Knowledge) -> "Distiller":
+        """Builds the aligners for the shapes of these two, on their device. Called by the first forward if not before.
+
+        Raises:
+            TapError: a tap is missing, or its two shapes cannot be bridged.
+        """
+        shapes = student.shapes(), teacher.shapes()
+        for name in self.taps:
+            student[name], teacher[name]  # raises TapError with the taps there are
+        infer = {side: ShapeInference(side, side_shapes) for side, side_shapes in zip(SIDES, shapes, strict=True)}
+        generator = torch.Generator().manual_seed(self.seed)
+        nodes = [node for term in self.terms_in_order for node in term.distance.walk() if node.kind == "distance"]
+        aligned: set[Node] = set()
+        for argument in (node.children[0] for node in nodes):
+            if infer["student"](argument) != infer["teacher"](argument):
+                aligned.add(argument)
+        bridged = sorted({tap for node in aligned for tap in node.taps()})
+        device = next(iter(student.values())).device
+        for tap in bridged:
+            if shapes[0][tap] != shapes[1][tap]:
+                self.aligners[tap] = Aligner(tap, shapes[0][tap], shapes[1][tap], generator).to(device)
+        common = {tap: _common(shapes[0][tap], shapes[1][tap]) for tap in self.taps}
+        infer_aligned = {side: ShapeInference(side, common) for side in SIDES}
+        learned: dict[tuple[Node, Side], nn.Module] = {}
+        for argument in (node.children[0] for node in nodes):
+            self._build_learned(argument, infer_aligned if argument in aligned else infer, device, learned)
+        self._shapes = tuple(tuple(k[tap].shape[1:] for tap in self.taps) for k in (student, teacher))
+        self._program = Program(self.terms_in_order, lambda node: node in aligned, self._align, learned)
+        return self
+
+    def forward(self, student: Knowledge, teacher: Knowledge, targets: Tensor | None = None) -> Tensor:
+        """The loss of one batch, a scalar.
+
+        Args:
+            student: taps with their graph.
+            teacher: taps, read without gradient.
+            targets: (N,) int64 class labels; only operations that depend on labels need them.
+        """
+        means = self.means(student, teacher, targets)
+        if self._scales is None:
+            factors = self.calibration.tolist()
+            self._scales = [t.value * f for t, f in zip(self.terms_in_order, factors, strict=True)]
+        self._last = [mean * scale for mean, scale in zip(means, self._scales, strict=True)]
+        total = self._last[0]
+        for term in self._last[1:]:
+            total = total + term
+        return total
+
+    def means(self, student: Knowledge, teacher: Knowledge, targets: Tensor | None = None) -> list[Tensor]:
+        """The batch mean of every term's distance, before weight and calibration."""
+        if self._program is None:
+            self.prepare(student, teacher)
+        program = self._prepared_program(student, teacher)
+        self.calls += 1
+        context = Context(student, teacher, targets, self._generator, [])
+        device = next(iter(student.values())).device.type
+        with torch.autocast(device, enabled=False):
+            return [distance.mean() for distance in program(context)]
+
+    def terms(self) -> dict[str, Tensor]:
+        """Every weighted term of the last call by its text, without gradient, for logging."""
+        values: dict[str, Tensor] = {}
+        for term, value in zip(self.terms_in_order, self._last, strict=False):
+            repeats = sum(name.split(" #")[0] == term.text for name in values)
+            values[f"{term.text} #{repeats + 1}" if repeats else term.text] = value.detach()
+        return values
+
+    def calibrate(
+        self, student: Knowledge, teacher: Knowledge, targets: Tensor, parameters: Iterable[Tensor]
+    ) -> tuple[float, ...]:
+        """Scales every term so that its gradient norm equals the cross-entropy's; returns the factors.
+
+        Args:
+            student: taps of a probe batch, `logits` among them, with their graph to the parameters.
+            teacher, targets: the same batch.
+            parameters: the student's.
+
+        Raises:
+            CalibrationError: a term's gradient is zero or not finite.
+        """
+        means = self.means(student, teacher, targets)
+        factors = calibration_constants(means, [t.text for t in self.terms_in_order], student, targets, parameters)
+        self.set_calibration(factors)
+        return factors
+
+    def reseed(self, seed: int) -> None:
+        """Starts the stream of random masks anew."""
+        self.seed, self.calls = seed, 0
+
+    def extra_repr(self) -> str:
+        """The formula."""
+        return str(self.tree)
+
+    def _read_taps(self) -> tuple[str, ...]:
+        names = dict.fromkeys(self.tree.canonical().root.taps())
+        if any(node.kind == "weight" for term in self.terms_in_order for node in term.distance.walk()):
+            names["logits"] = None
+        return tuple(names)
+
+    def _prepared_program(self, student: Knowledge, teacher: Knowledge) -> Program:
+        """The program, after a check that it was made for these shapes."""
+        for knowledge, shapes, side in zip((student, teacher), self._shapes, SIDES, strict=True):
+            for tap, shape in zip(self.taps, shapes, strict=True):
+                if knowledge[tap].shape[1:] != shape:
+                    raise TapError(
+                        f"the {side}'s `{tap}` has shape {tuple(knowledge[tap].shape)}, but this distiller was prepared "
+                        f"for (N, {', '.join(map(str, shape))}); make a new Distiller for another pair"
+                    )
+        if self._program is None:
+            raise AssertionError("prepare() leaves a program")
+        return self._program
+
+    def _forget_scales(self) -> None:
+        self._scales = None
+
+    def _align(self, tap: str, side: Side, x: Tensor) -> Tensor:
+        if tap not in self.aligners:
+            return x
+        aligner = self.aligners[tap]
+        if not isinstance(aligner, Aligner):
+            raise TapError(f"the aligner of `{tap}` was replaced by a {type(aligner).__name__}")
+        return aligner.student(x) if side == "student" else aligner.teacher(x)
+
+    def _build_learned(
+        self,
+        argument: Node,
+        infer: Mapping[Side, ShapeInference],
+        device: torch.device,
+        modules: dict[tuple[Node, Side], nn.Module],
+    ) -> None:
+        """Makes the modules of the learned operations below a distance's argument, initialised from the seed."""
+        for node in argument.walk():
+            operation = node.operation
+            if operation is None or not operation.learned:
+                continue
+            for side in SIDES:
+                if operation.side not in ("both", side) or (node, side) in modules:
+                    continue
+                inputs: list[Shape] = [infer[side](child) for child in node.children if child.type not in CONSTANTS]
+                number = len(modules)
+                with torch.random.fork_rng(devices=[]):
+                    torch.manual_seed(self.seed + number)
+                    module: nn.Module = operation.function(*inputs).to(device)
+                self.learned[f"{side}_{number}"] = modules[node, side] = module
+
+    def _generator(self, draw: int, like: Tensor) -> torch.Generator:
+        """A generator whose stream is fixed by seed, call and node, so student and teacher share their masks."""
+        key = (draw, like.device)
+        generator = self._generators.get(key)
+        if generator is None:
+            generator = self._generators[key] = torch.Generator(like.device)
+        return generator.manual_seed((self.seed * 1_000_003 + self.calls * 8_191 + draw) % 2**63)
+
+
+def _common(student: Shape, teacher: Shape) -> Shape:
+    """The shape in which an aligned tap's two sides meet."""
+    return (*teacher[:2], *(min(s, t) for s, t in zip(student[2:], teacher[2:], strict=True)))

@@ -1,0 +1,180 @@
+"""A tree as a flat list of tensor operations in which every shared subtree stands once."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from kdzero_gp.distiller.knowledge import Knowledge
+from kdzero_gp.grammar.operation import ADD, WEIGHT, Operation
+from kdzero_gp.grammar.tree import Node
+from kdzero_gp.grammar.types import CONSTANTS
+
+Side = Literal["student", "teacher"]
+Step = Callable[["Context"], Tensor]
+
+
+@dataclass
+class Context:
+    """What the steps of one evaluation read: inputs, and the results of the steps before."""
+
+    student: Knowledge
+    teacher: Knowledge
+    targets: Tensor | None
+    generator: Callable[[int, Tensor], torch.Generator]
+    values: list[Tensor]
+
+
+@dataclass(frozen=True)
+class Term:
+    """One summand of a distiller: a constant times the batch mean of a per-sample distance."""
+
+    text: str
+    value: float
+    distance: Node
+
+
+def terms_of(root: Node) -> tuple[Term, ...]:
+    """The summands of a loss, in the order of its text."""
+    if root.operation is ADD:
+        return tuple(term for child in root.children for term in terms_of(child))
+    if root.operation is not WEIGHT:
+        raise AssertionError(f"{root.text} is not a Loss")
+    value, distance = root.children
+    return (Term(root.text, float(value.value or 0.0), distance),)
+
+
+_UNSET = torch.empty(0)
+
+
+class Program:
+    """Evaluation order of a tree's terms.
+
+    Args:
+        terms: the summands.
+        aligned: for a distance's knowledge argument, whether its taps pass through the aligners.
+        align: applies the aligner of a tap to one side's tensor.
+        learned: the modules of learned operations, by (node, side).
+    """
+
+    def __init__(
+        self,
+        terms: Sequence[Term],
+        aligned: Callable[[Node], bool],
+        align: Callable[[str, Side, Tensor], Tensor],
+        learned: Mapping[tuple[Node, Side], Callable[..., Tensor]],
+    ) -> None:
+        self._aligned = aligned
+        self._align = align
+        self._learned = learned
+        self._slots: dict[tuple[Node, str, bool], int] = {}
+        self._frozen: list[bool] = []
+        self._steps: list[Step] = []
+        self._draw_of: dict[Node, int] = {}
+        self.results = tuple(self._joint(term.distance) for term in terms)
+        # the teacher's branch first and in one block without gradient
+        self._order = sorted(range(len(self._steps)), key=lambda slot: not self._frozen[slot])
+        self._first_live = sum(self._frozen)
+
+    def __call__(self, context: Context) -> list[Tensor]:
+        """The per-sample distance of every term."""
+        context.values = values = [_UNSET] * len(self._steps)
+        with torch.no_grad():
+            for slot in self._order[: self._first_live]:
+                values[slot] = self._steps[slot](context)
+        for slot in self._order[self._first_live :]:
+            values[slot] = self._steps[slot](context)
+        return [values[slot] for slot in self.results]
+
+    def _add(self, key: tuple[Node, str, bool], step: Step, *, frozen: bool) -> int:
+        self._slots[key] = len(self._steps)
+        self._steps.append(step)
+        self._frozen.append(frozen)
+        return self._slots[key]
+
+    def _joint(self, node: Node) -> int:
+        """Slot of a PerSample node: a distance, or a weighting of one."""
+        key = (node, "joint", False)
+        if key in self._slots:
+            return self._slots[key]
+        operation = _operation(node)
+        if operation.kind == "weight":
+            return self._add(key, _weighting(operation, self._joint(node.children[0])), frozen=False)
+        argument = node.children[0]
+        aligned = self._aligned(argument)
+        student, teacher = self._side(argument, "student", aligned), self._side(argument, "teacher", aligned)
+        return self._add(key, _distance(operation, student, teacher, _constants(node)), frozen=False)
+
+    def _side(self, node: Node, side: Side, aligned: bool) -> int:
+        """Slot of one side's tensor of a knowledge node."""
+        key = (node, side, aligned)
+        if key in self._slots:
+            return self._slots[key]
+        if node.kind == "tap":
+            return self._add(key, _tap(node.symbol, side, self._align if aligned else None), frozen=side == "teacher")
+        operation = _operation(node)
+        inputs = [self._side(child, side, aligned) for child in node.children if child.type not in CONSTANTS]
+        if operation.side not in ("both", side):
+            self._slots[key] = inputs[0]
+            return inputs[0]
+        function = self._learned.get((node, side), operation.function)
+        draw = self._draw_of.setdefault(node, len(self._draw_of)) if operation.random else None
+        frozen = all(self._frozen[slot] for slot in inputs) and not operation.learned
+        return self._add(key, _transform(function, inputs, _constants(node), draw), frozen=frozen)
+
+
+def _operation(node: Node) -> Operation:
+    if node.operation is None:
+        raise AssertionError(f"{node.text} is no operation")
+    return node.operation
+
+
+def _constants(node: Node) -> list[float]:
+    return [float(child.value or 0.0) for child in node.children if child.type in CONSTANTS]
+
+
+def _tap(name: str, side: Side, align: Callable[[str, Side, Tensor], Tensor] | None) -> Step:
+    def step(context: Context) -> Tensor:
+        x = (context.student if side == "student" else context.teacher)[name]
+        x = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+        return x if align is None else align(name, side, x)
+
+    return step
+
+
+def _transform(function: Callable[..., Any], inputs: list[int], constants: list[float], draw: int | None) -> Step:
+    if draw is not None:
+
+        def random_step(context: Context) -> Tensor:
+            tensors = [context.values[slot] for slot in inputs]
+            result: Tensor = function(*tensors, *constants, generator=context.generator(draw, tensors[0]))
+            return result
+
+        return random_step
+    if len(inputs) == 1 and not constants:
+        only = inputs[0]
+        return lambda context: function(context.values[only])
+    return lambda context: function(*[context.values[slot] for slot in inputs], *constants)
+
+
+def _distance(operation: Operation, student: int, teacher: int, constants: list[float]) -> Step:
+    function = operation.function
+    if operation.labels:
+        return lambda context: function(
+            context.values[student], context.values[teacher], *constants, targets=context.targets
+        )
+    return lambda context: function(context.values[student], context.values[teacher], *constants)
+
+
+def _weighting(operation: Operation, distance: int) -> Step:
+    def step(context: Context) -> Tensor:
+        options = {"targets": context.targets} if operation.labels else {}
+        with torch.no_grad():
+            weights = operation.function(context.student["logits"], context.teacher["logits"], **options)
+            mean = weights.mean()
+            weights = torch.where(mean > 0, weights / mean.clamp_min(torch.finfo(mean.dtype).tiny), 1.0)
+        return context.values[distance] * weights
+
+    return step

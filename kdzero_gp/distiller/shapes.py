@@ -1,0 +1,63 @@
+"""Shapes of every node of a tree, inferred on meta tensors: no data, no arithmetic."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from kdzero_gp.errors import PrimitiveError
+from kdzero_gp.grammar.tree import Node
+from kdzero_gp.grammar.types import CONSTANTS
+
+Shape = tuple[int, ...]
+
+
+class ShapeInference:
+    """Infers node shapes of one side from the shapes of its taps, remembering what it has inferred."""
+
+    def __init__(self, side: str, taps: Mapping[str, Shape]) -> None:
+        self.side = side
+        self.taps = taps
+        self._known: dict[Node, Shape] = {}
+
+    def __call__(self, node: Node) -> Shape:
+        """Shape of a knowledge node, the batch included.
+
+        Raises:
+            PrimitiveError: an operation fails on the shapes it is given.
+        """
+        if node.kind == "tap":
+            return self.taps[node.symbol]
+        if node not in self._known:
+            self._known[node] = self._infer(node)
+        return self._known[node]
+
+    def _infer(self, node: Node) -> Shape:
+        operation = node.operation
+        if operation is None:
+            raise AssertionError(f"{node.text} is no operation")
+        inputs = [self(child) for child in node.children if child.type not in CONSTANTS]
+        if operation.side not in ("both", self.side):
+            return inputs[0]
+        constants = [child.value for child in node.children if child.type in CONSTANTS]
+        options = {"generator": None} if operation.random else {}
+
+        def run(device: str) -> Shape:
+            tensors = [torch.zeros(shape, device=device) for shape in inputs]
+            function = operation.function(*inputs) if operation.learned else operation.function
+            if isinstance(function, torch.nn.Module):
+                function = function.to(device)
+            result: Tensor = function(*tensors, *constants, **options)
+            return tuple(result.shape)
+
+        with torch.no_grad(), torch.random.fork_rng(devices=[], enabled=operation.learned):
+            try:
+                return run("meta")
+            except Exception:  # some operations need values to know their shape; zeros will do
+                try:
+                    return run("cpu")
+                except Exception as error:
+                    raise PrimitiveError(
+                        f"{operation.source}: `{node.text}` fails on {self.side} input of shape "
+                        f"{', '.join(map(str, inputs))}: {type(error).__name__}: {error}"
+                    ) from error

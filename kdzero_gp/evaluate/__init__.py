@@ -1,0 +1,1 @@
+"""What a distiller is worth: screening, proxy training, fitness."""

@@ -1,0 +1,156 @@
+"""The loss-rejection protocol: cheap examinations that a distiller passes before any training is spent on it.
+
+Source: KD-Zero (NeurIPS 2023), section on loss rejection; the stages here are its ideas made testable.
+"""
+
+import copy
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from kdzero_gp.distiller.calibrate import gradient, norm
+from kdzero_gp.distiller.distiller import Distiller
+from kdzero_gp.distiller.knowledge import Knowledge
+from kdzero_gp.evaluate.gaps import cka_gap
+from kdzero_gp.evaluate.seeds import derive_seed
+from kdzero_gp.grammar.tree import Tree
+from kdzero_gp.tasks.task import Task
+
+Stage = Literal["non_finite_loss", "no_gradient", "not_smaller_when_equal", "no_progress", "functional_duplicate"]
+
+PROBE = 64
+"""Images of the probe batch, the first of the training split."""
+STEPS = 10
+"""Steps of the short optimisation."""
+RATE = 0.01
+"""Its learning rate (Adam, so that the scale of a loss does not matter)."""
+DIRECTIONS = 4
+"""Fixed random directions onto which the fingerprint projects the gradient."""
+
+
+@dataclass(frozen=True)
+class Screening:
+    """What the examinations found.
+
+    Attributes:
+        stage: the one that turned the distiller down, or None.
+        calibration: one factor per term.
+        fingerprint: of the calibrated loss and its gradient; equal for distillers that agree in effect.
+    """
+
+    stage: Stage | None
+    calibration: tuple[float, ...] = ()
+    fingerprint: str | None = None
+
+
+class Screener:
+    """Examines distillers on one probe batch at the student's initialisation.
+
+    Args:
+        task: what they are to be trained on.
+        run_seed: of the run.
+        init_seed: of the student's initial weights, the ones that rung 0 starts from.
+        calibrate: whether terms are scaled to the cross-entropy's gradient norm.
+    """
+
+    def __init__(self, task: Task, *, run_seed: int, init_seed: int, calibrate: bool) -> None:
+        self.task = task
+        self.run_seed = run_seed
+        self.calibrate = calibrate
+        count = min(PROBE, len(task.data.train))
+        self.images = task.all_images("train")[:count]
+        self.labels = task.labels("train")[:count]
+        self.initial = task.student(init_seed).train()
+        self.parameters = [p for p in self.initial.parameters() if p.requires_grad]
+        self.names = tuple(task.student_taps)
+        with task.reader(self.initial, self.names) as reader:
+            self.student = reader(self.images)  # one graph, kept for every candidate
+        self.teacher = task.teacher_knowledge("train", self.names).map(lambda tensor: tensor[:count])
+        ce = functional.cross_entropy(self.student["logits"], self.labels)
+        self.ce_norm = norm(gradient(ce, self.parameters))
+        generator = torch.Generator().manual_seed(0)
+        size = sum(p.numel() for p in self.parameters)
+        self.directions = torch.randn(DIRECTIONS, size, generator=generator).to(task.device)
+
+    def __call__(self, tree: Tree) -> Screening:
+        """Runs the stages, cheapest first."""
+        seed = derive_seed(self.run_seed, tree.key, 0)
+        distiller = Distiller(tree, seed=seed)
+        means = distiller.means(self.student, self.teacher, self.labels)
+        if not all(bool(torch.isfinite(mean)) for mean in means):
+            return Screening("non_finite_loss")
+        gradients = [gradient(mean, self.parameters) for mean in means]
+        norms = [norm(g) for g in gradients]
+        if not all(math.isfinite(length) and length > 0 for length in norms):
+            return Screening("no_gradient")
+        factors = tuple(self.ce_norm / length if self.calibrate else 1.0 for length in norms)
+        distiller.set_calibration(factors)
+        loss, together = self._weighted(distiller, means, gradients, factors)
+        if not (math.isfinite(loss) and 0 < norm(together) < math.inf):
+            return Screening("no_gradient", factors)
+        fingerprint = self._fingerprint(loss, together)
+        if not self._agreement(distiller, factors, seed) < loss:
+            return Screening("not_smaller_when_equal", factors, fingerprint)
+        if not self._progress(distiller):
+            return Screening("no_progress", factors, fingerprint)
+        return Screening(None, factors, fingerprint)
+
+    @staticmethod
+    def _weighted(
+        distiller: Distiller, means: list[Tensor], gradients: list[Tensor], factors: tuple[float, ...]
+    ) -> tuple[float, Tensor]:
+        """The calibrated loss and its gradient, both linear in the terms that are known already."""
+        scales = [term.value * factor for term, factor in zip(distiller.terms_in_order, factors, strict=True)]
+        loss = sum(float(mean) * scale for mean, scale in zip(means, scales, strict=True))
+        together = torch.stack([g.double() * scale for g, scale in zip(gradients, scales, strict=True)]).sum(0)
+        return loss, together
+
+    def _fingerprint(self, loss: float, together: Tensor) -> str:
+        length = norm(together)
+        projections = (self.directions.double() @ together / length).tolist()
+        return " ".join([f"{loss:.4e}", f"{length:.4e}", *(f"{p + 0.0:.3f}" for p in projections)])
+
+    def _agreement(self, distiller: Distiller, factors: tuple[float, ...], seed: int) -> float:
+        """The loss where the student knows exactly what the teacher knows."""
+        twin = Distiller(distiller.tree, calibration=factors, seed=seed)
+        with torch.no_grad():
+            return float(twin(self.teacher, self.teacher, self.labels))
+
+    def _progress(self, distiller: Distiller) -> bool:
+        """Whether a few steps on the distiller alone lower it and bring the student closer to the teacher."""
+        student = copy.deepcopy(self.initial)
+        parameters = [*student.parameters(), *distiller.parameters()]
+        optimiser = torch.optim.Adam(parameters, lr=RATE, fused=True)
+        first = last = math.inf
+        gaps: list[list[float]] = []
+        with self.task.reader(student, self.names) as reader:
+            for step in range(STEPS + 1):
+                knowledge = reader(self.images)
+                loss = distiller(knowledge, self.teacher, self.labels)
+                last = float(loss.detach())
+                if step in (0, STEPS):
+                    gaps.append(self._gaps(knowledge, distiller.taps))
+                if step == STEPS:
+                    break
+                first = last if step == 0 else first
+                optimiser.zero_grad(set_to_none=True)
+                loss.backward()
+                optimiser.step()
+        closer = any(after < before for before, after in zip(*gaps, strict=True))
+        return math.isfinite(last) and last < first and closer
+
+    def _gaps(self, student: Knowledge, taps: tuple[str, ...]) -> list[float]:
+        """Mean CKA gap over the taps the distiller reads, and the logits' KL divergence."""
+        with torch.no_grad():
+            cka = [float(cka_gap(student[tap], self.teacher[tap])) for tap in taps]
+            divergence = functional.kl_div(
+                functional.log_softmax(student["logits"], 1),
+                functional.log_softmax(self.teacher["logits"], 1),
+                reduction="batchmean",
+                log_target=True,
+            )
+        return [sum(cka) / len(cka), float(divergence)]

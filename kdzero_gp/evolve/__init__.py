@@ -1,0 +1,1 @@
+"""The genetic-programming loop: it sees evaluation as jobs behind an executor."""

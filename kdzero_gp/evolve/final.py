@@ -1,0 +1,128 @@
+"""The final stage: a few distillers and their rivals, trained in full with fresh seeds and tested once."""
+
+import math
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from scipy.stats import ttest_rel
+
+from kdzero_gp.evaluate.evaluator import Entrant, FinalResult
+from kdzero_gp.execute.protocol import Executor, FinalJob
+from kdzero_gp.store import RunStore
+
+Kind = Literal["evolved", "random", "method", "alone"]
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A row of the final table before it is filled.
+
+    Attributes:
+        fitness: what the search gave it, None for hand-designed ones.
+    """
+
+    name: str
+    kind: Kind
+    entrant: Entrant
+    fitness: float | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the final table; accuracies in 0 … 1, in the order of the seeds, None where a training failed.
+
+    Attributes:
+        gain: mean over seeds of the difference to the student alone.
+        p_value: of the two-sided paired t-test against the baseline method; None for it, and where it is undefined.
+    """
+
+    name: str
+    kind: Kind
+    tree: str | None
+    accuracy: tuple[float | None, ...]
+    mean: float | None
+    std: float | None
+    gain: float | None
+    p_value: float | None
+    fitness: float | None
+    calibration: tuple[float, ...] | None
+    ce_weight: float
+    errors: tuple[str, ...]
+
+
+def run_final(
+    contenders: Sequence[Contender],
+    seeds: int,
+    executor: Executor,
+    store: RunStore,
+    *,
+    baseline: str,
+    done: Callable[[str, int], None],
+) -> list[Row]:
+    """Trains every contender with every seed; results the store holds are read instead of repeated.
+
+    Returns:
+        Rows by falling mean, whoever comes first.
+    """
+    results: dict[tuple[int, int], FinalResult] = {}
+    jobs: list[tuple[int, int]] = []
+    for number in range(seeds):
+        for index, contender in enumerate(contenders):
+            stored = store.result(_key(contender, number))
+            if isinstance(stored, dict):
+                results[index, number] = FinalResult(stored["accuracy"], stored["seconds"], stored["error"])
+            else:
+                jobs.append((index, number))
+    for position, result in executor.run([FinalJob(contenders[index].entrant, number) for index, number in jobs]):
+        if not isinstance(result, FinalResult):
+            raise TypeError(f"a final job gave a {type(result).__name__}")
+        index, number = jobs[position]
+        results[index, number] = result
+        store.put_result(
+            _key(contenders[index], number),
+            {"accuracy": result.accuracy, "seconds": result.seconds, "error": result.error},
+        )
+        done(contenders[index].name, number)
+    table = {c.name: [results[i, n] for n in range(seeds)] for i, c in enumerate(contenders)}
+    rows = [_row(contender, table, baseline) for contender in contenders]
+    return sorted(rows, key=lambda row: (-(row.mean if row.mean is not None else -math.inf), row.name))
+
+
+def _key(contender: Contender, number: int) -> str:
+    return f"final/{contender.name}/{number}"
+
+
+def _row(contender: Contender, table: dict[str, list[FinalResult]], baseline: str) -> Row:
+    own = [result.accuracy for result in table[contender.name]]
+    reached = [a for a in own if a is not None]
+    alone = _pairs(own, table.get("student alone"))
+    against = _pairs(own, table.get(baseline)) if contender.name != baseline else []
+    return Row(
+        name=contender.name,
+        kind=contender.kind,
+        tree=contender.entrant.tree,
+        accuracy=tuple(own),
+        mean=statistics.fmean(reached) if reached else None,
+        std=statistics.stdev(reached) if len(reached) > 1 else None,
+        gain=statistics.fmean(a - b for a, b in alone) if alone and contender.kind != "alone" else None,
+        p_value=_paired_test(against),
+        fitness=contender.fitness,
+        calibration=contender.entrant.calibration,
+        ce_weight=contender.entrant.ce_weight,
+        errors=tuple(result.error for result in table[contender.name] if result.error is not None),
+    )
+
+
+def _pairs(own: Sequence[float | None], other: Sequence[FinalResult] | None) -> list[tuple[float, float]]:
+    """The seeds for which both trainings succeeded."""
+    partners = [result.accuracy for result in other or ()]
+    return [(a, b) for a, b in zip(own, partners, strict=False) if a is not None and b is not None]
+
+
+def _paired_test(pairs: Sequence[tuple[float, float]]) -> float | None:
+    if len(pairs) < 2 or len({round(a - b, 12) for a, b in pairs}) == 1:
+        return None  # without spread among the differences the test is undefined
+    left, right = zip(*pairs, strict=True)
+    return float(ttest_rel(left, right).pvalue)

@@ -1,0 +1,112 @@
+"""Proposes trees that were not proposed before."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kdzero_gp.evolve.individual import Individual
+from kdzero_gp.evolve.settings import Arm, SearchSettings
+from kdzero_gp.grammar.generate import random_tree
+from kdzero_gp.grammar.grammar import Grammar
+from kdzero_gp.grammar.tree import Tree
+from kdzero_gp.grammar.vary import Variation
+from kdzero_gp.store.record import Proposal
+
+ATTEMPTS = 200
+"""Attempts at one new tree, before the space counts as exhausted."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A tree on its way to an evaluation, with the record of where it came from."""
+
+    tree: Tree
+    proposal: Proposal
+
+
+class Proposer:
+    """Draws new trees at random, or varies the population's, and never proposes one canonical form twice.
+
+    Attributes:
+        duplicates: proposals avoided so far because their canonical form was known.
+    """
+
+    def __init__(self, arm: Arm, settings: SearchSettings, grammar: Grammar, seeds: Sequence[Tree] = ()) -> None:
+        self.arm = arm
+        self.settings = settings
+        self.grammar = grammar
+        self.rng = random.Random(f"{settings.seed} {arm}")
+        self.duplicates = 0
+        self._seeds = list(seeds)
+        self._known: set[str] = set()
+        self._number = 0
+
+    def propose(
+        self, generation: int, population: Sequence[Individual], weights: dict[str, float]
+    ) -> Candidate | None:
+        """A tree with an unknown canonical form, or None when none is found: the space is exhausted."""
+        for attempt in range(ATTEMPTS):
+            tree, operator, parents = self._draw(population, weights, fresh=attempt > ATTEMPTS // 2)
+            if tree is None:
+                continue
+            if tree.key in self._known:
+                self.duplicates += 1
+                continue
+            self._known.add(tree.key)
+            proposal = Proposal(
+                number=self._number,
+                generation=generation,
+                arm=self.arm,
+                operator=operator,
+                parents=tuple(parent.proposal.number for parent in parents),
+                tree=str(tree),
+                canonical=tree.key,
+                rung=0,
+            )
+            self._number += 1
+            return Candidate(tree, proposal)
+        return None
+
+    def _draw(
+        self, population: Sequence[Individual], weights: dict[str, float], *, fresh: bool
+    ) -> tuple[Tree | None, str, tuple[Individual, ...]]:
+        """One attempt: the tree, the operator it came from, and its parents."""
+        if self._seeds:
+            return self._seeds.pop(0), "seed", ()
+        limits = self.settings.limits
+        if fresh or self.arm == "random" or not population:
+            tree = random_tree(
+                self.rng,
+                max_depth=limits.max_depth,
+                max_size=limits.max_size,
+                grammar=self.grammar,
+                weights=weights,
+            )
+            return tree, "random", ()
+        variation = Variation(self.grammar, limits, weights)
+        operators = self.settings.operators
+        operator = self.rng.choices(list(operators), list(operators.values()))[0]
+        if operator == "crossover":
+            left, right = self._select(population), self._select(population)
+            return variation.crossover(self.rng, left.tree, right.tree), operator, (left, right)
+        parent = self._select(population)
+        return variation.mutations()[operator](self.rng, parent.tree), operator, (parent,)
+
+    def _select(self, population: Sequence[Individual]) -> Individual:
+        """The winner of a tournament; under NSGA-II the crowding distance decides between equals."""
+        contestants = self.rng.choices(population, k=self.settings.tournament)
+        if self.settings.selection == "nsga2":
+            return _crowded(contestants)
+        return max(contestants, key=lambda individual: individual.fitness)
+
+
+def _crowded(contestants: Sequence[Individual]) -> Individual:
+    """Dominance first, then the larger crowding distance, as in NSGA-II's tournament."""
+    best = contestants[0]
+    for other in contestants[1:]:
+        if other.fitness.dominates(best.fitness):
+            best = other
+        elif not best.fitness.dominates(other.fitness):
+            distances = (getattr(i.fitness, "crowding_dist", 0.0) for i in (other, best))
+            best = other if next(distances) > next(distances) else best
+    return best

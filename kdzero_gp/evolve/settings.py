@@ -1,0 +1,50 @@
+"""What a search is told."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from kdzero_gp.grammar.vary import Limits
+
+Arm = Literal["evolve", "random"]
+Selection = Literal["tournament", "nsga2"]
+
+
+def _operators() -> dict[str, float]:
+    return {
+        "crossover": 0.4,
+        "subtree": 0.15,
+        "node": 0.15,
+        "constant": 0.12,
+        "insert": 0.08,
+        "hoist": 0.05,
+        "shrink": 0.05,
+    }
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """The genetic-programming loop's parameters.
+
+    Attributes:
+        population: candidates that are trained in every generation; the budget is population x (generations + 1)
+            trainings, for evolution and for random search alike.
+        generations: after the first population.
+        seed: of the run.
+        selection: `tournament` with elitism on fitness, or `nsga2` on fitness and size.
+        tournament: size of a tournament.
+        elites: best individuals that survive into the next generation besides the newly trained.
+        operators: relative frequency of each variation; a random newcomer replaces one that finds nothing new.
+        patience: proposals a generation may ask for, as a multiple of the population, until enough pass screening.
+        shrink_space: whether operations whose carriers are credibly worse lose sampling weight.
+    """
+
+    population: int = 20
+    generations: int = 25
+    seed: int = 0
+    selection: Selection = "tournament"
+    tournament: int = 3
+    elites: int = 5
+    limits: Limits = field(default_factory=Limits)
+    operators: dict[str, float] = field(default_factory=_operators)
+    patience: int = 10
+    shrink_space: bool = True

@@ -1,0 +1,1 @@
+"""Where evaluations run: one protocol, in this process or in worker processes."""

@@ -1,0 +1,56 @@
+"""What an executor is: something that runs evaluation jobs, in any order and on any number of workers."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from kdzero_gp.evaluate.evaluator import Entrant, Evaluator, FinalResult
+from kdzero_gp.evaluate.screen import Screening
+from kdzero_gp.grammar.parse import parse
+from kdzero_gp.store.record import Evaluation
+
+
+@dataclass(frozen=True)
+class Job:
+    """A candidate's screening or proxy training, as plain data.
+
+    Attributes:
+        tree: text form.
+        screening: None asks for the screening; the result of it asks for the training.
+    """
+
+    tree: str
+    screening: Screening | None = None
+
+
+@dataclass(frozen=True)
+class FinalJob:
+    """A full training for the final table, with the fresh seed of this number."""
+
+    entrant: Entrant
+    number: int
+
+
+AnyJob = Job | FinalJob
+Result = Screening | Evaluation | FinalResult
+"""A screening that was passed, the evaluation in which a candidate's job ended, or a final job's result."""
+
+
+class Executor(Protocol):
+    """Runs jobs. Results depend on the job alone, never on the order, the worker or their number."""
+
+    def run(self, jobs: Sequence[AnyJob]) -> Iterator[tuple[int, Result]]:
+        """Yields (index of the job, result) as jobs finish."""
+        ...
+
+    def close(self) -> None:
+        """Ends the workers."""
+        ...
+
+
+def perform(evaluator: Evaluator, job: AnyJob) -> Result:
+    """Runs one job here."""
+    if isinstance(job, FinalJob):
+        return evaluator.final(job.entrant, job.number)
+    tree = parse(job.tree)
+    return evaluator.screen(tree) if job.screening is None else evaluator.train(tree, job.screening)

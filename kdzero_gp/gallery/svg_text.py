@@ -1,0 +1,102 @@
+"""Turns what Graphviz and matplotlib write into SVG that can stand inside a page, several to a page."""
+
+import hashlib
+import re
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Mapping
+
+_SVG = "http://www.w3.org/2000/svg"
+_XLINK = "http://www.w3.org/1999/xlink"
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+_REFERENCE = re.compile(r"url\(#([^)]+)\)")
+_SHAPES = ("path", "polygon", "ellipse")
+
+
+def cleaned_drawing(text: str, *, label: str) -> str:
+    """Graphviz's SVG without version, identifiers and links: tooltips become titles, and text is centred anew, so
+    that a viewer with other fonts shows it in the middle of its node.
+
+    Args:
+        text: the SVG file Graphviz wrote.
+        label: what a screen reader says in its place.
+    """
+    root = ElementTree.fromstring(text)
+    for group in root.iter(f"{{{_SVG}}}g"):
+        group.attrib.pop("id", None)
+        if "node" in group.get("class", "").split():
+            _settle_node(group)
+        else:
+            for title in group.findall(f"{{{_SVG}}}title"):
+                group.remove(title)
+    return _finished(root, label)
+
+
+def cleaned_figure(text: str, *, label: str, colours: Mapping[str, str]) -> str:
+    """Matplotlib's SVG without date and style sheet, its identifiers made unique, its colours open to the page.
+
+    Args:
+        text: the SVG file matplotlib wrote.
+        label: what a screen reader says in its place.
+        colours: by lower-case hexadecimal colour, the CSS variable that the page may set in its place.
+    """
+    root = ElementTree.fromstring(text)
+    for parent in list(root.iter()):
+        for child in list(parent):
+            if child.tag in (f"{{{_SVG}}}style", f"{{{_SVG}}}metadata") or child.tag.endswith("}metadata"):
+                parent.remove(child)
+    referenced = {match for e in root.iter() for value in e.attrib.values() for match in _REFERENCE.findall(value)}
+    referenced |= {e.get(f"{{{_XLINK}}}href", "").removeprefix("#") for e in root.iter()}
+    prefix = "f" + hashlib.sha256(text.encode("utf-8")).hexdigest()[:8] + "-"
+    for element in root.iter():
+        identity = element.attrib.pop("id", None)
+        if identity in referenced:
+            element.set("id", prefix + str(identity))
+        target = element.attrib.pop(f"{{{_XLINK}}}href", None)
+        if target is not None:
+            element.set("href", "#" + prefix + target.removeprefix("#"))
+        for name, value in element.attrib.items():
+            value = _REFERENCE.sub(lambda match: f"url(#{prefix}{match[1]})", value)
+            if name == "style":
+                for colour, variable in colours.items():
+                    value = value.replace(colour, f"var({variable}, {colour})")
+            element.set(name, value)
+    root.set("style", "stroke-linejoin: round; stroke-linecap: butt")
+    return _finished(root, label)
+
+
+def _settle_node(group: ElementTree.Element) -> None:
+    link = group.find(f"{{{_SVG}}}g/{{{_SVG}}}a")
+    title = group.find(f"{{{_SVG}}}title")
+    if link is not None and title is not None:
+        title.text = link.get(f"{{{_XLINK}}}title", "")
+        for child in list(group):
+            group.remove(child)
+        group.extend([title, *link])
+    shapes = [child for child in group if child.tag in {f"{{{_SVG}}}{shape}" for shape in _SHAPES}]
+    centre = _centre(shapes[-1]) if shapes else None
+    if centre is None:
+        return
+    for text in group.findall(f"{{{_SVG}}}text"):
+        text.set("x", centre)
+        text.set("text-anchor", "middle")
+
+
+def _centre(shape: ElementTree.Element) -> str | None:
+    """The horizontal middle of a shape, which is symmetric."""
+    if shape.get("cx"):
+        return shape.get("cx")
+    numbers = [float(number) for number in _NUMBER.findall(shape.get("points") or shape.get("d") or "")][::2]
+    return f"{(min(numbers) + max(numbers)) / 2:.2f}" if numbers else None
+
+
+def _finished(root: ElementTree.Element, label: str) -> str:
+    root.set("role", "img")
+    root.set("aria-label", label)
+    for element in root.iter():
+        element.attrib.pop("{http://www.w3.org/XML/1998/namespace}space", None)
+        for name in (f"{{{_XLINK}}}title", f"{{{_XLINK}}}href"):
+            element.attrib.pop(name, None)
+        if element.tag.startswith(f"{{{_SVG}}}"):
+            element.tag = element.tag.removeprefix(f"{{{_SVG}}}")
+    root.set("xmlns", _SVG)
+    return ElementTree.tostring(root, encoding="unicode") + "\n"

@@ -1,0 +1,1 @@
+"""The language of distillers: types, operations, trees, their text form and their variation."""

@@ -1,0 +1,65 @@
+"""The nodes of DEAP's prefix lists: operations, taps and constants, each carrying what the engine needs of it."""
+
+from deap import gp
+
+from kdzero_gp.grammar.operation import Operation, Signature
+
+
+class OperationSymbol(gp.Primitive):
+    """One typing of an operation, as a DEAP primitive. Its name carries the typing, since DEAP wants it unique."""
+
+    __slots__ = ("operation", "signature")
+
+    def __init__(self, operation: Operation, signature: Signature) -> None:
+        inputs = "-".join(t.__name__ for t in signature.inputs)
+        super().__init__(f"{operation.name}:{inputs}", signature.inputs, signature.output)
+        self.operation = operation
+        self.signature = signature
+
+    @property
+    def text(self) -> str:
+        """The name in the text form."""
+        return self.operation.name
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, OperationSymbol) and self.name == other.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+
+class TapSymbol(gp.Terminal):
+    """A knowledge tap: `stage2`, `pool`, `logits`."""
+
+    __slots__ = ()
+
+    def __init__(self, tap: str, type_: type) -> None:
+        super().__init__(tap, True, type_)
+
+    @property
+    def text(self) -> str:
+        """The name in the text form."""
+        return str(self.name)
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+
+class ConstantSymbol(gp.Terminal):
+    """A number: the value of a weight or a temperature."""
+
+    __slots__ = ()
+
+    def __init__(self, value: float, type_: type) -> None:
+        super().__init__(float(value), False, type_)
+
+    @property
+    def text(self) -> str:
+        """The shortest text that reads back as the same number; whole numbers without a point."""
+        return repr(int(self.value)) if self.value.is_integer() and abs(self.value) < 1e15 else repr(self.value)
+
+    def __hash__(self) -> int:
+        return hash((self.value, self.ret.__name__))
+
+
+Symbol = OperationSymbol | TapSymbol | ConstantSymbol

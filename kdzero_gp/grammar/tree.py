@@ -1,0 +1,123 @@
+"""A distiller as a strongly-typed tree: DEAP's prefix list, with a text form and a nested view."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from deap import gp
+
+from kdzero_gp.grammar.operation import Operation
+from kdzero_gp.grammar.symbols import ConstantSymbol, OperationSymbol, Symbol
+
+NodeKind = Literal["structure", "transform", "distance", "weight", "tap", "constant"]
+
+
+@dataclass(frozen=True)
+class Node:
+    """One node of the nested view; equal nodes have equal text, so a node can key a shared computation."""
+
+    symbol: str
+    kind: NodeKind
+    type: type
+    children: tuple["Node", ...] = ()
+    value: float | None = None
+    operation: Operation | None = None
+    text: str = ""
+
+    def walk(self) -> Iterator["Node"]:
+        """This node and all below it, parents before children."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+    def taps(self) -> tuple[str, ...]:
+        """Names of the taps below, each once, in order of appearance."""
+        return tuple(dict.fromkeys(node.symbol for node in self.walk() if node.kind == "tap"))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Node) and self.text == other.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+
+class Tree(gp.PrimitiveTree):
+    """A distiller's formula: a prefix list of symbols whose root is a `Loss`.
+
+    Treated as immutable: variation builds new trees. `str(tree)` is the text form, and trees are equal when their
+    texts are. `tree.key` is the text of the canonical form: trees with one key share one evaluation.
+    """
+
+    def __init__(self, symbols: Iterable[Symbol]) -> None:
+        super().__init__(symbols)
+        self._node: Node | None = None
+        self._key: str | None = None
+
+    @property
+    def root(self) -> Node:
+        """The nested view."""
+        if self._node is None:
+            self._node = _nest(self)
+        return self._node
+
+    @property
+    def size(self) -> int:
+        """Number of nodes, constants included."""
+        return len(self)
+
+    @property
+    def height(self) -> int:
+        """Edges from the root to the deepest node."""
+        return int(super().height)
+
+    @property
+    def key(self) -> str:
+        """The canonical form's text."""
+        if self._key is None:
+            self._key = str(self.canonical())
+        return self._key
+
+    def canonical(self) -> "Tree":
+        """The tree without identities and idempotent repeats, its terms sorted."""
+        from kdzero_gp.grammar.canonical import canonical
+
+        return canonical(self)
+
+    def subtree(self, index: int) -> list[Symbol]:
+        """The symbols of the subtree whose root is at `index`."""
+        return list(self[self.searchSubtree(index)])
+
+    def __str__(self) -> str:
+        return self.root.text
+
+    def __repr__(self) -> str:
+        return f"parse({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Tree) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Tree":
+        return Tree(self)  # symbols are immutable, sharing them is safe
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        super().__setitem__(key, value)
+        self._node = self._key = None
+
+
+def _nest(symbols: list[Symbol]) -> Node:
+    """Builds the nested view from the back of the prefix list, without recursion."""
+    stack: list[Node] = []
+    for symbol in reversed(symbols):
+        if isinstance(symbol, OperationSymbol):
+            children = tuple(stack.pop() for _ in range(symbol.arity))
+            text = f"{symbol.text}({', '.join(child.text for child in children)})"
+            operation = symbol.operation
+            stack.append(Node(symbol.text, operation.kind, symbol.ret, children, None, operation, text))
+        elif isinstance(symbol, ConstantSymbol):
+            stack.append(Node(symbol.text, "constant", symbol.ret, value=symbol.value, text=symbol.text))
+        else:
+            stack.append(Node(symbol.text, "tap", symbol.ret, text=symbol.text))
+    return stack[-1]

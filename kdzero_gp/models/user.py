@@ -1,0 +1,70 @@
+"""`package.module:factory`: a network out of the user's own code."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from torch import nn
+
+from kdzero_gp.errors import ModelError
+
+
+def build_user_model(spec: str, *, num_classes: int, in_channels: int) -> nn.Module:
+    """Import `module` and call `factory` of `spec = "module:factory"`.
+
+    `in_channels` is passed only to a factory whose signature names it. Importing runs the module's code: the user asks
+    for that by naming it, as with any script of their own.
+
+    Raises:
+        ModelError: not importable, no such name in the module, not callable, raised, or gave something else than a
+            `torch.nn.Module`.
+    """
+    factory = _find(spec)
+    arguments: dict[str, int] = {"num_classes": num_classes}
+    if _names_parameter(factory, "in_channels"):
+        arguments["in_channels"] = in_channels
+    try:
+        model = factory(**arguments)
+    except Exception as error:
+        call = ", ".join(f"{key}={value}" for key, value in arguments.items())
+        raise ModelError(f"'{spec}' called with ({call}) raised {type(error).__name__}: {error}") from error
+    if not isinstance(model, nn.Module):
+        raise ModelError(f"'{spec}' returned a {type(model).__name__}, but must return a torch.nn.Module")
+    return model
+
+
+def _find(spec: str) -> Callable[..., Any]:
+    module_name, _, attribute = spec.partition(":")
+    if not all(part.isidentifier() for part in module_name.split(".")) or not attribute.isidentifier():
+        raise ModelError(f"'{spec}' is not of the form package.module:factory, such as 'my_models:small_net'")
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:  # the user's module may fail in any way while it is imported
+        raise ModelError(
+            f"Cannot import '{module_name}' (of '{spec}'): {type(error).__name__}: {error}. "
+            "The module has to be on the Python path: start from its folder or set PYTHONPATH"
+        ) from error
+    if not hasattr(module, attribute):
+        public = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
+        raise ModelError(
+            f"Module '{module_name}' has no '{attribute}' (of '{spec}'). Callable in it: "
+            f"{', '.join(public) or 'nothing'}"
+        )
+    factory = getattr(module, attribute)
+    if not callable(factory):
+        raise ModelError(
+            f"'{spec}' is a {type(factory).__name__}, but must be a function or class that takes num_classes "
+            "and gives a torch.nn.Module"
+        )
+    found: Callable[..., Any] = factory
+    return found
+
+
+def _names_parameter(factory: Callable[..., Any], name: str) -> bool:
+    try:
+        return name in inspect.signature(factory).parameters
+    except (TypeError, ValueError):  # some callables written in C have no signature
+        return False

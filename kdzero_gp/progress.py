@@ -1,0 +1,107 @@
+"""What a run shows while it goes on: a live bar in a terminal, a line per generation in a file."""
+
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from kdzero_gp.config import RunConfig
+from kdzero_gp.evolve.proposer import Candidate
+from kdzero_gp.evolve.search import was_trained
+from kdzero_gp.evolve.settings import Arm
+from kdzero_gp.store.record import Evaluation
+
+TITLES = {"evolve": "evolution", "random": "random search", "final": "final table"}
+
+
+class ConsoleProgress:
+    """Prints a run's progress; a context manager, so that an interrupted bar leaves the terminal whole."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.folder: Path | None = None
+        self.bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TextColumn("[dim]{task.fields[note]}"),
+            TimeElapsedColumn(),
+            TextColumn("[dim]ETA"),
+            TimeRemainingColumn(elapsed_when_finished=False),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._task: TaskID | None = None
+        self._best = float("inf")
+        self._outcomes: Counter[str] = Counter()
+        self._begun = time.perf_counter()
+        self._done = self._jobs = self._stored = 0
+
+    def __enter__(self) -> "ConsoleProgress":
+        self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()
+
+    def started(self, config: RunConfig, folder: Path, summary: dict[str, Any]) -> None:
+        """Says what is about to happen and where it goes."""
+        self.folder = folder
+        budget = config.pop * (config.gens + 1)
+        self.console.print(
+            f"[bold]{config.pair}[/] on {config.data}, seed {config.seed}: {config.pop} x {config.gens + 1} = {budget} "
+            f"trainings, teacher {100 * summary['teacher_accuracy']:.2f} % on test; run folder {folder}",
+            highlight=False,
+        )
+
+    def phase(self, name: str, jobs: int) -> None:
+        """Starts a new bar."""
+        if self._task is not None:
+            self.bar.remove_task(self._task)
+        self._task = self.bar.add_task(TITLES.get(name, name), total=jobs, note="")
+        self._best, self._outcomes, self._begun = float("inf"), Counter(), time.perf_counter()
+        self._done, self._jobs, self._stored = 0, jobs, 0
+
+    def final_done(self, name: str, number: int) -> None:
+        """One training of the final table."""
+        self._advance(f"{name}, seed {number}")
+
+    def evaluated(self, candidate: Candidate, evaluation: Evaluation, *, fresh: bool) -> None:
+        """One candidate."""
+        self._stored += not fresh
+        if evaluation.fitness is not None:
+            self._best = min(self._best, evaluation.fitness)
+        if not was_trained(evaluation):
+            self._outcomes["rejected" if evaluation.status == "rejected" else "failed"] += 1
+            return
+        self._outcomes["failed"] += evaluation.status != "ok"
+        self._advance(f"best {self._best:.4f}, {self._outcomes['rejected']} rejected, {self._outcomes['failed']} failed")
+
+    def generation_done(self, arm: Arm, generation: int, stats: dict[str, Any]) -> None:
+        """A line per generation: above the bar in a terminal, and all there is in a file."""
+        funnel = stats["funnel"]
+        kept = {"proposed", "duplicate", "trained"}
+        rejected = ", ".join(f"{name} {count}" for name, count in funnel.items() if name not in kept and count)
+        best, median = (f"{v:.4f}" if (v := stats[key]) is not None else "-" for key in ("best", "median"))
+        self.console.print(
+            f"{TITLES[arm]:>13} gen {generation:>3}  best {best}  median {median}  trained {funnel.get('trained', 0)} of "
+            f"{funnel['proposed']} proposed, {funnel['duplicate']} duplicates avoided"
+            f"{f', {self._stored} from the store' if self._stored else ''}{f' ({rejected})' if rejected else ''}"
+            f"{self._eta()}",
+            highlight=False,
+            markup=False,
+        )
+
+    def _advance(self, note: str) -> None:
+        self._done += 1
+        if self._task is not None:
+            self.bar.update(self._task, advance=1, note=note)
+
+    def _eta(self) -> str:
+        if self.console.is_terminal or not 0 < self._done < self._jobs:
+            return ""
+        left = (time.perf_counter() - self._begun) / self._done * (self._jobs - self._done)
+        return f"  ETA {left:.0f} s"

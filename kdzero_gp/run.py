@@ -1,0 +1,153 @@
+"""`python -m kdzero_gp.run`: evolve a distiller for a pair, compare it, draw it, hand it over."""
+
+import json
+import signal
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from kdzero_gp.errors import EXIT_CODE, KdzeroError
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+INTERRUPTED = 130
+
+
+def option(text: str, *names: str) -> Any:
+    """An option whose default stands in `RunConfig`: None here means that the user did not give it."""
+    return typer.Option(*names, help=text, show_default=False)
+
+
+@app.command()
+def run(
+    data: Annotated[str | None, option("Data set: digits (default), npz:FILE or FILE.npz.")] = None,
+    limit: Annotated[int | None, option("Use only the first N training images.")] = None,
+    teacher: Annotated[str | None, option("Teacher network (default cnn32), or package.module:factory.")] = None,
+    student: Annotated[str | None, option("Student network (default cnn2), or package.module:factory.")] = None,
+    teacher_weights: Annotated[str | None, option("Checkpoint of the teacher; else it is trained once.")] = None,
+    pop: Annotated[int | None, option("Candidates trained in every generation (default 20).")] = None,
+    gens: Annotated[int | None, option("Generations after the first (default 25).")] = None,
+    seed: Annotated[int | None, option("Seed of the run (default 0): same seed, same run.")] = None,
+    algorithm: Annotated[str | None, option("evolve (default) or random, under the same budget.")] = None,
+    selection: Annotated[str | None, option("tournament (default) or nsga2 (fitness x size).")] = None,
+    max_depth: Annotated[int | None, option("Greatest height of a tree (default 7).")] = None,
+    max_size: Annotated[int | None, option("Greatest number of nodes of a tree (default 30).")] = None,
+    space: Annotated[str | None, option("Operations to draw from: table1 (default) or extended.")] = None,
+    calibrate: Annotated[str | None, option("gradient (default): terms start with CE's gradient norm; or none.")] = None,
+    shrink_space: Annotated[bool | None, option("Draw operations of bad carriers less.", "--shrink-space/--no-shrink-space")] = None,
+    primitives: Annotated[list[str] | None, option("Python file with primitives of your own; may be repeated.")] = None,
+    seed_methods: Annotated[str | None, option("Hand-designed methods to start from, such as kd,at.")] = None,
+    epochs: Annotated[int | None, option("Epochs of a full training.")] = None,
+    proxy_epochs: Annotated[int | None, option("Epochs of a candidate's training.")] = None,
+    batch_size: Annotated[int | None, option("Images per step.")] = None,
+    lr: Annotated[float | None, option("Highest learning rate.")] = None,
+    timeout: Annotated[float | None, option("Seconds one candidate may take (default 600).")] = None,
+    baselines: Annotated[bool | None, option("Compare with student alone, KD and random search.", "--baselines/--no-baselines")] = None,
+    final_seeds: Annotated[int | None, option("Fresh seeds of the final table (default 5).")] = None,
+    finalists: Annotated[int | None, option("Evolved distillers in the final table (default 3).")] = None,
+    workers: Annotated[int | None, option("Worker processes (default 1: this one).")] = None,
+    threads: Annotated[int | None, option("Torch threads of each (default 1).")] = None,
+    device: Annotated[str | None, option("cpu (default), cuda, cuda:N or auto.")] = None,
+    run_dir: Annotated[Path | None, option("Folder of a new run (default runs/DATE_PAIR).")] = None,
+    resume: Annotated[Path | None, option("Folder of a run to go on with.")] = None,
+    list_primitives: Annotated[bool, typer.Option("--list-primitives", help="Show all operations and stop.")] = False,
+    list_taps: Annotated[bool, typer.Option("--list-taps", help="Show the pair's taps and stop.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Print the winner's tree at the end.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
+) -> None:
+    """Evolve distillation losses for a teacher-student pair."""
+    given = dict(locals())
+    for name in ("run_dir", "resume", "list_primitives", "list_taps", "show", "quiet", "as_json"):
+        given.pop(name)
+    given["seed_methods"] = tuple(seed_methods.split(",")) if seed_methods else None
+    given["primitives"] = tuple(primitives) if primitives else None
+    options = {name: value for name, value in given.items() if value is not None}
+    try:
+        if list_primitives:
+            _list_primitives(options, as_json=as_json)
+        elif list_taps:
+            _list_taps(options)
+        else:
+            _search(options, run_dir, resume, show=show, quiet=quiet, as_json=as_json)
+    except KdzeroError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(EXIT_CODE) from None
+
+
+def _search(
+    options: dict[str, Any], run_dir: Path | None, resume: Path | None, *, show: bool, quiet: bool, as_json: bool
+) -> None:
+    from kdzero_gp.events import TensorBoardEvents
+    from kdzero_gp.progress import ConsoleProgress
+    from kdzero_gp.result_table import result_table
+    from kdzero_gp.runner import search
+
+    console = Console(stderr=as_json, quiet=quiet)
+    signal.signal(signal.SIGTERM, _interrupt)
+    with ConsoleProgress(console) as progress:
+        events = TensorBoardEvents(progress)
+        try:
+            result = search(run_dir=run_dir, resume=resume, observer=events, **options)
+        except KeyboardInterrupt:
+            folder = progress.folder
+            if folder is not None:
+                typer.echo(f"interrupted; go on with: python -m kdzero_gp.run --resume {folder}", err=True)
+            raise typer.Exit(INTERRUPTED) from None
+        finally:
+            events.close()
+    if as_json:
+        best = str(result.best.tree) if result.best is not None else None
+        record = {"folder": str(result.folder), "best": best, "table": [asdict(row) for row in result.table]}
+        typer.echo(json.dumps(record))
+        return
+    if result.table:
+        console.print(result_table(result.table, max(len(row.accuracy) for row in result.table)))
+    if show and result.best is not None:
+        from kdzero_gp.gallery import show as draw
+
+        console.print(draw(result.best.tree), highlight=False, markup=False)
+    console.print(f"drawings and figures: {result.folder / 'gallery' / 'index.html'}", highlight=False)
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _list_primitives(options: dict[str, Any], *, as_json: bool) -> None:
+    from kdzero_gp.assemble import load_primitives
+    from kdzero_gp.config import make_config
+    from kdzero_gp.grammar.registry import active_registry
+    from kdzero_gp.primitive_table import primitive_rows, primitive_table
+
+    load_primitives(make_config(**options))
+    rows = primitive_rows(active_registry().values())
+    if as_json:
+        typer.echo(json.dumps(rows, indent=1))
+        return
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=200)
+    console.print(primitive_table(rows))
+
+
+def _list_taps(options: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    from kdzero_gp.assemble import make_task
+    from kdzero_gp.config import make_config
+
+    task = make_task(make_config(**options))
+    table = Table("tap", "teacher", "shape", "student", "shape", title=task.name)
+    for name, teacher in task.teacher_taps.items():
+        student = task.student_taps[name]
+        table.add_row(name, str(teacher), str(tuple(teacher.shape)), str(student), str(tuple(student.shape)))
+    Console(width=None if sys.stdout.isatty() else 140).print(table)
+
+
+if __name__ == "__main__":
+    app()

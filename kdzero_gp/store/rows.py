@@ -1,0 +1,66 @@
+"""A proposal and its evaluation as one row of the table `evaluations`, and back."""
+
+import json
+from typing import Any
+
+from kdzero_gp.store.json_text import finite_or_text
+from kdzero_gp.store.record import Evaluation, Proposal
+
+Row = tuple[Any, ...]
+
+PROPOSAL_COLUMNS = ("arm", "number", "generation", "operator", "parents", "tree", "canonical", "rung")
+EVALUATION_COLUMNS = (
+    "status",
+    "stage",
+    "fitness",
+    "parts",
+    "calibration",
+    "fingerprint",
+    "steps",
+    "seed",
+    "seconds",
+    "host",
+    "error",
+)
+_COLUMNS = ", ".join(PROPOSAL_COLUMNS + EVALUATION_COLUMNS)
+_PLACES = ", ".join("?" * len(PROPOSAL_COLUMNS + EVALUATION_COLUMNS))
+
+# One statement is one transaction: there is no moment at which half of it could be interrupted.
+INSERT = f"INSERT INTO evaluations ({_COLUMNS}) VALUES ({_PLACES}) ON CONFLICT (arm, number) DO NOTHING"
+SELECT = f"SELECT {_COLUMNS} FROM evaluations"
+
+
+def to_row(proposal: Proposal, evaluation: Evaluation) -> Row:
+    """The values of `INSERT`. The seed goes in as text, for it may exceed the 64 bits of an INTEGER."""
+    return (
+        proposal.arm,
+        proposal.number,
+        proposal.generation,
+        proposal.operator,
+        json.dumps(proposal.parents),
+        proposal.tree,
+        proposal.canonical,
+        proposal.rung,
+        evaluation.status,
+        evaluation.stage,
+        evaluation.fitness,
+        json.dumps({name: finite_or_text(value) for name, value in evaluation.parts.items()}),
+        json.dumps([finite_or_text(factor) for factor in evaluation.calibration]),
+        evaluation.fingerprint,
+        evaluation.steps,
+        str(evaluation.seed),
+        evaluation.seconds,
+        evaluation.host,
+        evaluation.error,
+    )
+
+
+def from_row(row: Row) -> tuple[Proposal, Evaluation]:
+    """What `to_row` took, from a row of `SELECT`."""
+    wanted = dict(zip(PROPOSAL_COLUMNS, row, strict=False))
+    wanted["parents"] = tuple(json.loads(wanted["parents"]))
+    given = dict(zip(EVALUATION_COLUMNS, row[len(PROPOSAL_COLUMNS) :], strict=True))
+    given["parts"] = {name: float(value) for name, value in json.loads(given["parts"]).items()}
+    given["calibration"] = tuple(float(factor) for factor in json.loads(given["calibration"]))
+    given["seed"] = int(given["seed"])
+    return Proposal(**wanted), Evaluation(**given)

@@ -1,0 +1,226 @@
+"""`RunStore`: everything a run has found out, safe against `kill -9` from the moment `record` returns."""
+
+import os
+import sqlite3
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from kdzero_gp.errors import StoreError
+from kdzero_gp.store import rows, schema
+from kdzero_gp.store.config_difference import config_differences
+from kdzero_gp.store.failures import reported
+from kdzero_gp.store.history import HISTORY_NAME, history_line
+from kdzero_gp.store.json_text import JSON, decode, encode, plain
+from kdzero_gp.store.lock import FolderLock
+from kdzero_gp.store.record import Evaluation, Proposal
+from kdzero_gp.store.run_folder import CONFIG_NAME, make_empty, write_config, write_whole
+
+
+class RunStore:
+    """One run folder, opened by `create`, `resume` or `read`; to be used by one thread.
+
+    Every failure that lies in the folder, the disk or the database is a `StoreError`, after which what was
+    recorded before is still there and the store can be used on.
+    """
+
+    def __init__(self, folder: Path, connection: sqlite3.Connection, lock: FolderLock | None) -> None:
+        """Used by the three ways of opening; `lock` is None for a store that only reads."""
+        self._folder = folder
+        self._connection = connection
+        self._lock = lock
+        self._owner = os.getpid()
+
+    @classmethod
+    def create(cls, folder: Path, config: Mapping[str, JSON]) -> Self:
+        """Begin a run in a folder that is new or empty.
+
+        Raises:
+            StoreError: the folder holds something, cannot be made or written, or has a writer.
+            TypeError: the configuration has no JSON form.
+        """
+        folder, text = Path(folder).absolute(), encode(config)
+        make_empty(folder)
+        lock = FolderLock(folder)
+        try:
+            make_empty(folder)  # again, now that nobody else can fill it
+            with reported("create a run in", folder, then="start again, or take another --run-dir"):
+                schema.create_database(folder, text)
+            return cls._open_writing(folder, lock)
+        except BaseException:
+            lock.release()
+            raise
+
+    @classmethod
+    def resume(cls, folder: Path, config: Mapping[str, JSON] | None = None, *, ignore: Collection[str] = ()) -> Self:
+        """Go on with the run in a folder.
+
+        Args:
+            config: what the run is to be continued with; None takes what it was started with.
+            ignore: keys of the configuration (inner ones dotted) that may differ; the stored value stays.
+
+        Raises:
+            StoreError: no run, a damaged or foreign database, another configuration, or another writer.
+                Nothing has been changed then.
+        """
+        folder = Path(folder).absolute()
+        schema.check_file(folder / schema.DATABASE_NAME)
+        lock = FolderLock(folder)
+        try:
+            # A connection that can write would, on closing, move the log into a file we may yet refuse.
+            with cls.read(folder) as before:
+                differing = config_differences(before.config, plain(config), ignore) if config is not None else []
+            if differing:
+                raise StoreError(
+                    f"{folder} holds a run of another configuration:\n  " + "\n  ".join(differing) + "\n"
+                    "A run goes on under the configuration it was started with: "
+                    "leave these options out, or start a new run with another --run-dir"
+                )
+            return cls._open_writing(folder, lock)
+        except BaseException:
+            lock.release()
+            raise
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Open a run for reading alone, also while another process writes to it.
+
+        Raises:
+            StoreError: no run, or a damaged or foreign database.
+        """
+        folder = Path(folder).absolute()
+        database = folder / schema.DATABASE_NAME
+        schema.check_file(database)
+        with reported("read", database, then="try again"):
+            connection = schema.connect(database, "ro")
+        try:
+            schema.check_content(connection, database)
+        except BaseException:
+            connection.close()
+            raise
+        return cls(folder, connection, None)
+
+    @classmethod
+    def _open_writing(cls, folder: Path, lock: FolderLock) -> Self:
+        database = folder / schema.DATABASE_NAME
+        with reported("open", database, then="try again"):
+            connection = schema.connect(database, "rw")
+        store = cls(folder, connection, lock)
+        try:
+            if not (folder / CONFIG_NAME).exists():
+                write_config(folder, store.config)
+        except BaseException:
+            connection.close()
+            raise
+        return store
+
+    @property
+    def folder(self) -> Path:
+        """The run folder, as an absolute path."""
+        return self._folder
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What the run was started with: a copy."""
+        config: dict[str, Any] = decode(self._fetch("SELECT value FROM run WHERE key = 'config'")[0][0])
+        return config
+
+    def record(self, proposal: Proposal, evaluation: Evaluation) -> bool:
+        """Store an evaluation for good, in a transaction of its own.
+
+        Returns:
+            Whether it was new; the same proposal a second time is ignored and the first evaluation stays.
+
+        Raises:
+            StoreError: another proposal stands under the same arm and number, or writing failed.
+        """
+        if self._write(rows.INSERT, rows.to_row(proposal, evaluation)):
+            return True
+        stored = self.get(proposal.arm, proposal.number)
+        if stored is not None and stored[0] == proposal:
+            return False
+        raise StoreError(
+            f"{self._folder} has under number {proposal.number} of arm {proposal.arm!r}\n"
+            f"  {stored and stored[0]}\nbut it is now\n  {proposal}\n"
+            "so this run does not repeat the one stored. Resume with the program version and options it "
+            "began with, or take another --run-dir"
+        )
+
+    def get(self, arm: str, number: int) -> tuple[Proposal, Evaluation] | None:
+        """What stands under an arm and a number."""
+        found = self._fetch(f"{rows.SELECT} WHERE arm = ? AND number = ?", (arm, number))
+        return rows.from_row(found[0]) if found else None
+
+    def find(self, arm: str, canonical: str, rung: int) -> Evaluation | None:
+        """The evaluation of a canonical form at a rung; of several the one with the lowest number."""
+        where = "WHERE arm = ? AND canonical = ? AND rung = ? ORDER BY number LIMIT 1"
+        found = self._fetch(f"{rows.SELECT} {where}", (arm, canonical, rung))
+        return rows.from_row(found[0])[1] if found else None
+
+    def evaluations(self, arm: str | None = None) -> Iterator[tuple[Proposal, Evaluation]]:
+        """All that is stored at the moment of the call, ordered by arm and number."""
+        where = "" if arm is None else "WHERE arm = ?"
+        found = self._fetch(f"{rows.SELECT} {where} ORDER BY arm, number", () if arm is None else (arm,))
+        return map(rows.from_row, found)
+
+    def put_generation(self, arm: str, generation: int, stats: Mapping[str, JSON]) -> None:
+        """Store or replace the statistics of a generation."""
+        self._write("INSERT OR REPLACE INTO generations VALUES (?, ?, ?)", (arm, generation, encode(stats)))
+
+    def generations(self, arm: str) -> dict[int, dict[str, Any]]:
+        """The statistics of an arm by generation, in ascending order."""
+        query = "SELECT generation, stats FROM generations WHERE arm = ? ORDER BY generation"
+        return {generation: decode(stats) for generation, stats in self._fetch(query, (arm,))}
+
+    def put_result(self, name: str, value: JSON) -> None:
+        """Store or replace a named result, such as the final table."""
+        self._write("INSERT OR REPLACE INTO results VALUES (?, ?)", (name, encode(value)))
+
+    def result(self, name: str) -> Any:
+        """A named result (JSON), or None where there is none."""
+        found = self._fetch("SELECT value FROM results WHERE name = ?", (name,))
+        return decode(found[0][0]) if found else None
+
+    def write_history(self, path: Path | None = None) -> Path:
+        """Write `history.jsonl` (or another file) from the database, in place of an earlier one.
+
+        Returns:
+            The file written: one line per evaluation, ordered by arm and number; equal runs give equal bytes.
+        """
+        path = self._folder / HISTORY_NAME if path is None else Path(path)
+        write_whole(path, (history_line(*both) for both in self.evaluations()), then="try again")
+        return path
+
+    def close(self) -> None:
+        """Close the database and let the next writer in; a forked child leaves both to its parent."""
+        if os.getpid() != self._owner:
+            return
+        with self._failing("close"):
+            self._connection.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _fetch(self, query: str, values: tuple[Any, ...] = ()) -> list[rows.Row]:
+        with self._failing("read"):
+            return self._connection.execute(query, values).fetchall()
+
+    def _write(self, statement: str, values: tuple[Any, ...]) -> int:
+        if self._lock is None:
+            raise StoreError(f"{self._folder} was opened for reading. To write, open it by RunStore.resume")
+        with self._failing("write"):
+            return self._connection.execute(statement, values).rowcount
+
+    @contextmanager
+    def _failing(self, doing: str) -> Iterator[None]:
+        with reported(doing, self._folder / schema.DATABASE_NAME, then=f"go on with --resume {self._folder}"):
+            yield

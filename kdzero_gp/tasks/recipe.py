@@ -1,0 +1,91 @@
+"""How a network is trained: one frozen record, and what follows from it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import nn
+
+from kdzero_gp.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A training schedule of SGD with momentum; the learning rate rises linearly, then falls.
+
+    Attributes:
+        epochs: passes over the training split.
+        batch_size: images a step; the last, smaller batch of an epoch is left out, BatchNorm being unhappy
+            with it.
+        lr: the highest learning rate.
+        momentum: of SGD, in [0, 1).
+        nesterov: whether the momentum is Nesterov's.
+        weight_decay: L2 penalty on all parameters.
+        warmup: share of the steps during which the learning rate rises.
+        schedule: how it falls from there to zero.
+        ce_weight: weight of the cross-entropy with the labels beside the distiller.
+    """
+
+    epochs: int
+    batch_size: int
+    lr: float
+    momentum: float = 0.9
+    nesterov: bool = True
+    weight_decay: float = 5e-4
+    warmup: float = 0.25
+    schedule: Literal["cosine", "linear"] = "cosine"
+    ce_weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        rules = (
+            ("epochs", self.epochs >= 1, "at least 1"),
+            ("batch_size", self.batch_size >= 2, "at least 2 (BatchNorm needs two samples)"),
+            ("lr", self.lr > 0 and math.isfinite(self.lr), "above 0"),
+            ("momentum", 0 <= self.momentum < 1, "in [0, 1)"),
+            ("nesterov", self.momentum > 0 or not self.nesterov, "False when momentum is 0"),
+            ("weight_decay", self.weight_decay >= 0 and math.isfinite(self.weight_decay), "0 or above"),
+            ("warmup", 0 <= self.warmup < 1, "in [0, 1)"),
+            ("schedule", self.schedule in ("cosine", "linear"), "cosine or linear"),
+            ("ce_weight", self.ce_weight >= 0 and math.isfinite(self.ce_weight), "0 or above"),
+        )
+        for name, holds, rule in rules:
+            if not holds:
+                raise ConfigError(f"The recipe's {name} is {getattr(self, name)}, but must be {rule}")
+
+    def steps_per_epoch(self, images: int) -> int:
+        """Steps of one epoch over `images` training images; a set smaller than one batch makes one step."""
+        return max(1, images // self.batch_size)
+
+    def learning_rates(self, steps: int) -> list[float]:
+        """The learning rate of each of `steps` steps."""
+        rising = min(max(1, round(self.warmup * steps)), steps - 1) if self.warmup > 0 and steps > 1 else 0
+        rates = [self.lr * (step + 1) / (rising + 1) for step in range(rising)]
+        for step in range(steps - rising):
+            done = step / (steps - rising)
+            rates.append(self.lr * (0.5 * (1 + math.cos(math.pi * done)) if self.schedule == "cosine" else 1 - done))
+        return rates
+
+    def optimiser(self, parameters: Iterable[nn.Parameter]) -> torch.optim.SGD:
+        """SGD for `parameters`, its learning rate to be set before each step.
+
+        Fused: on a tiny network one step takes 34 µs instead of 161 µs with the plain loop (one CPU thread).
+        """
+        return torch.optim.SGD(
+            parameters,
+            lr=self.lr,
+            momentum=self.momentum,
+            nesterov=self.nesterov,
+            weight_decay=self.weight_decay,
+            fused=True,
+        )
+
+
+# For the embedded digits. The student's was chosen by validation accuracy for the time, of the student alone
+# and with plain KD alike: a recipe that is poor for the student alone would make every distiller look better
+# than it is.
+TEACHER = Recipe(epochs=20, batch_size=64, lr=0.1)
+STUDENT = Recipe(epochs=16, batch_size=64, lr=0.3, weight_decay=2e-3)

@@ -1,0 +1,78 @@
+"""Plain supervised training and its measure: how a teacher comes about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from kdzero_gp.data import Dataset, Split
+from kdzero_gp.errors import ModelError
+from kdzero_gp.tasks.recipe import TEACHER, Recipe
+
+
+def train_teacher(
+    model: nn.Module,
+    dataset: Dataset,
+    recipe: Recipe = TEACHER,
+    *,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+) -> nn.Module:
+    """Train `model` in place with cross-entropy on the training split.
+
+    The same model, data, recipe and seed give the same weights on one machine with one number of threads.
+    Torch's global random state is left as it was.
+
+    Returns:
+        The model, on `device`, in evaluation mode.
+
+    Raises:
+        ModelError: the loss became NaN or infinite.
+    """
+    model.to(device).train()
+    images, labels = dataset.normalise(dataset.train.images.to(device)), dataset.train.labels.to(device)
+    order = torch.Generator().manual_seed(seed)
+    per_epoch = recipe.steps_per_epoch(len(labels))
+    rates = iter(recipe.learning_rates(recipe.epochs * per_epoch))
+    optimiser = recipe.optimiser(model.parameters())
+    with seeded(seed, device), torch.enable_grad():
+        for epoch in range(recipe.epochs):
+            shuffled = torch.randperm(len(labels), generator=order).to(device)
+            for batch in shuffled.split(recipe.batch_size)[:per_epoch]:
+                optimiser.param_groups[0]["lr"] = next(rates)
+                loss = F.cross_entropy(model(images[batch]), labels[batch])
+                optimiser.zero_grad(set_to_none=True)
+                loss.backward()
+                optimiser.step()
+            if not torch.isfinite(loss):
+                raise ModelError(
+                    f"Training {type(model).__name__} diverged in epoch {epoch + 1}: the loss is {loss.item()}; "
+                    f"lower the learning rate, which is {recipe.lr}"
+                )
+    return model.eval()
+
+
+@torch.no_grad()
+def accuracy(model: nn.Module, dataset: Dataset, split: Split, *, batch_size: int = 500) -> float:
+    """Share of `split` that `model`, put into evaluation mode, gets right, 0 … 1."""
+    model.eval()
+    device = next(model.parameters()).device
+    right = 0
+    for images, labels in zip(split.images.split(batch_size), split.labels.split(batch_size), strict=True):
+        scores = model(dataset.normalise(images.to(device)))
+        right += int((scores.argmax(1) == labels.to(device)).sum())
+    return right / len(split)
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
+    """Seed torch's global random state, of the CPU and of `device`, inside the block; restore it after."""
+    place = torch.device(device)
+    index = torch.cuda.current_device() if place.type == "cuda" and place.index is None else place.index
+    with torch.random.fork_rng(devices=[index] if place.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield

@@ -1,0 +1,59 @@
+"""Where in a network a tensor is read: one tap, and the named taps of one network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Tap:
+    """One place in a network.
+
+    Attributes:
+        path: dotted module path, as in `model.named_modules()`; "" is the model itself.
+        shape: of the tensor as it is handed over, without N: (C, H, W), (D,) or (K,).
+        side: whether the module's output or its first input is read.
+        call: which call of the module within one forward pass, from 0: one ReLU may serve several places.
+        clone: the model overwrites the tensor in place later on, so a copy is taken at once.
+    """
+
+    path: str
+    shape: tuple[int, ...]
+    side: Literal["output", "input"] = "output"
+    call: int = 0
+    clone: bool = False
+
+    def __str__(self) -> str:
+        place = self.path or "the model"
+        nth = f" (call {self.call + 1})" if self.call else ""
+        return f"{'input of ' if self.side == 'input' else ''}{place}{nth}"
+
+
+@dataclass(frozen=True)
+class Taps(Mapping[str, Tap]):
+    """The taps of one network by name, in the order stage1 … stageK, pool, logits."""
+
+    places: tuple[tuple[str, Tap], ...]
+
+    def __getitem__(self, name: str) -> Tap:
+        for key, tap in self.places:
+            if key == name:
+                return tap
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return (key for key, _ in self.places)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The names of the feature-map taps."""
+        return tuple(name for name in self if name.startswith("stage"))
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of every tap without N."""
+        return {name: tap.shape for name, tap in self.items()}

@@ -1,0 +1,1 @@
+"""Distances: (student, teacher) -> one number per sample, zero where they agree."""

@@ -1,0 +1,31 @@
+"""Distances that ignore scale: the angle between two samples, with and without their means.
+
+Any shape, result (N,) in [0, 2]. Source of both: KD-Zero (NeurIPS 2023), Table 1.
+"""
+
+import torch
+from torch import Tensor
+
+from kdzero_gp import Map, Rows, Vector, distance
+from primitives.guards import cosine_similarity, spread
+
+
+@distance(Map, Rows, Vector, formula=r"1-\cos(s,t)")
+def cosine(student: Tensor, teacher: Tensor) -> Tensor:
+    """1 − cosine between the flattened samples; 1 where one of them is zero (norms are at least 1e-6).
+
+    Source: KD-Zero, Table 1. Public code minimises the similarity itself: a sign error.
+    """
+    return 1 - cosine_similarity(student, teacher)
+
+
+@distance(Map, Rows, Vector, formula=r"1-\rho(s,t)")
+def pearson(student: Tensor, teacher: Tensor) -> Tensor:
+    """1 − Pearson correlation of the flattened samples; 1 where one of them is constant.
+
+    Source: KD-Zero, Table 1.
+    """
+    s, norm_s, floor_s = spread(student.flatten(1), 1)
+    t, norm_t, floor_t = spread(teacher.flatten(1), 1)
+    product = (s / torch.maximum(norm_s, floor_s)) * (t / torch.maximum(norm_t, floor_t))
+    return 1 - product.sum(1).clamp(-1, 1)

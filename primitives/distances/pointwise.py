@@ -1,0 +1,39 @@
+"""Elementwise distances: the mean over all dims but N of a function of d = s − t. Any shape, result (N,).
+
+Source of all: KD-Zero (NeurIPS 2023), Table 1.
+"""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from kdzero_gp import Map, Rows, Vector, distance
+
+
+def _mean(elements: Tensor) -> Tensor:
+    return elements.flatten(1).mean(1)
+
+
+@distance(Map, Rows, Vector, formula=r"\overline{|s-t|}")
+def l1(student: Tensor, teacher: Tensor) -> Tensor:
+    """Mean absolute difference of every sample, (N,). Source: KD-Zero, Table 1."""
+    return _mean((student - teacher).abs())
+
+
+@distance(Map, Rows, Vector, formula=r"\overline{(s-t)^2}")
+def l2(student: Tensor, teacher: Tensor) -> Tensor:
+    """Mean squared difference of every sample, (N,). Source: KD-Zero, Table 1.
+
+    |s − t| saturates at 1e16, the largest difference whose squares float32 can average over any map.
+    """
+    return _mean((student - teacher).clamp(-1e16, 1e16).square())
+
+
+@distance(
+    Map,
+    Rows,
+    Vector,
+    formula=r"\overline{h(s-t)},\;h(d)=\tfrac12d^2\text{ if }|d|<1\text{ else }|d|-\tfrac12",
+)
+def smooth_l1(student: Tensor, teacher: Tensor) -> Tensor:
+    """Mean Huber function (β = 1) of the difference of every sample, (N,). Source: KD-Zero, Table 1."""
+    return _mean(F.smooth_l1_loss(student, teacher, reduction="none", beta=1.0))

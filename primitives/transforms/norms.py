@@ -1,0 +1,64 @@
+"""Normalisations. Shapes are unchanged.
+
+Source of all: KD-Zero (NeurIPS 2023), Table 1. None of `minmax` and `norm_*` counts as idempotent: a slice
+with a norm or range near 1e-6 is divided by the bound instead, and a second pass divides again.
+"""
+
+import torch
+from torch import Tensor
+
+from kdzero_gp import Map, Rows, Vector, transform
+from primitives.guards import EPS, magnitude, unit
+
+
+@transform(Map, Vector, formula=r"(x-\mu)/\sqrt{\sigma^2+10^{-5}},\;\mu,\sigma^2\text{ over }N,H,W")
+def batchnorm(x: Tensor) -> Tensor:
+    """(x − mean) / sqrt(var + 1e-5) with the batch's own mean and biased variance.
+
+    No affine part and no state. Map (N, C, H, W): statistics over N, H, W; Vector (N, D): over N.
+    Source: KD-Zero, Table 1. Public code makes a fresh BatchNorm module at every call, which
+    computes the same thing with a parameter and a running mean that nobody uses.
+    """
+    dims = (0, 2, 3) if x.dim() == 4 else (0,)
+    size = magnitude(x, dims)
+    scaled = x / size
+    centred = scaled - scaled.mean(dims, keepdim=True)
+    return centred / torch.sqrt(centred.square().mean(dims, keepdim=True) + 1e-5 / size.square())
+
+
+@transform(Map, Rows, Vector, formula=r"(x-\min x)/(\max x-\min x+\epsilon)")
+def minmax(x: Tensor) -> Tensor:
+    """Every sample stretched to [0, 1]: (x − min) / (max − min + 1e-6), min and max over all dims but N.
+
+    Source: KD-Zero, Table 1.
+    """
+    dims = tuple(range(1, x.dim()))
+    smallest = x.amin(dims, keepdim=True)
+    return (x - smallest) / (x.amax(dims, keepdim=True) - smallest + EPS)
+
+
+@transform(Map, formula=r"x/\max(\lVert x\rVert_{HW},\epsilon)")
+def norm_hw(x: Tensor) -> Tensor:
+    """Every channel of (N, C, H, W) divided by its Euclidean norm over the positions, at least 1e-6.
+
+    Source: KD-Zero, Table 1.
+    """
+    return unit(x, (2, 3))
+
+
+@transform(Map, Vector, formula=r"x/\max(\lVert x\rVert_{C},\epsilon)")
+def norm_c(x: Tensor) -> Tensor:
+    """Every position of (N, C, H, W), or sample of (N, D), divided by its norm over dim 1, at least 1e-6.
+
+    Source: KD-Zero, Table 1.
+    """
+    return unit(x, (1,))
+
+
+@transform(Map, Rows, Vector, formula=r"x/\max(\lVert x\rVert_{N},\epsilon)")
+def norm_n(x: Tensor) -> Tensor:
+    """Every element divided by its Euclidean norm over the batch (dim 0), at least 1e-6.
+
+    Source: KD-Zero, Table 1.
+    """
+    return unit(x, (0,))

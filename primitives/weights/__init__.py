@@ -1,0 +1,1 @@
+"""Sample weightings: (student logits, teacher logits) -> how much each sample counts."""

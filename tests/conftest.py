@@ -1,0 +1,26 @@
+"""Settings that hold for every test; they must come before the first import of torch."""
+
+import os
+
+# Tests run side by side and on tiny tensors: one thread each is faster, and its sums repeat exactly.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("MKL_NUM_THREADS", "1")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import pytest
+from hypothesis import settings
+
+# A time limit per example fails on a busy machine for no fault of the code; in CI the examples are
+# the same every time, so that a red build can be repeated.
+settings.register_profile("local", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip tests marked `gpu` where there is no CUDA device."""
+    if item.get_closest_marker("gpu") is not None:
+        import torch  # only here: most test runs that need no torch should not pay for its import
+
+        if not torch.cuda.is_available():
+            pytest.skip("needs a CUDA device")
