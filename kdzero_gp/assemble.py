@@ -1,4 +1,4 @@
-"""From a configuration to the objects of a run: task, evaluator, grammar. Workers call it as well as the main process."""
+"""From a configuration to the objects of a run: task, evaluator, grammar, in the main process and in workers."""
 
 from dataclasses import replace
 from functools import partial
@@ -13,8 +13,8 @@ from kdzero_gp.grammar.grammar import Grammar
 from kdzero_gp.grammar.registry import active_registry, default_registry
 from kdzero_gp.grammar.vary import Limits
 from kdzero_gp.models import build
-from kdzero_gp.tasks.pretrain import cached_teacher
 from kdzero_gp.tasks.presets import recipes_for
+from kdzero_gp.tasks.pretrain import cached_teacher
 from kdzero_gp.tasks.recipe import Recipe
 from kdzero_gp.tasks.task import Task
 
@@ -37,9 +37,7 @@ def make_task(config: RunConfig) -> Task:
 def _recipes(config: RunConfig, data: Dataset) -> tuple[Recipe, Recipe]:
     """The recipe of a full training and that of a proxy training."""
     full, proxy = recipes_for(data.name)
-    changes = {
-        name: value for name in ("batch_size", "lr") if (value := getattr(config, name)) is not None
-    }
+    changes = {name: value for name in ("batch_size", "lr") if (value := getattr(config, name)) is not None}
     full = replace(full, epochs=config.epochs or full.epochs, **changes)
     proxy_epochs = config.proxy_epochs or min(proxy.epochs, full.epochs)
     return full, replace(proxy, epochs=proxy_epochs, **changes)

@@ -21,7 +21,7 @@ class TensorBoardEvents:
 
     def started(self, config: RunConfig, folder: Path, summary: dict[str, Any]) -> None:
         """Opens the event file."""
-        self.writer = SummaryWriter(str(folder / "tensorboard"))  # type: ignore[no-untyped-call]
+        self.writer = SummaryWriter(str(folder / "tensorboard"))
         self.inner.started(config, folder, summary)
 
     def phase(self, name: str, jobs: int) -> None:
@@ -52,8 +52,8 @@ class TensorBoardEvents:
     def close(self) -> None:
         """Writes what is still in memory."""
         if self.writer is not None:
-            self.writer.close()  # type: ignore[no-untyped-call]
+            self.writer.close()
 
     def _scalar(self, name: str, value: float, step: int) -> None:
         if self.writer is not None:
-            self.writer.add_scalar(name, value, step)  # type: ignore[no-untyped-call]
+            self.writer.add_scalar(name, value, step)

@@ -28,7 +28,5 @@ def primitive_table(rows: Iterable[dict[str, Any]]) -> Table:
     """The records as a table for a terminal."""
     table = Table("name", "kind", "types", "formula", "set", "source", title="Primitives", show_lines=False)
     for row in rows:
-        table.add_row(
-            row["name"], row["kind"], "\n".join(row["types"]), row["formula"], row["space"], row["source"]
-        )
+        table.add_row(row["name"], row["kind"], "\n".join(row["types"]), row["formula"], row["space"], row["source"])
     return table

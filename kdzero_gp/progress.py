@@ -6,7 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from kdzero_gp.config import RunConfig
 from kdzero_gp.evolve.proposer import Candidate
@@ -78,7 +86,9 @@ class ConsoleProgress:
             self._outcomes["rejected" if evaluation.status == "rejected" else "failed"] += 1
             return
         self._outcomes["failed"] += evaluation.status != "ok"
-        self._advance(f"best {self._best:.4f}, {self._outcomes['rejected']} rejected, {self._outcomes['failed']} failed")
+        self._advance(
+            f"best {self._best:.4f}, {self._outcomes['rejected']} rejected, {self._outcomes['failed']} failed"
+        )
 
     def generation_done(self, arm: Arm, generation: int, stats: dict[str, Any]) -> None:
         """A line per generation: above the bar in a terminal, and all there is in a file."""
@@ -87,8 +97,8 @@ class ConsoleProgress:
         rejected = ", ".join(f"{name} {count}" for name, count in funnel.items() if name not in kept and count)
         best, median = (f"{v:.4f}" if (v := stats[key]) is not None else "-" for key in ("best", "median"))
         self.console.print(
-            f"{TITLES[arm]:>13} gen {generation:>3}  best {best}  median {median}  trained {funnel.get('trained', 0)} of "
-            f"{funnel['proposed']} proposed, {funnel['duplicate']} duplicates avoided"
+            f"{TITLES[arm]:>13} gen {generation:>3}  best {best}  median {median}  trained {funnel.get('trained', 0)} "
+            f"of {funnel['proposed']} proposed, {funnel['duplicate']} duplicates avoided"
             f"{f', {self._stored} from the store' if self._stored else ''}{f' ({rejected})' if rejected else ''}"
             f"{self._eta()}",
             highlight=False,

@@ -37,8 +37,12 @@ def run(
     max_depth: Annotated[int | None, option("Greatest height of a tree (default 7).")] = None,
     max_size: Annotated[int | None, option("Greatest number of nodes of a tree (default 30).")] = None,
     space: Annotated[str | None, option("Operations to draw from: table1 (default) or extended.")] = None,
-    calibrate: Annotated[str | None, option("gradient (default): terms start with CE's gradient norm; or none.")] = None,
-    shrink_space: Annotated[bool | None, option("Draw operations of bad carriers less.", "--shrink-space/--no-shrink-space")] = None,
+    calibrate: Annotated[
+        str | None, option("gradient (default): terms start with CE's gradient norm; or none.")
+    ] = None,
+    shrink_space: Annotated[
+        bool | None, option("Draw operations of bad carriers less.", "--shrink-space/--no-shrink-space")
+    ] = None,
     primitives: Annotated[list[str] | None, option("Python file with primitives of your own; may be repeated.")] = None,
     seed_methods: Annotated[str | None, option("Hand-designed methods to start from, such as kd,at.")] = None,
     epochs: Annotated[int | None, option("Epochs of a full training.")] = None,
@@ -46,7 +50,9 @@ def run(
     batch_size: Annotated[int | None, option("Images per step.")] = None,
     lr: Annotated[float | None, option("Highest learning rate.")] = None,
     timeout: Annotated[float | None, option("Seconds one candidate may take (default 600).")] = None,
-    baselines: Annotated[bool | None, option("Compare with student alone, KD and random search.", "--baselines/--no-baselines")] = None,
+    baselines: Annotated[
+        bool | None, option("Compare with student alone, KD and random search.", "--baselines/--no-baselines")
+    ] = None,
     final_seeds: Annotated[int | None, option("Fresh seeds of the final table (default 5).")] = None,
     finalists: Annotated[int | None, option("Evolved distillers in the final table (default 3).")] = None,
     workers: Annotated[int | None, option("Worker processes (default 1: this one).")] = None,

@@ -22,7 +22,6 @@ from kdzero_gp.distiller.export import save
 from kdzero_gp.distiller.standalone import write_standalone
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.evaluate.evaluator import Entrant
-from kdzero_gp.evaluate.train import accuracy
 from kdzero_gp.evolve.final import Contender, Row, run_final
 from kdzero_gp.evolve.individual import Individual
 from kdzero_gp.evolve.search import Observer, Search
@@ -185,6 +184,10 @@ class Run:
             "hardware": hardware(self.config.device),
             "versions": versions(),
             "teacher_accuracy": teacher,
+            "shapes": {
+                side: {name: [2, *tap.shape] for name, tap in taps.items()}
+                for side, taps in (("student", self.task.student_taps), ("teacher", self.task.teacher_taps))
+            },
             "budget": self.config.pop * (self.config.gens + 1),
         }
 

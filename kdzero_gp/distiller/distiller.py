@@ -1,6 +1,6 @@
 """The distiller: a tree compiled to a loss module."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -9,12 +9,11 @@ from kdzero_gp.distiller.align import Aligner
 from kdzero_gp.distiller.calibrate import calibration_constants
 from kdzero_gp.distiller.knowledge import Knowledge
 from kdzero_gp.distiller.program import Context, Program, Side, Term, terms_of
-from kdzero_gp.distiller.shapes import Shape, ShapeInference
+from kdzero_gp.distiller.shapes import Shape, ShapeInference, aligned_arguments
 from kdzero_gp.errors import ConfigError, TapError
 from kdzero_gp.grammar.parse import parse
 from kdzero_gp.grammar.tree import Node, Tree
 from kdzero_gp.grammar.types import CONSTANTS
-
 
 SIDES: tuple[Side, Side] = ("student", "teacher")
 
@@ -53,7 +52,7 @@ class Distiller(nn.Module):
         self._scales: list[float] | None = None
         self._last: list[Tensor] = []
         self._generators: dict[tuple[int, torch.device], torch.Generator] = {}
-        self.register_load_state_dict_post_hook(lambda module, keys: module._forget_scales())
+        self.register_load_state_dict_post_hook(_forget)  # type: ignore[no-untyped-call]
         if calibration is not None:
             self.set_calibration(calibration)
 
@@ -70,7 +69,7 @@ class Distiller(nn.Module):
                 "give one factor for each"
             )
         self.calibration.copy_(torch.tensor(list(calibration), dtype=torch.float64))
-        self._forget_scales()
+        self._scales = None
 
     def prepare(self, student: Knowledge, teacher: Knowledge) -> "Distiller":
         """Builds the aligners for the shapes of these two, on their device. Called by the first forward if not before.
@@ -78,26 +77,19 @@ class Distiller(nn.Module):
         Raises:
             TapError: a tap is missing, or its two shapes cannot be bridged.
         """
-        shapes = student.shapes(), teacher.shapes()
+        if self._program is not None:
+            return self
+        shapes = {"student": student.shapes(), "teacher": teacher.shapes()}
         for name in self.taps:
             student[name], teacher[name]  # raises TapError with the taps there are
-        infer = {side: ShapeInference(side, side_shapes) for side, side_shapes in zip(SIDES, shapes, strict=True)}
+        root = self.tree.canonical().root
+        aligned, bridged = aligned_arguments(root, shapes["student"], shapes["teacher"])
         generator = torch.Generator().manual_seed(self.seed)
-        nodes = [node for term in self.terms_in_order for node in term.distance.walk() if node.kind == "distance"]
-        aligned: set[Node] = set()
-        for argument in (node.children[0] for node in nodes):
-            if infer["student"](argument) != infer["teacher"](argument):
-                aligned.add(argument)
-        bridged = sorted({tap for node in aligned for tap in node.taps()})
         device = next(iter(student.values())).device
         for tap in bridged:
-            if shapes[0][tap] != shapes[1][tap]:
-                self.aligners[tap] = Aligner(tap, shapes[0][tap], shapes[1][tap], generator).to(device)
-        common = {tap: _common(shapes[0][tap], shapes[1][tap]) for tap in self.taps}
-        infer_aligned = {side: ShapeInference(side, common) for side in SIDES}
-        learned: dict[tuple[Node, Side], nn.Module] = {}
-        for argument in (node.children[0] for node in nodes):
-            self._build_learned(argument, infer_aligned if argument in aligned else infer, device, learned)
+            sides = shapes["student"][tap], shapes["teacher"][tap]
+            self.aligners[tap] = Aligner(tap, *sides, generator).to(device)
+        learned = self._build_learned(root, aligned, shapes, device)
         self._shapes = tuple(tuple(k[tap].shape[1:] for tap in self.taps) for k in (student, teacher))
         self._program = Program(self.terms_in_order, lambda node: node in aligned, self._align, learned)
         return self
@@ -177,15 +169,12 @@ class Distiller(nn.Module):
             for tap, shape in zip(self.taps, shapes, strict=True):
                 if knowledge[tap].shape[1:] != shape:
                     raise TapError(
-                        f"the {side}'s `{tap}` has shape {tuple(knowledge[tap].shape)}, but this distiller was prepared "
-                        f"for (N, {', '.join(map(str, shape))}); make a new Distiller for another pair"
+                        f"the {side}'s `{tap}` has shape {tuple(knowledge[tap].shape)}, but this distiller was "
+                        f"prepared for (N, {', '.join(map(str, shape))}); make a new Distiller for another pair"
                     )
         if self._program is None:
             raise AssertionError("prepare() leaves a program")
         return self._program
-
-    def _forget_scales(self) -> None:
-        self._scales = None
 
     def _align(self, tap: str, side: Side, x: Tensor) -> Tensor:
         if tap not in self.aligners:
@@ -196,26 +185,27 @@ class Distiller(nn.Module):
         return aligner.student(x) if side == "student" else aligner.teacher(x)
 
     def _build_learned(
-        self,
-        argument: Node,
-        infer: Mapping[Side, ShapeInference],
-        device: torch.device,
-        modules: dict[tuple[Node, Side], nn.Module],
-    ) -> None:
-        """Makes the modules of the learned operations below a distance's argument, initialised from the seed."""
-        for node in argument.walk():
-            operation = node.operation
-            if operation is None or not operation.learned:
-                continue
+        self, root: Node, aligned: Collection[Node], shapes: Mapping[str, Mapping[str, Shape]], device: torch.device
+    ) -> dict[tuple[Node, Side], nn.Module]:
+        """The modules of learned operations, one for each side that one touches, initialised from the seed."""
+        modules: dict[tuple[Node, Side], nn.Module] = {}
+        if not any(node.operation is not None and node.operation.learned for node in root.walk()):
+            return modules
+        common = {tap: _common(shapes["student"][tap], shapes["teacher"][tap]) for tap in self.taps}
+        for argument in dict.fromkeys(node.children[0] for node in root.walk() if node.kind == "distance"):
             for side in SIDES:
-                if operation.side not in ("both", side) or (node, side) in modules:
-                    continue
-                inputs: list[Shape] = [infer[side](child) for child in node.children if child.type not in CONSTANTS]
-                number = len(modules)
-                with torch.random.fork_rng(devices=[]):
-                    torch.manual_seed(self.seed + number)
-                    module: nn.Module = operation.function(*inputs).to(device)
-                self.learned[f"{side}_{number}"] = modules[node, side] = module
+                infer = ShapeInference(side, common if argument in aligned else shapes[side])
+                for node in argument.walk():
+                    operation = node.operation
+                    if operation is None or not operation.learned or operation.side not in ("both", side):
+                        continue
+                    if (node, side) not in modules:
+                        inputs: list[Shape] = [infer(child) for child in node.children if child.type not in CONSTANTS]
+                        with torch.random.fork_rng(devices=[]):
+                            torch.manual_seed(self.seed + len(modules))
+                            module: nn.Module = operation.function(*inputs).to(device)
+                        self.learned[f"{side}_{len(modules)}"] = modules[node, side] = module
+        return modules
 
     def _generator(self, draw: int, like: Tensor) -> torch.Generator:
         """A generator whose stream is fixed by seed, call and node, so student and teacher share their masks."""
@@ -224,6 +214,10 @@ class Distiller(nn.Module):
         if generator is None:
             generator = self._generators[key] = torch.Generator(like.device)
         return generator.manual_seed((self.seed * 1_000_003 + self.calls * 8_191 + draw) % 2**63)
+
+
+def _forget(module: "Distiller", incompatible_keys: object) -> None:
+    module._scales = None
 
 
 def _common(student: Shape, teacher: Shape) -> Shape:

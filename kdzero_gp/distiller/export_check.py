@@ -127,17 +127,16 @@ def checked(content: dict[str, Any], path: Path) -> Content:
 
 
 def _tree(text: str, path: Path) -> Tree:
-    registry = active_registry()
-    unknown = [name for name in dict.fromkeys(CALL.findall(text)) if name not in registry]
     try:
         tree = parse(text)
         tree.key  # noqa: B018  # a tree that has no canonical form is found here
     except RecursionError:
         raise DistillerFileError(f"{path}: `distiller` is nested too deeply; give a smaller one") from None
     except ParseError as error:
-        if unknown:
+        call = CALL.match(text, error.position)
+        if call is not None and call[1] not in active_registry():
             raise PrimitiveError(
-                f"{path}: the distiller uses `{unknown[0]}`, which is no registered primitive; name the file that "
+                f"{path}: the distiller uses `{show(call[1])[1:-1]}`, which is no registered primitive; name the file that "
                 "declares it with --primitives FILE (in Python: import it before loading)"
             ) from error
         raise DistillerFileError(f"{path}: `distiller` cannot be read: {printable(str(error))}") from error

@@ -1,4 +1,4 @@
-"""Shapes of every node of a tree, inferred on meta tensors: no data, no arithmetic."""
+"""Shapes of every node of a tree, inferred on meta tensors: no data, no arithmetic; and where they need a bridge."""
 
 from collections.abc import Mapping
 
@@ -10,6 +10,8 @@ from kdzero_gp.grammar.tree import Node
 from kdzero_gp.grammar.types import CONSTANTS
 
 Shape = tuple[int, ...]
+Shapes = tuple[Mapping[str, Shape], Mapping[str, Shape]]
+"""Tap shapes of student and teacher."""
 
 
 class ShapeInference:
@@ -61,3 +63,21 @@ class ShapeInference:
                         f"{operation.source}: `{node.text}` fails on {self.side} input of shape "
                         f"{', '.join(map(str, inputs))}: {type(error).__name__}: {error}"
                     ) from error
+
+
+def aligned_arguments(
+    root: Node, student: Mapping[str, Shape], teacher: Mapping[str, Shape]
+) -> tuple[frozenset[Node], tuple[str, ...]]:
+    """The distances' arguments whose two sides differ in shape, and the taps below them that need an aligner.
+
+    A path that erases the difference (a Gram matrix over the batch, say) needs none.
+
+    Args:
+        root: of a whole tree.
+        student, teacher: shapes of the taps, the batch included.
+    """
+    infer_student, infer_teacher = ShapeInference("student", student), ShapeInference("teacher", teacher)
+    arguments = dict.fromkeys(node.children[0] for node in root.walk() if node.kind == "distance")
+    aligned = frozenset(a for a in arguments if infer_student(a) != infer_teacher(a))
+    taps = sorted({tap for a in aligned for tap in a.taps() if tuple(student[tap]) != tuple(teacher[tap])})
+    return aligned, tuple(taps)

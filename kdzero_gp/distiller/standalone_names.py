@@ -5,6 +5,7 @@ import copy
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from importlib.util import find_spec
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
@@ -40,6 +41,7 @@ def bound_inside(statement: ast.stmt) -> set[str]:
     return names
 
 
+@lru_cache(maxsize=4096)
 def free_names(node: ast.AST) -> dict[str, bool]:
     """Names that a node reads and does not bind itself, in order; True if they occur in annotations alone."""
     found: dict[str, bool] = {}
@@ -118,9 +120,8 @@ def renamed(lines: Sequence[str], node: ast.AST, names: Mapping[str, str]) -> st
         node = copy.copy(node)
         node.decorator_list = []
     used = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)} & set(names)
-    local = _locals(node)
-    free = set(free_names(node))
-    clash = sorted(used & local & free)
+    local = _locals(node) if used else set()
+    clash = sorted(used & local & set(free_names(node))) if used else []
     if clash:
         raise ValueError(f"`{clash[0]}` names a global and a local variable; give one of them another name")
     changed = {old: new for old, new in names.items() if old in used and old not in local}

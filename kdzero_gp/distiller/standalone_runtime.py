@@ -120,9 +120,7 @@ class TwoSides(nn.Module):
                 plain.append(function(teacher, "teacher"))
             if any(bridged):
                 met.append(function(aligned(teacher), "teacher"))
-        s, t = (
-            tuple((met if bridge else plain)[side][i] for i, bridge in enumerate(bridged)) for side in (0, 1)
-        )
+        s, t = (tuple((met if bridge else plain)[side][i] for i, bridge in enumerate(bridged)) for side in (0, 1))
         return s, t
 
     def with_aligned(self, taps: Mapping[str, Tensor], side: str) -> dict[str, Tensor]:

@@ -14,6 +14,7 @@ import sys
 import types
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.util import resolve_name
 from pathlib import Path
 from typing import Any, NoReturn
@@ -115,8 +116,10 @@ class Sources:
         if file.bindings.get(node.name, [None])[-1] is node:
             file.names[node.name] = name
         kept = [d for d in node.decorator_list if not self._of_this_package(file, d)]
-        bare = copy.copy(node)
-        bare.decorator_list = kept
+        bare = node
+        if kept != node.decorator_list:
+            bare = copy.copy(node)
+            bare.decorator_list = kept
         self._needs(file, node, bare, operation, space)
         text = "".join(f"@{self._text(file, d, operation)}\n" for d in kept) + self._text(file, node, operation)
         word = "class" if isinstance(node, ast.ClassDef) else "def"
@@ -234,10 +237,10 @@ class Sources:
     def _file(self, path: str, lines: list[str], operation: Operation) -> SourceFile:
         if path not in self._files:
             try:
-                tree = ast.parse("".join(lines))
-            except SyntaxError as error:
+                tree, bound = _parsed("".join(lines))
+            except (SyntaxError, ValueError) as error:
                 self._fail(operation, f"{path} is not plain Python: {error}")
-            self._files[path] = SourceFile(path, lines, tree, bindings(tree))
+            self._files[path] = SourceFile(path, lines, tree, bound)
         return self._files[path]
 
     def _candidates(self, name: str, file: SourceFile) -> list[str]:
@@ -259,6 +262,12 @@ class Sources:
 
 _NONE = Signature((), type(None))
 _DECORATORS = ("transform", "distance", "weight")
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str) -> tuple[ast.Module, dict[str, list[ast.stmt]]]:
+    tree = ast.parse(text)
+    return tree, bindings(tree)
 
 
 def _definition(tree: ast.Module, thing: Callable[..., Any], line: int) -> ast.FunctionDef | ast.ClassDef | None:

@@ -41,9 +41,7 @@ class Proposer:
         self._known: set[str] = set()
         self._number = 0
 
-    def propose(
-        self, generation: int, population: Sequence[Individual], weights: dict[str, float]
-    ) -> Candidate | None:
+    def propose(self, generation: int, population: Sequence[Individual], weights: dict[str, float]) -> Candidate | None:
         """A tree with an unknown canonical form, or None when none is found: the space is exhausted."""
         for attempt in range(ATTEMPTS):
             tree, operator, parents = self._draw(population, weights, fresh=attempt > ATTEMPTS // 2)

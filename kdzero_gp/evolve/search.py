@@ -92,7 +92,9 @@ class Search:
         passed: list[tuple[Candidate, Screening | Evaluation]] = []
         asked = 0
         while len(passed) < wanted and asked < wanted * self.settings.patience:
-            asking = (self.proposer.propose(generation, self.population, self.weights) for _ in range(wanted - len(passed)))
+            asking = (
+                self.proposer.propose(generation, self.population, self.weights) for _ in range(wanted - len(passed))
+            )
             candidates = [candidate for candidate in asking if candidate is not None]
             if not candidates:
                 break

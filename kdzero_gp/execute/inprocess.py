@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from kdzero_gp.evaluate.evaluator import Evaluator, FinalResult
+from kdzero_gp.evaluate.evaluator import Evaluator
 from kdzero_gp.execute.protocol import AnyJob, Result, perform
 
 

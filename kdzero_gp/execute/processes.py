@@ -58,7 +58,7 @@ class Processes:
     def _together(self, jobs: Sequence[AnyJob]) -> Generator[tuple[int, Result], None, list[int]]:
         """Runs jobs side by side; returns the indices of those whose worker died."""
         pool = self._open()
-        lost = []
+        lost: list[int] = []
         futures = {}
         try:
             for index, job in enumerate(jobs):

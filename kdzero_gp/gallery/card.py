@@ -1,10 +1,11 @@
 """One distiller as the gallery shows it: its drawing and formula, or the reason why there is none."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from kdzero_gp.distiller.shapes import Shapes, aligned_arguments
 from kdzero_gp.errors import KdzeroError
 from kdzero_gp.gallery.formula import formula_svg
 from kdzero_gp.gallery.latex import formula_lines, latex, operations
@@ -12,6 +13,7 @@ from kdzero_gp.gallery.plain_text import rounded
 from kdzero_gp.gallery.render import svg
 from kdzero_gp.grammar.operation import Operation
 from kdzero_gp.grammar.parse import parse
+from kdzero_gp.grammar.tree import Tree
 from kdzero_gp.store import Evaluation, Proposal
 
 
@@ -42,10 +44,14 @@ def make_card(
     proposal: Proposal,
     evaluation: Evaluation,
     *,
-    aligned: Collection[str],
+    shapes: Shapes | None = None,
     registry: Mapping[str, Operation] | None = None,
 ) -> Card:
-    """Draws a distiller; a text that cannot be read, or a tree that cannot be drawn, becomes a card that says so."""
+    """Draws a distiller; a text that cannot be read, or a tree that cannot be drawn, becomes a card that says so.
+
+    Args:
+        shapes: of the taps of student and teacher, which tell where the tree needs an aligner.
+    """
     drawing = formula = source = problem = None
     used: list[Operation] = []
     try:
@@ -54,6 +60,7 @@ def make_card(
         source = latex(tree, evaluation.calibration)
         outline = formula_svg(formula_lines(tree, evaluation.calibration), label="The distiller as a formula")
         formula = None if outline is None else Markup(outline)
+        aligned = aligned_arguments(tree.canonical().root, *shapes)[1] if shapes and covers(shapes, tree) else ()
         drawing = Markup(svg(tree, aligned=aligned, calibration=evaluation.calibration))
     except KdzeroError as error:
         problem = str(error)
@@ -68,6 +75,11 @@ def make_card(
         calibration=tuple(rounded(factor) for factor in evaluation.calibration),
         operations=tuple(used),
     )
+
+
+def covers(shapes: Shapes, tree: Tree) -> bool:
+    """Whether both sides' shapes are known for every tap of a tree."""
+    return all(tap in side for tap in tree.root.taps() for side in shapes)
 
 
 def rounded_part(value: float) -> str:

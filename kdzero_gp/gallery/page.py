@@ -49,7 +49,7 @@ def write_gallery(store: RunStore, *, best: int = 12, registry: Mapping[str, Ope
 def render_page(store: RunStore, *, best: int = 12, registry: Mapping[str, Operation] | None = None) -> str:
     """The gallery's HTML; arguments as for `write_gallery`."""
     run = read_run(store, best=best)
-    cards = [make_card(p, e, aligned=run.aligned, registry=registry) for p, e in run.best]
+    cards = [make_card(p, e, shapes=run.shapes, registry=registry) for p, e in run.best]
     environment = _environment()
     script = environment.get_template("page.js").render()
     return environment.get_template("index.html").render(

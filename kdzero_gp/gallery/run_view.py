@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kdzero_gp.distiller.shapes import Shapes
 from kdzero_gp.store import Evaluation, Proposal, RunStore
 
 ARMS = {"evolve": "evolution", "random": "random search"}
@@ -82,7 +83,7 @@ class RunView:
     final: FinalTable | None
     best: tuple[tuple[Proposal, Evaluation], ...]
     failures: tuple[tuple[Proposal, Evaluation], ...]
-    aligned: tuple[str, ...]
+    shapes: Shapes | None
 
 
 def read_run(store: RunStore, *, best: int) -> RunView:
@@ -102,8 +103,19 @@ def read_run(store: RunStore, *, best: int) -> RunView:
         final=_final_table(store.result("final")),
         best=tuple(_best(evaluations, best)),
         failures=tuple([(p, e) for p, e in evaluations if e.error][:5]),
-        aligned=tuple(tap for tap in _sequence(summary.get("aligned_taps")) if isinstance(tap, str)),
+        shapes=_shapes(_mapping(summary.get("shapes"))),
     )
+
+
+def _shapes(stored: Mapping[str, Any]) -> Shapes | None:
+    """The tap shapes of student and teacher, or None unless all of them are lists of sizes."""
+    sides = []
+    for side in ("student", "teacher"):
+        taps = {name: tuple(_sequence(shape)) for name, shape in _mapping(stored.get(side)).items()}
+        if not taps or not all(isinstance(size, int) and 0 < size < 1 << 16 for s in taps.values() for size in s):
+            return None
+        sides.append(taps)
+    return sides[0], sides[1]
 
 
 def finite(value: Any) -> float | None:
@@ -196,7 +208,6 @@ def _facts(summary: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[tu
         "seconds": "duration",
         "hardware": "hardware",
         "versions": "versions",
-        "aligned_taps": "taps with a learned aligner",
     }
     for key, name in names.items():
         value = summary.get(key)

@@ -20,7 +20,9 @@ from kdzero_gp.grammar.symbols import ConstantSymbol, OperationSymbol, Symbol, T
 from kdzero_gp.grammar.tree import Tree
 from kdzero_gp.grammar.types import ALL, CONSTANTS, Loss
 
-TOKEN = re.compile(r"\s*(?:(?P<name>[A-Za-z_]\w*)|(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)|(?P<mark>[(),])|(?P<other>\S))")
+TOKEN = re.compile(
+    r"\s*(?:(?P<name>[A-Za-z_]\w*)|(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)|(?P<mark>[(),])|(?P<other>\S))"
+)
 MAXIMUM_DEPTH = 100
 MAXIMUM_LENGTH = 100_000
 
@@ -62,7 +64,9 @@ class _Reader:
         self.taps = taps
         if len(text) > MAXIMUM_LENGTH:
             raise ParseError(f"the text has {len(text)} characters, at most {MAXIMUM_LENGTH} are read", MAXIMUM_LENGTH)
-        self.tokens = [Token(m.lastgroup or "", m[m.lastgroup or 0], m.start(m.lastgroup or 0)) for m in TOKEN.finditer(text)]
+        self.tokens = [
+            Token(m.lastgroup or "", m[m.lastgroup or 0], m.start(m.lastgroup or 0)) for m in TOKEN.finditer(text)
+        ]
         self.tokens.append(Token("end", "the end of the text", len(text)))
         self.index = 0
 
@@ -147,7 +151,9 @@ class _Reader:
         taps = self.taps if self.taps is not None else {t: tap_type(t) for t in ("stage1", "stage2", "pool", "logits")}
         names = [f"`{tap}`" for tap, type_ in taps.items() if type_ in types]
         names += [f"`{o.name}(…)`" for o in self.registry.values() if any(s.output in types for s in o.signatures)]
-        shown = ", ".join(names[:10]) + (f" or one of {len(names) - 10} more (--list-primitives)" if len(names) > 10 else "")
+        shown = ", ".join(names[:10]) + (
+            f" or one of {len(names) - 10} more (--list-primitives)" if len(names) > 10 else ""
+        )
         article = " or ".join(t.__name__ for t in ALL if t in types)
         return f"a {article}: {shown}"
 

@@ -86,8 +86,14 @@ def fill(store: RunStore, record: Recorder) -> None:
         {"name": "kd", "kind": "method", "tree": None, "accuracy": [0.97], "mean": 0.97, "std": 0.0, "gain": 0.08},
     ]
     store.put_result("final", {"rows": rows, "seeds": [0, 1], "split": "test", "epochs": 3, "baseline": "kd"})
-    summary = {"pair": "cnn32 -> cnn2", "data": "digits", "teacher_accuracy": 0.982, "aligned_taps": ["stage2"]}
+    summary = {"pair": "cnn32 -> cnn2", "data": "digits", "teacher_accuracy": 0.982, "shapes": SHAPES}
     store.put_result("summary", summary)
+
+
+SHAPES = {
+    "student": {"stage1": [2, 2, 8, 8], "stage2": [2, 4, 4, 4], "logits": [2, 10]},
+    "teacher": {"stage1": [2, 8, 8, 8], "stage2": [2, 16, 4, 4], "logits": [2, 10]},
+}
 
 
 def test_a_whole_run(store: RunStore, record: Recorder, stand_ins: Registry) -> None:
@@ -147,7 +153,9 @@ def test_hostile_text_everywhere_is_text(store: RunStore, record: Recorder, stan
     record(2, "(" * 200_000, 1.5)
     rows = [{"name": HOSTILE, "kind": HOSTILE, "tree": HOSTILE, "mean": 0.5, "accuracy": [HOSTILE, None, 0.5]}, HOSTILE]
     store.put_result("final", {"rows": rows, "seeds": HOSTILE, "split": [HOSTILE], "epochs": {HOSTILE: HOSTILE}})
-    store.put_result("summary", {"pair": HOSTILE, "versions": {HOSTILE: HOSTILE}, "aligned_taps": [HOSTILE, 3]})
+    store.put_result(
+        "summary", {"pair": HOSTILE, "versions": {HOSTILE: HOSTILE}, "shapes": {"student": {HOSTILE: [HOSTILE]}}}
+    )
     store.put_generation("evolve", 0, {"best": 1.0, "quartiles": HOSTILE, "funnel": {HOSTILE: 3, "nan": HOSTILE}})
     text = render_page(store, registry=stand_ins)
     page = checked(text)

@@ -96,7 +96,7 @@ def test_every_positive_constant_survives(value: float) -> None:
         ("weight(1, l2(sattt(stage1)))", 13, "found `sattt`", "Did you mean `satt`?"),
         ("weight(1, l2(stage))", 13, "found `stage`", "a Map"),
         ("weight(1, l2(satt(pool)))", 18, "found `pool`, which gives a Vector", "a Map"),
-        ("weight(1, kl(stage1, 4))", 13, "found `stage1`, which gives a Map", "a Vector"),
+        ("weight(1, kl(stage1, 4))", 13, "found `stage1`, which gives a Map", "or Vector"),
         ("weight(1, kl(logits))", 19, "found `)`", "`,`"),
         ("weight(1, kl(logits, logits))", 21, "which gives a Logits", "a Tau"),
         ("weight(1, hard(pool))", 15, "found `pool`, which gives a Vector", "a Logits"),
@@ -158,7 +158,25 @@ def test_any_text_gives_a_tree_or_a_parse_error(text: str) -> None:
 
 
 fragments = st.sampled_from(
-    ["weight", "add", "l2", "kl", "satt", "stage1", "pool", "logits", "stage", "1", "0.5", "-3", "(", ")", ",", " ", "."]
+    [
+        "weight",
+        "add",
+        "l2",
+        "kl",
+        "satt",
+        "stage1",
+        "pool",
+        "logits",
+        "stage",
+        "1",
+        "0.5",
+        "-3",
+        "(",
+        ")",
+        ",",
+        " ",
+        ".",
+    ]
 )
 
 
@@ -201,6 +219,18 @@ def test_trees_live_in_sets_and_are_copied() -> None:
     assert tree != "weight(1, l2(stage1))"
 
 
+def test_equality_looks_at_taps_and_constants() -> None:
+    one, other = parse("weight(1, l2(stage1))"), parse("weight(5, l2(stage2))")
+    assert one != other
+    assert not one == other  # `!=` and `==` are written apart: lists define both
+    assert not one != parse(str(one))
+    assert one[1] != other[1]
+    assert one[3] != other[3]
+    assert one[1] != one[3]
+    assert one[1] == parse("weight(1, l1(stage2))")[1]
+    assert list(one) != list(other)
+
+
 def test_the_nested_view_tells_kinds_and_types() -> None:
     root = parse("add(weight(1, kl(logits, 4)), weight(5, w_entropy(l1(norm_n(catt(stage2))))))").root
     kinds = {node.symbol: node.kind for node in root.walk()}
@@ -221,4 +251,4 @@ def test_the_nested_view_tells_kinds_and_types() -> None:
     assert root.taps() == ("logits", "stage2")
     assert all(set(node.symbol) <= set(string.ascii_lowercase + string.digits + "_.") for node in root.walk())
     tree = parse(root.text)
-    assert (tree.size, tree.height) == (12, 6)
+    assert (tree.size, tree.height) == (13, 6)

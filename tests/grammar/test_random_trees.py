@@ -18,7 +18,7 @@ from kdzero_gp.grammar.operation import Operation
 from kdzero_gp.grammar.registry import default_registry
 from kdzero_gp.grammar.symbols import ConstantSymbol, OperationSymbol
 from kdzero_gp.grammar.tree import Tree
-from kdzero_gp.grammar.types import ALL, CONSTANTS, Logits, Loss, Map, Rows, Tau, Vector
+from kdzero_gp.grammar.types import ALL, CONSTANTS, Logits, Loss, Map, Rows, Vector
 from kdzero_gp.grammar.vary import Limits, Variation
 
 seeds = st.integers(0, 2**32 - 1)
@@ -221,7 +221,6 @@ def test_a_grammar_of_few_taps_still_gives_trees() -> None:
             tree = random_tree(seed, grammar=grammar)
             assert_valid(tree)
             assert set(tree.root.taps()) == set(taps)
-    assert Tau not in Grammar(default_registry(), {"stage1": Map}).producers
 
 
 def test_a_grammar_that_reaches_no_loss_is_refused() -> None:

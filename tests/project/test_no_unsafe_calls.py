@@ -88,18 +88,13 @@ def findings(source: str) -> list[str]:
         "yaml.load": safe_yaml,
         "yaml.load_all": safe_yaml,
         "numpy.load": off("allow_pickle"),
-        **{
-            f"subprocess.{name}": off("shell")
-            for name in ("run", "call", "check_call", "check_output", "Popen")
-        },
+        **{f"subprocess.{name}": off("shell") for name in ("run", "call", "check_call", "check_output", "Popen")},
     }
     calls = {id(node.func): node for node in ast.walk(tree) if isinstance(node, ast.Call)}
 
     def unsafe(node: ast.AST) -> Iterator[str]:
         if isinstance(node, ast.Import | ast.ImportFrom):
-            names = (
-                [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
-            )
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
             yield from (f"import {name}" for name in names if name.partition(".")[0] in MODULES)
         elif isinstance(node, ast.Name | ast.Attribute):
             name = full_name(node)

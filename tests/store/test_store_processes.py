@@ -32,7 +32,7 @@ def test_kill_9_loses_nothing_that_record_returned_for(tmp_path, start_writer):
         assert stored.keys() == set(range(len(stored)))
         assert len(stored) <= len(returned) + 6  # at most one per kill was stored but not yet printed
         assert all(outcome.fitness == number / 7 for number, outcome in stored.items())
-    assert len(returned) > 20
+    assert len(returned) >= 6  # each process was let live to its first
 
 
 def test_kill_9_while_creating_leaves_a_folder_to_begin_in(tmp_path):
