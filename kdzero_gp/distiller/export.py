@@ -89,7 +89,10 @@ def load(path: str | Path) -> Distiller:
     """
     path = Path(path).expanduser()
     content = checked(read_object(path), path)
-    distiller = Distiller(content.tree, calibration=content.calibration, seed=content.seed)
+    try:
+        distiller = Distiller(content.tree, calibration=content.calibration, seed=content.seed)
+    except RecursionError:
+        raise DistillerFileError(f"{path}: `distiller` has too many terms to be compiled; give a smaller one") from None
     if list(distiller.taps) != content.taps:
         raise DistillerFileError(
             f"{path}: `taps` is {content.taps}, but this distiller reads {list(distiller.taps)}; "

@@ -136,8 +136,8 @@ def _tree(text: str, path: Path) -> Tree:
         call = CALL.match(text, error.position)
         if call is not None and call[1] not in active_registry():
             raise PrimitiveError(
-                f"{path}: the distiller uses `{show(call[1])[1:-1]}`, which is no registered primitive; name the file that "
-                "declares it with --primitives FILE (in Python: import it before loading)"
+                f"{path}: the distiller uses `{show(call[1])[1:-1]}`, which is no registered primitive; name the file "
+                "that declares it with --primitives FILE (in Python: import it before loading)"
             ) from error
         raise DistillerFileError(f"{path}: `distiller` cannot be read: {printable(str(error))}") from error
     return tree

@@ -24,9 +24,9 @@ Stage = Literal["non_finite_loss", "no_gradient", "not_smaller_when_equal", "no_
 
 PROBE = 64
 """Images of the probe batch, the first of the training split."""
-STEPS = 10
+STEPS = 5
 """Steps of the short optimisation."""
-RATE = 0.01
+RATE = 0.02
 """Its learning rate (Adam, so that the scale of a loss does not matter)."""
 DIRECTIONS = 4
 """Fixed random directions onto which the fingerprint projects the gradient."""
@@ -105,7 +105,7 @@ class Screener:
     ) -> tuple[float, Tensor]:
         """The calibrated loss and its gradient, both linear in the terms that are known already."""
         scales = [term.value * factor for term, factor in zip(distiller.terms_in_order, factors, strict=True)]
-        loss = sum(float(mean) * scale for mean, scale in zip(means, scales, strict=True))
+        loss = sum(float(mean.detach()) * scale for mean, scale in zip(means, scales, strict=True))
         together = torch.stack([g.double() * scale for g, scale in zip(gradients, scales, strict=True)]).sum(0)
         return loss, together
 

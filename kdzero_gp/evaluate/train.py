@@ -80,6 +80,7 @@ def distil(
                 loss = loss + distiller(knowledge, _take(teacher, batch), labels[batch])
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
+            nn.utils.clip_grad_norm_(parameters, recipe.clip)
             optimiser.param_groups[0]["lr"] = rate
             optimiser.step()
             if step % per_epoch == 0 and not bool(torch.isfinite(loss)):

@@ -28,6 +28,8 @@ class Recipe:
         warmup: share of the steps during which the learning rate rises.
         schedule: how it falls from there to zero.
         ce_weight: weight of the cross-entropy with the labels beside the distiller.
+        clip: greatest gradient norm of a step. The weights of a search span four orders of magnitude; without a limit
+            the larger ones only tell that a step was too long.
     """
 
     epochs: int
@@ -39,6 +41,7 @@ class Recipe:
     warmup: float = 0.25
     schedule: Literal["cosine", "linear"] = "cosine"
     ce_weight: float = 1.0
+    clip: float = 5.0
 
     def __post_init__(self) -> None:
         rules = (
@@ -50,6 +53,7 @@ class Recipe:
             ("weight_decay", self.weight_decay >= 0 and math.isfinite(self.weight_decay), "0 or above"),
             ("warmup", 0 <= self.warmup < 1, "in [0, 1)"),
             ("schedule", self.schedule in ("cosine", "linear"), "cosine or linear"),
+            ("clip", self.clip > 0, "above 0 (inf for no limit)"),
             ("ce_weight", self.ce_weight >= 0 and math.isfinite(self.ce_weight), "0 or above"),
         )
         for name, holds, rule in rules:

@@ -86,3 +86,12 @@ def test_calibration_survives_a_change_of_precision() -> None:
     distiller = Distiller(TEXT, calibration=factors)
     assert distiller.float().calibration.tolist() == factors
     assert distiller.half().calibration.tolist() == factors
+
+
+@pytest.mark.parametrize("value", [0.0, float("nan")])
+def test_a_cross_entropy_without_gradient_is_refused(value: float) -> None:
+    weight = torch.randn(3, 3, requires_grad=True)
+    student = Knowledge(pool=torch.randn(4, 3) @ weight, logits=torch.zeros(4, 5) + weight.sum() * value)
+    teacher = Knowledge(pool=torch.randn(4, 3), logits=torch.randn(4, 5))
+    with pytest.raises(CalibrationError, match="cross-entropy"):
+        Distiller("weight(1, l2(pool))").calibrate(student, teacher, torch.arange(4), [weight])

@@ -1,6 +1,10 @@
 """A dozen formulas against plain computation, and what a call promises beside its number."""
 
+import contextlib
+import copy
+import gc
 import math
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -10,7 +14,7 @@ from slow_twin import knowledge, targets
 from torch import Tensor
 
 from kdzero_gp import Distiller, Knowledge, Map, Vector, distance, parse, transform, weight
-from kdzero_gp.errors import ConfigError, ParseError, TapError
+from kdzero_gp.errors import ConfigError, KdzeroError, ParseError, TapError
 from kdzero_gp.grammar.registry import default_registry
 
 Plain = Callable[[Knowledge, Knowledge, Tensor], Tensor]
@@ -62,19 +66,17 @@ FORMULAS: dict[str, Plain] = {
         (1 - s["logits"].softmax(1)[torch.arange(len(y)), y]).square(),
         (s["logits"] - t["logits"]).square().mean(1),
     ),
-    "weight(1, l2(scale_r2(stage1)))": lambda s, t, y: mse(
-        F.max_pool2d(s["stage1"], 2), F.max_pool2d(t["stage1"], 2)
-    ),
+    "weight(1, l2(scale_r2(stage1)))": lambda s, t, y: mse(F.max_pool2d(s["stage1"], 2), F.max_pool2d(t["stage1"], 2)),
     "weight(1, l1(margin_relu(stage1)))": lambda s, t, y: (
-        s["stage1"]
-        - torch.stack([torch.maximum(c, c[c < 0].mean()) for c in t["stage1"].transpose(0, 1)]).transpose(0, 1)
-    )
-    .abs()
-    .mean(),
+        (
+            s["stage1"]
+            - torch.stack([torch.maximum(c, c[c < 0].mean()) for c in t["stage1"].transpose(0, 1)]).transpose(0, 1)
+        )
+        .abs()
+        .mean()
+    ),
     "add(weight(1, kl(logits, 4)), add(weight(5, l2(pool)), weight(0.1, l1(no(pool)))))": lambda s, t, y: (
-        hinton(s["logits"], t["logits"], 4)
-        + 5 * mse(s["pool"], t["pool"])
-        + 0.1 * (s["pool"] - t["pool"]).abs().mean()
+        hinton(s["logits"], t["logits"], 4) + 5 * mse(s["pool"], t["pool"]) + 0.1 * (s["pool"] - t["pool"]).abs().mean()
     ),
 }
 
@@ -152,7 +154,9 @@ def test_a_shared_distance_is_computed_once() -> None:
     assert len(calls) == 1
 
 
-@pytest.mark.parametrize("text", ["weight(1, l2(stage1))", "weight(1, l2(satt(stage1)))", "weight(1, w_sim(kl(logits, 4)))"])
+@pytest.mark.parametrize(
+    "text", ["weight(1, l2(stage1))", "weight(1, l2(satt(stage1)))", "weight(1, w_sim(kl(logits, 4)))"]
+)
 @pytest.mark.parametrize("channels", [3, 5])
 def test_the_teacher_gets_no_gradient(text: str, channels: int) -> None:
     student = knowledge(0, grad=True)
@@ -184,7 +188,9 @@ def test_sample_weights_have_mean_one_and_no_gradient() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
-@pytest.mark.parametrize("text", ["weight(1, kl(logits, 4))", "weight(1, w_sim(l2(satt(stage1))))", "weight(1, l2(mm(pool)))"])
+@pytest.mark.parametrize(
+    "text", ["weight(1, kl(logits, 4))", "weight(1, w_sim(l2(satt(stage1))))", "weight(1, l2(mm(pool)))"]
+)
 def test_half_precision_is_computed_in_single(text: str, dtype: torch.dtype) -> None:
     student, teacher = knowledge(0, dtype=dtype, grad=True), knowledge(1, channels=(5, 4, 6), dtype=dtype)
     loss = Distiller(text)(student, teacher, targets())
@@ -268,3 +274,46 @@ def test_the_state_travels() -> None:
     assert one(student, teacher) != other(student, teacher)
     other.load_state_dict(one.state_dict())
     torch.testing.assert_close(other(student, teacher), one(student, teacher), rtol=0, atol=0)
+
+
+def test_a_used_distiller_can_be_copied() -> None:
+    student, teacher = knowledge(0, grad=True), knowledge(1, channels=(5, 4, 6))
+    one = Distiller("weight(1, l2(stage1))")
+    before = one(student, teacher)
+    other = copy.deepcopy(one)
+    with torch.no_grad():
+        next(iter(other.parameters())).mul_(10)
+    torch.testing.assert_close(one(student, teacher), before)
+    assert other(student, teacher) != before, "the copy uses the original's aligner"
+
+
+class Box:
+    """Something that a graph holds on to."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = tensor
+
+
+def test_the_last_call_is_not_kept_alive() -> None:
+    student, teacher = knowledge(0, grad=True), knowledge(1)
+    distiller = Distiller("weight(1, l2(exp(stage1)))")
+    saved = []
+
+    def pack(tensor: Tensor) -> Box:
+        box = Box(tensor)
+        saved.append(weakref.ref(box))
+        return box
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda box: box.tensor):
+        distiller(student, teacher)
+    gc.collect()
+    assert saved
+    assert not any(box() for box in saved), "the graph of the last batch stays in memory"
+
+
+def test_many_terms_are_compiled_or_refused() -> None:
+    texts = ["weight(1, l2(pool))"] * 1024
+    while len(texts) > 1:
+        texts = [f"add({a}, {b})" for a, b in zip(texts[::2], texts[1::2], strict=True)]
+    with contextlib.suppress(KdzeroError):
+        Distiller(texts[0])

@@ -211,10 +211,10 @@ HOSTILE_VALUES: list[tuple[str, Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("key", "value", "message"), HOSTILE_VALUES, ids=[f"{k[:20]}-{i}" for i, (k, _, _) in enumerate(HOSTILE_VALUES)])
-def test_hostile_values(
-    good: Path, monkeypatch: pytest.MonkeyPatch, key: str, value: Any, message: str
-) -> None:
+@pytest.mark.parametrize(
+    ("key", "value", "message"), HOSTILE_VALUES, ids=[f"{k[:20]}-{i}" for i, (k, _, _) in enumerate(HOSTILE_VALUES)]
+)
+def test_hostile_values(good: Path, monkeypatch: pytest.MonkeyPatch, key: str, value: Any, message: str) -> None:
     monkeypatch.chdir(good.parent)
     content = json.loads(good.read_text())
     content[key] = value
@@ -236,19 +236,25 @@ def test_huge_floats_are_not_finite(good: Path) -> None:
 
 
 def test_a_wide_sum_is_read_or_refused(good: Path) -> None:
+    """A balanced sum is shallow, its canonical form is a chain as deep as there are terms."""
     texts = ["weight(1, l2(pool))"] * 512
     while len(texts) > 1:
         texts = [f"add({a}, {b})" for a, b in zip(texts[::2], texts[1::2], strict=True)]
+    chain = "weight(1, l2(pool))"
+    for _ in range(511):
+        chain = f"add({chain}, weight(1, l2(pool)))"
     content = json.loads(good.read_text())
-    content.update(distiller=texts[0], canonical=texts[0], calibration=[1.0] * 512, taps=["pool"])
+    content.update(distiller=texts[0], canonical=chain, calibration=[1.0] * 512, taps=["pool"])
     good.write_text(json.dumps(content))
-    with pytest.raises(KdzeroError):  # its canonical form is another text
-        load(good)
+    try:
+        assert len(load(good).terms_in_order) == 512
+    except KdzeroError as error:
+        assert str(good) in str(error)  # noqa: PT017  # a deeper stack may read it
 
 
 @pytest.mark.parametrize("path", ["missing.json", ".", "\x00"])
 def test_no_file(tmp_path: Path, path: str) -> None:
-    with pytest.raises(KdzeroError, match="is not a file|cannot be read"):
+    with pytest.raises(KdzeroError, match=r"is not a file|cannot be read"):
         load(tmp_path / path)
 
 
@@ -258,7 +264,7 @@ def test_a_primitive_of_ones_own_must_be_known(tmp_path: Path) -> None:
         transform(Map, name="mine")(lambda x: x * 2)
         save(Distiller("weight(1, l2(mine(stage1)))"), path)
         assert str(load(path).tree) == "weight(1, l2(mine(stage1)))"
-    with pytest.raises(PrimitiveError, match="uses `mine`.*--primitives FILE"):
+    with pytest.raises(PrimitiveError, match=r"uses `mine`.*--primitives FILE"):
         load(path)
 
 

@@ -174,14 +174,14 @@ def w_own(student: Tensor, teacher: Tensor, *, targets: Tensor) -> Tensor:
 def labelled(student: Tensor, teacher: Tensor, *, targets: Tensor) -> Tensor:
     return (student - teacher).square().flatten(1).mean(1) * (1 + targets)
 '''
-NEIGHBOUR = '''
+NEIGHBOUR = """
 from torch import Tensor
 SHIFT = LARGEST = 0.5
 def _mean(x: Tensor) -> Tensor:
     return x + LARGEST
 def shifted(x: Tensor) -> Tensor:
     return _mean(x)
-'''
+"""
 
 
 def test_primitives_of_ones_own(registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,103 @@
+"""Fills the README's result tables from the result files, so that the two cannot differ.
+
+A table stands between the lines `<!-- table: NAME -->` and `<!-- end -->`. NAME is `trees` for all rows of
+`benchmarks/results/trees.json`, `trees.screening` for those whose `part` is `screening`, `trees.claims` for the claims.
+"""
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks.result import RESULTS, ROOT, Result, read_result
+from benchmarks.table import Table, claims_table, make_table
+
+BEGIN = re.compile(r"<!-- table: ([a-z0-9_]+)(?:\.([a-z0-9_]+))? -->")
+END = "<!-- end -->"
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+def filled(readme: str, results: Path) -> str:
+    """The README's text with every marked table made anew.
+
+    Raises:
+        ValueError: a marker without its end, or one that names a result file or part that is not there.
+    """
+    lines: list[str] = []
+    inside: str | None = None
+    for number, line in enumerate(readme.splitlines(), 1):
+        begin = BEGIN.fullmatch(line.strip())
+        if begin and inside is not None:
+            raise ValueError(f"line {number}: `{line.strip()}` begins before `{inside}` has its `{END}`")
+        if begin:
+            inside = line.strip()
+            lines += [line, *_section(begin[1], begin[2], results, number)]
+        elif line.strip() == END:
+            inside = None
+            lines.append(line)
+        elif "<!-- table" in line:
+            raise ValueError(f"line {number}: `{line.strip()}` is no marker; write <!-- table: NAME --> alone on a line")
+        elif inside is None:
+            lines.append(line)
+    if inside is not None:
+        raise ValueError(f"`{inside}` has no `{END}`")
+    return "\n".join(lines) + ("\n" if readme.endswith("\n") else "")
+
+
+def markdown(table: Table) -> list[str]:
+    """The lines of a Markdown table."""
+    rule = ["---:" if numeric else "---" for numeric in table.numeric]
+    rows = [table.columns, rule, *table.cells]
+    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+
+
+def origin(result: Result) -> str:
+    """Where the numbers come from, in one line."""
+    seeds = ", ".join(map(str, result.seeds))
+    commit = result.commit[:10] + ("-dirty" if result.commit.endswith("-dirty") else "")
+    return f"<sub>`{result.command}` · {result.hardware} · seeds {seeds} · commit {commit} · {result.date[:10]}</sub>"
+
+
+def _section(benchmark: str, part: str | None, results: Path, number: int) -> list[str]:
+    path = results / f"{benchmark}.json"
+    if not path.is_file():
+        raise ValueError(f"line {number}: there is no {path}; run `python -m benchmarks.{benchmark}` first")
+    result = read_result(path)
+    if part == "claims":
+        table = claims_table(result.claims)
+    else:
+        rows = result.part(part) if part else result.rows
+        if not rows:
+            parts = sorted({str(row["part"]) for row in result.rows if "part" in row})
+            raise ValueError(f"line {number}: {path.name} has no part `{part}`, but {', '.join([*parts, 'claims'])}")
+        table = make_table(rows)
+    return ["", *markdown(table), "", origin(result), ""]
+
+
+@app.command()
+def main(
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 if a table differs.")] = False,
+    readme: Annotated[Path, typer.Option(help="The page to fill.")] = ROOT / "README.md",
+    results: Annotated[Path, typer.Option(help="Folder of the result files.")] = RESULTS,
+) -> None:
+    """Fill the tables of the README from benchmarks/results."""
+    before = readme.read_text(encoding="utf-8")
+    try:
+        after = filled(before, results)
+    except ValueError as error:
+        typer.echo(f"error: {readme}: {error}", err=True)
+        raise typer.Exit(2) from None
+    if after == before:
+        typer.echo(f"{readme}: the tables agree with the result files")
+    elif check:
+        typer.echo(f"{readme}: tables differ from the result files; run python -m benchmarks.readme_tables", err=True)
+        raise typer.Exit(1)
+    else:
+        readme.write_text(after, encoding="utf-8")
+        typer.echo(f"{readme}: tables written")
+
+
+if __name__ == "__main__":
+    app()
