@@ -9,6 +9,14 @@ from torch.nn import functional
 from kdzero_gp.errors import TapError
 
 
+def class_mismatch(student: tuple[int, ...], teacher: tuple[int, ...]) -> TapError:
+    """The error for logits (N, K) of different class counts, which no aligner may bridge."""
+    return TapError(
+        f"the student has {student[1]} classes and the teacher {teacher[1]}; distillation between logits "
+        "needs the same classes: build both networks for one data set"
+    )
+
+
 class Aligner(nn.Module):
     """Brings the two sides of one tap to a common shape.
 
@@ -32,10 +40,7 @@ class Aligner(nn.Module):
         if len(student) != len(teacher):
             raise TapError(f"tap `{tap}` has shape {student} in the student and {teacher} in the teacher")
         if tap == "logits":
-            raise TapError(
-                f"the student has {student[1]} classes and the teacher {teacher[1]}; distillation between logits "
-                "needs the same classes: build both networks for one data set"
-            )
+            raise class_mismatch(student, teacher)
         if len(student) == 3 and student[1] != teacher[1]:
             raise TapError(f"tap `{tap}` has {student[1]} rows in the student and {teacher[1]} in the teacher")
         self.size = (min(student[2], teacher[2]), min(student[3], teacher[3])) if len(student) == 4 else None
@@ -55,9 +60,10 @@ class Aligner(nn.Module):
             x = functional.adaptive_avg_pool2d(x, self.size)
         if self.weight is None:
             return x
+        weight, bias = self.weight.to(x.dtype), self.bias.to(x.dtype)
         if x.dim() == 4:
-            return functional.conv2d(x, self.weight[:, :, None, None], self.bias)
-        return functional.linear(x, self.weight, self.bias)
+            return functional.conv2d(x, weight[:, :, None, None], bias)
+        return functional.linear(x, weight, bias)
 
     def teacher(self, x: Tensor) -> Tensor:
         """The teacher's tensor in the common shape."""

@@ -48,6 +48,11 @@ def calibration_constants(
     """
     trained = [p for p in parameters if p.requires_grad]
     target = norm(gradient(functional.cross_entropy(student["logits"].float(), targets), trained))
+    if not math.isfinite(target) or target == 0:
+        raise CalibrationError(
+            f"the cross-entropy's gradient norm with respect to the student is {target}, but must be positive and "
+            "finite to calibrate by; give logits with their graph, or use the distiller uncalibrated"
+        )
     factors = []
     for mean, name in zip(means, names, strict=True):
         length = norm(gradient(mean, trained))

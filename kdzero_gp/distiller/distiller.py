@@ -1,11 +1,12 @@
 """The distiller: a tree compiled to a loss module."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from kdzero_gp.distiller.align import Aligner
+from kdzero_gp.distiller.align import Aligner, class_mismatch
 from kdzero_gp.distiller.calibrate import calibration_constants
 from kdzero_gp.distiller.knowledge import Knowledge
 from kdzero_gp.distiller.program import Context, Program, Side, Term, terms_of
@@ -82,6 +83,8 @@ class Distiller(nn.Module):
         shapes = {"student": student.shapes(), "teacher": teacher.shapes()}
         for name in self.taps:
             student[name], teacher[name]  # raises TapError with the taps there are
+        if "logits" in self.taps and shapes["student"]["logits"] != shapes["teacher"]["logits"]:
+            raise class_mismatch(shapes["student"]["logits"], shapes["teacher"]["logits"])
         root = self.tree.canonical().root
         aligned, bridged = aligned_arguments(root, shapes["student"], shapes["teacher"])
         generator = torch.Generator().manual_seed(self.seed)
@@ -106,9 +109,10 @@ class Distiller(nn.Module):
         if self._scales is None:
             factors = self.calibration.tolist()
             self._scales = [t.value * f for t, f in zip(self.terms_in_order, factors, strict=True)]
-        self._last = [mean * scale for mean, scale in zip(means, self._scales, strict=True)]
-        total = self._last[0]
-        for term in self._last[1:]:
+        weighted = [mean * scale for mean, scale in zip(means, self._scales, strict=True)]
+        self._last = [term.detach() for term in weighted]
+        total = weighted[0]
+        for term in weighted[1:]:
             total = total + term
         return total
 
@@ -153,12 +157,33 @@ class Distiller(nn.Module):
         """Starts the stream of random masks anew."""
         self.seed, self.calls = seed, 0
 
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Distiller":
+        calibration = self.calibration
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        self.calibration = calibration  # read as Python floats: it keeps its precision and its place
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Distiller":
+        twin = Distiller(self.tree, calibration=self.calibration.tolist(), seed=self.seed)
+        twin.calls = self.calls
+        if self._program is not None:
+            device = next((p.device for p in self.parameters()), torch.device("cpu"))
+            student, teacher = (
+                Knowledge(
+                    **{tap: torch.empty(4, *shape, device=device) for tap, shape in zip(self.taps, shapes, strict=True)}
+                )
+                for shapes in self._shapes
+            )
+            twin.prepare(student, teacher)
+            twin.load_state_dict(self.state_dict())
+        return twin
+
     def extra_repr(self) -> str:
         """The formula."""
         return str(self.tree)
 
     def _read_taps(self) -> tuple[str, ...]:
-        names = dict.fromkeys(self.tree.canonical().root.taps())
+        names = dict.fromkeys(tap for term in self.terms_in_order for tap in term.distance.taps())
         if any(node.kind == "weight" for term in self.terms_in_order for node in term.distance.walk()):
             names["logits"] = None
         return tuple(names)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from kdzero_gp.distiller.knowledge import Knowledge
+from kdzero_gp.errors import ConfigError
 from kdzero_gp.grammar.operation import ADD, WEIGHT, Operation
 from kdzero_gp.grammar.tree import Node
 from kdzero_gp.grammar.types import CONSTANTS
@@ -38,12 +39,18 @@ class Term:
 
 def terms_of(root: Node) -> tuple[Term, ...]:
     """The summands of a loss, in the order of its text."""
-    if root.operation is ADD:
-        return tuple(term for child in root.children for term in terms_of(child))
-    if root.operation is not WEIGHT:
-        raise AssertionError(f"{root.text} is not a Loss")
-    value, distance = root.children
-    return (Term(root.text, float(value.value or 0.0), distance),)
+    terms: list[Term] = []
+    open_ = [root]
+    while open_:  # a sum is a chain as deep as it has terms
+        node = open_.pop()
+        if node.operation is ADD:
+            open_ += reversed(node.children)
+            continue
+        if node.operation is not WEIGHT:
+            raise AssertionError(f"{node.text} is not a Loss")
+        value, distance = node.children
+        terms.append(Term(node.text, float(value.value or 0.0), distance))
+    return tuple(terms)
 
 
 _UNSET = torch.empty(0)
@@ -137,7 +144,7 @@ def _constants(node: Node) -> list[float]:
 
 def _tap(name: str, side: Side, align: Callable[[str, Side, Tensor], Tensor] | None) -> Step:
     def step(context: Context) -> Tensor:
-        x = (context.student if side == "student" else context.teacher)[name]
+        x = context.student[name] if side == "student" else context.teacher[name].detach()
         x = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
         return x if align is None else align(name, side, x)
 
@@ -163,14 +170,14 @@ def _distance(operation: Operation, student: int, teacher: int, constants: list[
     function = operation.function
     if operation.labels:
         return lambda context: function(
-            context.values[student], context.values[teacher], *constants, targets=context.targets
+            context.values[student], context.values[teacher], *constants, targets=_labels(operation, context)
         )
     return lambda context: function(context.values[student], context.values[teacher], *constants)
 
 
 def _weighting(operation: Operation, distance: int) -> Step:
     def step(context: Context) -> Tensor:
-        options = {"targets": context.targets} if operation.labels else {}
+        options = {"targets": _labels(operation, context)} if operation.labels else {}
         with torch.no_grad():
             weights = operation.function(context.student["logits"], context.teacher["logits"], **options)
             mean = weights.mean()
@@ -178,3 +185,9 @@ def _weighting(operation: Operation, distance: int) -> Step:
         return context.values[distance] * weights
 
     return step
+
+
+def _labels(operation: Operation, context: Context) -> Tensor:
+    if context.targets is None:
+        raise ConfigError(f"`{operation.name}` depends on the labels; call distiller(student, teacher, targets)")
+    return context.targets

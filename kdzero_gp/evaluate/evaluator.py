@@ -13,7 +13,7 @@ from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.evaluate.fitness import eq2, fitness_parts
 from kdzero_gp.evaluate.screen import Screener, Screening
 from kdzero_gp.evaluate.seeds import derive_seed
-from kdzero_gp.evaluate.train import DeadlinePassed, Diverged, accuracy, distil
+from kdzero_gp.evaluate.train import DeadlineError, DivergedError, accuracy, distil
 from kdzero_gp.grammar.tree import Tree
 from kdzero_gp.store.record import Evaluation, Status
 from kdzero_gp.tasks.task import Task
@@ -104,7 +104,7 @@ class Evaluator:
             parts = fitness_parts(self.task, student)
             fitness = eq2(parts)
             if fitness != fitness or fitness in (float("inf"), float("-inf")):
-                raise Diverged(f"the fitness is {fitness}")
+                raise DivergedError(f"the fitness is {fitness}")
             return self._evaluation(tree, "ok", started, screening, fitness=fitness, parts=parts, steps=steps)
 
         return self._guard(tree, started, work, screening)
@@ -182,9 +182,9 @@ class Evaluator:
         status: Status
         try:
             return work()
-        except Diverged as error:
+        except DivergedError as error:
             status, message = "nan", str(error)
-        except DeadlinePassed as error:
+        except DeadlineError as error:
             status, message = "timeout", str(error)
         except (MemoryError, torch.OutOfMemoryError) as error:
             status, message = "oom", f"{type(error).__name__}: {error}"

@@ -13,11 +13,11 @@ from kdzero_gp.tasks.recipe import Recipe
 from kdzero_gp.tasks.task import CHUNK, Task
 
 
-class Diverged(Exception):
+class DivergedError(Exception):
     """The loss became NaN or infinite."""
 
 
-class DeadlinePassed(Exception):
+class DeadlineError(Exception):
     """The training took longer than it was given."""
 
 
@@ -52,8 +52,8 @@ def distil(
         The number of steps.
 
     Raises:
-        Diverged: the loss is NaN or infinite at the end of an epoch.
-        DeadlinePassed: it took longer than `seconds`.
+        DivergedError: the loss is NaN or infinite at the end of an epoch.
+        DeadlineError: it took longer than `seconds`.
     """
     images, labels = task.all_images("train"), task.labels("train")
     taps = tuple(dict.fromkeys((*(distiller.taps if distiller else ()), "logits")))
@@ -84,9 +84,9 @@ def distil(
             optimiser.param_groups[0]["lr"] = rate
             optimiser.step()
             if step % per_epoch == 0 and not bool(torch.isfinite(loss)):
-                raise Diverged(f"the loss is {loss.item()} after {step} of {len(order)} steps")
+                raise DivergedError(f"the loss is {loss.item()} after {step} of {len(order)} steps")
             if deadline is not None and time.perf_counter() > deadline:
-                raise DeadlinePassed(f"{seconds:g} s were over after {step} of {len(order)} steps")
+                raise DeadlineError(f"{seconds:g} s were over after {step} of {len(order)} steps")
     return len(order)
 
 

@@ -24,7 +24,7 @@ TOKEN = re.compile(
     r"\s*(?:(?P<name>[A-Za-z_]\w*)|(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)|(?P<mark>[(),])|(?P<other>\S))"
 )
 MAXIMUM_DEPTH = 100
-MAXIMUM_LENGTH = 100_000
+MAXIMUM_LENGTH = 20_000
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,9 @@ class _Reader:
         self.index = 0
 
     def fail(self, token: Token, expected: str, found: str | None = None) -> NoReturn:
-        shown = found or (token.text if token.kind == "end" else f"`{token.text}`")
+        shown = _printable(found or (token.text if token.kind == "end" else f"`{token.text}`"))
         start = max(0, token.position - 50)
-        window = self.text[start : token.position + 30].replace("\n", " ").replace("\t", " ")
+        window = _printable(self.text[start : token.position + 30])
         pointer = f"  {window}\n  {' ' * (token.position - start)}^"
         raise ParseError(f"column {token.position + 1}: found {shown}, expected {expected}\n{pointer}", token.position)
 
@@ -161,6 +161,11 @@ class _Reader:
         known = [*self.registry, *(self.taps or ("stage1", "stage2", "stage3", "pool", "logits"))]
         close = difflib.get_close_matches(name, known, n=1)
         return f". Did you mean `{close[0]}`?" if close else ""
+
+
+def _printable(text: str) -> str:
+    """The text with a blank for every character that a terminal would act on instead of showing it."""
+    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def _found(token: Token, type_: type) -> str:

@@ -41,6 +41,9 @@ class TapSymbol(gp.Terminal):
         """The name in the text form."""
         return str(self.name)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TapSymbol) and (self.name, self.ret) == (other.name, other.ret)
+
     def __hash__(self) -> int:
         return hash(self.name)
 
@@ -57,6 +60,9 @@ class ConstantSymbol(gp.Terminal):
     def text(self) -> str:
         """The shortest text that reads back as the same number; whole numbers without a point."""
         return repr(int(self.value)) if self.value.is_integer() and abs(self.value) < 1e15 else repr(self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ConstantSymbol) and (self.value, self.ret) == (other.value, other.ret)
 
     def __hash__(self) -> int:
         return hash((self.value, self.ret.__name__))

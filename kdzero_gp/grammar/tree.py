@@ -102,6 +102,9 @@ class Tree(gp.PrimitiveTree):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Tree) and str(self) == str(other)
 
+    def __ne__(self, other: object) -> bool:  # list has one of its own, which looks at symbols
+        return not self == other
+
     def __hash__(self) -> int:
         return hash(str(self))
 

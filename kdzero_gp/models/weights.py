@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -58,15 +57,15 @@ def _read(path: Path) -> Any:
         if path.suffix == ".safetensors":
             return load_file(path)
         return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise ModelError(
-            f"{path} is no checkpoint of tensors alone: it is damaged, or holds Python objects, which could run any "
-            "code when loaded and are refused. Save it anew with torch.save(model.state_dict(), path)"
-        ) from error
     except (SafetensorError, RuntimeError, ValueError, KeyError, EOFError, OSError, AttributeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelError(
             f"{path} cannot be read as a checkpoint ({reason}); it may be truncated: get it again"
+        ) from error
+    except Exception as error:  # torch's refusal of Python objects, of a class that only the refused module has
+        raise ModelError(
+            f"{path} is no checkpoint of tensors alone: it is damaged, or holds Python objects, which could run any "
+            "code when loaded and are refused. Save it anew with torch.save(model.state_dict(), path)"
         ) from error
 
 
