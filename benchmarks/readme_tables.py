@@ -1,7 +1,8 @@
 """Fills the README's result tables from the result files, so that the two cannot differ.
 
-A table stands between the lines `<!-- table: NAME -->` and `<!-- end -->`. NAME is `trees` for all rows of
-`benchmarks/results/trees.json`, `trees.screening` for those whose `part` is `screening`, `trees.claims` for the claims.
+A table stands between the lines `<!-- table: NAME -->` and `<!-- end -->`. NAME is `trees.screening` for those rows of
+`benchmarks/results/trees.json` whose `part` is `screening`, `trees.claims` for the claims, and `trees` for the first
+part. Where a script has not been run yet, a line says so.
 """
 
 import re
@@ -38,7 +39,9 @@ def filled(readme: str, results: Path) -> str:
             inside = None
             lines.append(line)
         elif "<!-- table" in line:
-            raise ValueError(f"line {number}: `{line.strip()}` is no marker; write <!-- table: NAME --> alone on a line")
+            raise ValueError(
+                f"line {number}: `{line.strip()}` is no marker; write <!-- table: NAME --> alone on a line"
+            )
         elif inside is None:
             lines.append(line)
     if inside is not None:
@@ -63,15 +66,17 @@ def origin(result: Result) -> str:
 def _section(benchmark: str, part: str | None, results: Path, number: int) -> list[str]:
     path = results / f"{benchmark}.json"
     if not path.is_file():
-        raise ValueError(f"line {number}: there is no {path}; run `python -m benchmarks.{benchmark}` first")
+        if not (ROOT / "benchmarks" / f"{benchmark}.py").is_file():
+            raise ValueError(f"line {number}: there is neither a {path} nor a script benchmarks/{benchmark}.py")
+        return ["", f"Not measured yet: `python -m benchmarks.{benchmark}`.", ""]
     result = read_result(path)
     if part == "claims":
         table = claims_table(result.claims)
     else:
-        rows = result.part(part) if part else result.rows
+        rows = result.part(part) if part else result.parts()[0]
         if not rows:
-            parts = sorted({str(row["part"]) for row in result.rows if "part" in row})
-            raise ValueError(f"line {number}: {path.name} has no part `{part}`, but {', '.join([*parts, 'claims'])}")
+            known = ", ".join([*(str(some[0].get("part")) for some in result.parts()), "claims"])
+            raise ValueError(f"line {number}: {path.name} has no part `{part}`, but {known}")
         table = make_table(rows)
     return ["", *markdown(table), "", origin(result), ""]
 

@@ -110,6 +110,13 @@ class Result:
         """The rows of one of its tables."""
         return [row for row in self.rows if row.get("part") == name]
 
+    def parts(self) -> list[list[Row]]:
+        """The rows of each of its tables, in their order."""
+        tables: dict[object, list[Row]] = {}
+        for row in self.rows:
+            tables.setdefault(row.get("part"), []).append(row)
+        return list(tables.values())
+
 
 def make_result(
     benchmark: str,

@@ -35,9 +35,7 @@ def make_table(rows: Sequence[Row]) -> Table:
 def claims_table(claims: Sequence[Claim]) -> Table:
     """The claims as texts."""
     verdicts = {True: "yes", False: "no", None: "not measured"}
-    cells = tuple(
-        (c.what, _measure(c.measured, c.unit), _measure(c.target, c.unit), verdicts[c.holds]) for c in claims
-    )
+    cells = tuple((c.what, _measure(c.measured, c.unit), _measure(c.target, c.unit), verdicts[c.holds]) for c in claims)
     return Table(("claim", "measured", "target", "holds"), (False, True, True, False), cells)
 
 
@@ -51,17 +49,15 @@ def number_text(value: Scalar) -> str:
         return value
     if isinstance(value, int) or abs(value) >= 1000:
         return f"{value:,.0f}"
-    digits = 1 if abs(value) >= 100 else 2
+    digits = 1 if abs(value) > 100 else 2  # a share of 99.996 % is not to read as all
     return f"{value:.{digits}f}" if abs(value) >= 0.1 or value == 0 else f"{value:.2g}"
 
 
 def report(result: Result, out: Path | None, *, console: Console | None = None) -> None:
     """Prints a result, and writes it where `out` says."""
     console = console or Console()
-    parts = list(dict.fromkeys(str(row.get("part", result.benchmark)) for row in result.rows))
-    for part in parts:
-        rows = [row for row in result.rows if str(row.get("part", result.benchmark)) == part]
-        _print(console, part, make_table(rows))
+    for rows in result.parts():
+        _print(console, str(rows[0].get("part", result.benchmark)), make_table(rows))
     if result.claims:
         _print(console, "claims", claims_table(result.claims))
     console.print(f"{result.hardware}; seeds {', '.join(map(str, result.seeds))}; commit {result.commit}")

@@ -6,13 +6,14 @@ And which share of them survives the screening on the real digits pair.
 import random
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import torch
 import typer
 
-from benchmarks.random_knowledge import PAIRS
+from benchmarks.random_knowledge import PAIRS, Pair
 from benchmarks.result import RESULTS, Claim, Result, Row, make_result
 from benchmarks.table import report
 from benchmarks.tree_checks import Numbers, depth_and_size, finite, round_trip, type_valid
@@ -26,7 +27,18 @@ MAX_DEPTH = 7
 MAX_SIZE = 30
 QUICK_TREES, QUICK_SCREENED = 40, 8
 
+VALID, ROUND_TRIP, WITHIN = "type-valid", "parse(print(t)) = t", "within the limits"
+LOSS, GRADIENT = "loss finite", "gradient finite"
+
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One tree's forward and backward pass on one pair of shapes; the message of what it raised, if it did."""
+
+    pair: Pair
+    numbers: Numbers | str
 
 
 def draw(count: int, seed: int) -> list[Tree]:
@@ -35,63 +47,64 @@ def draw(count: int, seed: int) -> list[Tree]:
     return [random_tree(rng, max_depth=MAX_DEPTH, max_size=MAX_SIZE) for _ in range(count)]
 
 
-def validity_rows(trees: Sequence[Tree]) -> list[Row]:
-    """Counts of what is checked on the text alone."""
+def check_rows(trees: Sequence[Tree], passes: Sequence[Pass]) -> list[Row]:
+    """Counts of all that must hold for every tree, and of two things that need not."""
     operations = default_grammar().operations
     texts = [str(tree) for tree in trees]
     limits = [depth_and_size(text) for text in texts]
+    numbers = [p.numbers for p in passes if isinstance(p.numbers, Numbers)]
     passed = {
-        "type-valid": sum(type_valid(text, operations, DEFAULT_TAPS) for text in texts),
-        "parse(print(t)) = t": sum(map(round_trip, trees)),
-        "within the limits": sum(depth <= MAX_DEPTH and size <= MAX_SIZE for depth, size in limits),
+        VALID: sum(type_valid(text, operations, DEFAULT_TAPS) for text in texts),
+        ROUND_TRIP: sum(map(round_trip, trees)),
+        WITHIN: sum(depth <= MAX_DEPTH and size <= MAX_SIZE for depth, size in limits),
+        LOSS: sum(n.loss for n in numbers),
+        GRADIENT: sum(n.loss and n.gradient for n in numbers),
+        "gradient not zero (the screening's business)": sum(n.moves for n in numbers),
+        "different texts (the search's business)": len(set(texts)),
     }
-    return [_row("validity", check, len(trees), count) for check, count in passed.items()] + [
-        _row("validity", "different texts", len(trees), len(set(texts)))
-    ]
+    return [_row("checks", check, len(trees), count) for check, count in passed.items()]
 
 
-def finiteness_rows(trees: Sequence[Tree], console_errors: Counter[str]) -> list[Row]:
-    """Counts of finite losses and gradients; every tree meets one pair of shapes, every second one rectified taps."""
-    outcomes: dict[str, list[Numbers | str]] = {pair.name: [] for pair in PAIRS}
+def finiteness_rows(passes: Sequence[Pass]) -> list[Row]:
+    """Finite losses and gradients by the pair's shapes, and what was raised, if anything was."""
+    rows: list[Row] = []
+    for pair in PAIRS:
+        some = [p.numbers for p in passes if p.pair is pair]
+        numbers = [n for n in some if isinstance(n, Numbers)]
+        if some:
+            rows.append(_row("shapes", f"{LOSS}, {pair.name}", len(some), sum(n.loss for n in numbers)))
+            finite_both = sum(n.loss and n.gradient for n in numbers)
+            rows.append(_row("shapes", f"{GRADIENT}, {pair.name}", len(some), finite_both))
+    raised = Counter(p.numbers.splitlines()[0] for p in passes if isinstance(p.numbers, str))
+    return rows + [_row("errors", text, len(passes), count) for text, count in raised.most_common()]
+
+
+def run_trees(trees: Sequence[Tree]) -> list[Pass]:
+    """A forward and backward pass of each, on the pairs of shapes in turn; every second round has rectified taps."""
+    passes = []
     for number, tree in enumerate(trees):
         pair = PAIRS[number % len(PAIRS)]
-        outcome = finite(tree, pair, number, rectified=number // len(PAIRS) % 2 == 1)
-        outcomes[pair.name].append(outcome)
-        if isinstance(outcome, str):
-            console_errors[outcome.splitlines()[0]] += 1
-    everything = [outcome for some in outcomes.values() for outcome in some]
-    rows: list[Row] = []
-    for name, some in {"all": everything, **outcomes}.items():
-        numbers = [outcome for outcome in some if isinstance(outcome, Numbers)]
-        rows += [
-            _row("finiteness", f"loss finite, {name}", len(some), sum(n.loss for n in numbers)),
-            _row("finiteness", f"gradient finite, {name}", len(some), sum(n.loss and n.gradient for n in numbers)),
-        ]
-    moving = sum(outcome.moves for outcome in everything if isinstance(outcome, Numbers))
-    rows.append(_row("finiteness", "gradient not zero, all", len(everything), moving))
-    return rows
+        passes.append(Pass(pair, finite(tree, pair, number, rectified=number // len(PAIRS) % 2 == 1)))
+    return passes
 
 
 def measure(count: int, screened: int, seed: int) -> Result:
     """The whole benchmark."""
     trees = draw(count, seed)
-    errors: Counter[str] = Counter()
-    rows = validity_rows(trees) + finiteness_rows(trees, errors)
-    rows += [{"part": "errors", "what was raised": text, "trees": n} for text, n in errors.most_common()]
+    passes = run_trees(trees)
+    rows = check_rows(trees, passes) + finiteness_rows(passes)
     config = make_config(seed=seed)
     ends = screen(trees[:screened], make_evaluator(config))
     rows += screening_rows(ends, f"{config.pair} on {config.data}")
-    shares = {str(row["check"]): row["share %"] for row in rows if "check" in row}
-    claims = [
-        Claim.at_least(what, _share(shares[check]), 100.0, "%")
-        for check, what in {
-            "type-valid": f"random trees (depth <= {MAX_DEPTH}) that are type-valid",
-            "parse(print(t)) = t": "random trees whose text reads back as the same tree",
-            "within the limits": f"random trees within depth {MAX_DEPTH} and {MAX_SIZE} nodes",
-            "loss finite, all": "random trees whose loss is finite on mismatched shapes",
-            "gradient finite, all": "random trees whose gradient is finite on mismatched shapes",
-        }.items()
-    ]
+    required = {
+        VALID: f"random trees (depth <= {MAX_DEPTH}) that are type-valid",
+        ROUND_TRIP: "random trees whose text reads back as the same tree",
+        WITHIN: f"random trees within depth {MAX_DEPTH} and {MAX_SIZE} nodes",
+        LOSS: "random trees whose loss is finite on mismatched shapes",
+        GRADIENT: "random trees whose gradient is finite on mismatched shapes",
+    }
+    shares = {row["check"]: row["share %"] for row in rows if row["part"] == "checks"}
+    claims = [Claim.at_least(what, _share(shares[check]), 100.0, "%") for check, what in required.items()]
     options = {"count": count, "screened": screened, "seed": seed}
     return make_result("trees", options, seeds=[seed], rows=rows, claims=claims)
 

@@ -3,29 +3,40 @@
 from dataclasses import replace
 from functools import partial
 
-import torch
-
 from kdzero_gp.config import RunConfig
 from kdzero_gp.data import Dataset, load_dataset
+from kdzero_gp.determinism import settle_torch
+from kdzero_gp.errors import PrimitiveError
 from kdzero_gp.evaluate.evaluator import EvaluationSettings, Evaluator
 from kdzero_gp.evolve.settings import SearchSettings
 from kdzero_gp.grammar.grammar import Grammar
 from kdzero_gp.grammar.registry import active_registry, default_registry
 from kdzero_gp.grammar.vary import Limits
 from kdzero_gp.models import build
+from kdzero_gp.pair_check import check_pair
 from kdzero_gp.tasks.presets import recipes_for
 from kdzero_gp.tasks.pretrain import cached_teacher
 from kdzero_gp.tasks.recipe import Recipe
 from kdzero_gp.tasks.task import Task
 
 
-def make_task(config: RunConfig) -> Task:
-    """Loads the data and the teacher, training the latter on first use.
+def make_data(config: RunConfig) -> Dataset:
+    """Loads the data.
+
+    Raises:
+        DataError: what is wrong with them.
+    """
+    return load_dataset(config.data, limit=config.limit)
+
+
+def make_task(config: RunConfig, data: Dataset | None = None) -> Task:
+    """Loads the data, unless they are given, and the teacher, training the latter on first use.
 
     Raises:
         KdzeroError: what is wrong with the data, the models or the weights.
     """
-    data = load_dataset(config.data, limit=config.limit)
+    data = data or make_data(config)
+    check_pair(config.teacher, config.student, data)
     teacher = cached_teacher(config.teacher, data, weights=config.teacher_weights, device=config.device)
     recipe, proxy = _recipes(config, data)
     student = partial(build, config.student, num_classes=data.num_classes, in_channels=data.image_shape[0])
@@ -47,14 +58,14 @@ def make_evaluator(config: RunConfig, task: Task | None = None) -> Evaluator:
     """The fitness function of a run."""
     load_primitives(config)
     settings = EvaluationSettings(
-        run_seed=config.seed, calibrate=config.calibrate == "gradient", timeout=config.timeout
+        run_seed=config.seed, calibrate=config.calibrate == "gradient", fitness=config.fitness, timeout=config.timeout
     )
     return Evaluator(task or make_task(config), settings)
 
 
 def make_worker_evaluator(config: RunConfig) -> Evaluator:
     """The fitness function inside a worker process."""
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    settle_torch(config.threads, config.device)
     return make_evaluator(config)
 
 
@@ -77,8 +88,19 @@ def make_settings(config: RunConfig) -> SearchSettings:
 
 
 def load_primitives(config: RunConfig) -> None:
-    """Runs the user's primitive files, once each."""
+    """Runs the user's primitive files, once each.
+
+    Raises:
+        PrimitiveError: a file is missing, fails to run, or declares something that is refused.
+    """
     loaded = {operation.source.rpartition(":")[0] for operation in default_registry().values()}
     for path in config.primitives:
-        if path not in loaded:
+        if path in loaded:
+            continue
+        try:
             active_registry().load_file(path)
+        except SystemExit as error:
+            raise PrimitiveError(
+                f"{path} ended the program while it was loaded (sys.exit: {error}); a primitive file only declares "
+                'functions: put what a script does below `if __name__ == "__main__":`'
+            ) from None

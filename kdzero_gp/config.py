@@ -10,8 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from kdzero_gp.catalog.methods import method
 from kdzero_gp.errors import ConfigError, KdzeroError
 
-NOT_IDENTITY = ("workers", "threads", "device")
-"""Options that change how fast a run goes and not what it finds, so a run may be resumed under others."""
+NOT_IDENTITY = ("workers",)
+"""Options that change how fast a run goes and not what it finds, so a run may be resumed under others.
+
+The number of threads is none of them, nor is the kind of device: both change the order of sums, and so the last bits.
+"""
 
 
 class RunConfig(BaseModel):
@@ -34,6 +37,7 @@ class RunConfig(BaseModel):
     max_size: int = Field(30, ge=4, le=1000)
     space: Literal["table1", "extended"] = "table1"
     calibrate: Literal["gradient", "none"] = "gradient"
+    fitness: Literal["relative", "eq2"] = "relative"
     shrink_space: bool = True
     primitives: tuple[str, ...] = ()
     seed_methods: tuple[str, ...] = ()
@@ -47,8 +51,10 @@ class RunConfig(BaseModel):
     baselines: bool = True
     final_seeds: int = Field(5, ge=1, le=1000)
     finalists: int = Field(3, ge=1, le=100)
+    leaders: int = Field(10, ge=1, le=1000)
+    leader_seeds: int = Field(3, ge=0, le=1000)
 
-    workers: int = Field(1, ge=1, le=1024)
+    workers: int | None = Field(None, ge=1, le=1024)
     threads: int = Field(1, ge=1, le=1024)
     device: str = "cpu"
 
@@ -93,6 +99,12 @@ class RunConfig(BaseModel):
                 "--selection nsga2 selects parents, but --algorithm random has none; leave one of the two options out"
             )
         return self
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What the run is, as plain data: the store keeps it, and a resumed run must agree with it."""
+        plain = self.model_dump(mode="json", exclude=set(NOT_IDENTITY))
+        return plain | {"device": torch.device(self.device).type}
 
     @property
     def pair(self) -> str:

@@ -1,5 +1,7 @@
 """TensorBoard events of a run."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +10,15 @@ from torch.utils.tensorboard.writer import SummaryWriter
 from kdzero_gp.config import RunConfig
 from kdzero_gp.evolve.proposer import Candidate
 from kdzero_gp.evolve.settings import Arm
-from kdzero_gp.runner import RunObserver
+from kdzero_gp.observer import RunObserver
 from kdzero_gp.store.record import Evaluation
 
 
 class TensorBoardEvents:
-    """Hands everything on to another observer and writes the curves to `RUN/tensorboard`."""
+    """Hands everything on to another observer and writes the curves to `RUN/tensorboard`.
+
+    The curves are a copy of what the store holds: where they cannot be written the run goes on without them.
+    """
 
     def __init__(self, inner: RunObserver) -> None:
         self.inner = inner
@@ -21,8 +26,13 @@ class TensorBoardEvents:
 
     def started(self, config: RunConfig, folder: Path, summary: dict[str, Any]) -> None:
         """Opens the event file."""
-        self.writer = SummaryWriter(str(folder / "tensorboard"))
+        with self._spared():
+            self.writer = SummaryWriter(str(folder / "tensorboard"))
         self.inner.started(config, folder, summary)
+
+    def already_finished(self, config: RunConfig, folder: Path) -> None:
+        """Nothing to write."""
+        self.inner.already_finished(config, folder)
 
     def phase(self, name: str, jobs: int) -> None:
         """Nothing to write."""
@@ -51,9 +61,19 @@ class TensorBoardEvents:
 
     def close(self) -> None:
         """Writes what is still in memory."""
-        if self.writer is not None:
-            self.writer.close()
+        with self._spared():
+            if self.writer is not None:
+                self.writer.close()
 
     def _scalar(self, name: str, value: float, step: int) -> None:
-        if self.writer is not None:
-            self.writer.add_scalar(name, value, step)
+        with self._spared():
+            if self.writer is not None:
+                self.writer.add_scalar(name, value, step)
+
+    @contextmanager
+    def _spared(self) -> Iterator[None]:
+        """Gives the event file up when it cannot be written, as on a full disk."""
+        try:
+            yield
+        except OSError:
+            self.writer = None

@@ -10,7 +10,7 @@ from kdzero_gp.config import RunConfig
 from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.distiller.export import load
 from kdzero_gp.evolve.final import Row
-from kdzero_gp.evolve.individual import Individual, individual
+from kdzero_gp.evolve.individual import Individual, individual, place
 from kdzero_gp.grammar.parse import parse
 from kdzero_gp.store import RunStore
 
@@ -24,7 +24,7 @@ class SearchResult:
 
     Attributes:
         folder: the run folder.
-        best: the distiller of the lowest validation fitness, with its calibration; None if every candidate failed.
+        best: the winner with its calibration, the best by validation after full trainings; None if all failed.
         individuals: everything trained with success by the main arm, best first.
         table: rows of the final table by falling mean test accuracy.
     """
@@ -49,11 +49,6 @@ def stored_result(store: RunStore, config: RunConfig) -> SearchResult | None:
     found.sort(key=place)
     best = load(store.folder / "best.json") if found else None
     return SearchResult(store.folder, best, found, [_row(row) for row in store.result("final")["rows"]])
-
-
-def place(found: Individual) -> tuple[float, int, int]:
-    """Sorts best first; of equals the smaller, then the earlier."""
-    return found.value, found.tree.size, found.proposal.number
 
 
 def _row(stored: dict[str, Any]) -> Row:

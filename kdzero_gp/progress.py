@@ -22,7 +22,13 @@ from kdzero_gp.evolve.search import was_trained
 from kdzero_gp.evolve.settings import Arm
 from kdzero_gp.store.record import Evaluation
 
-TITLES = {"evolve": "evolution", "random": "random search", "final": "final table"}
+TITLES = {
+    "evolve": "evolution",
+    "random": "random search",
+    "evolve leaders": "evolved, again",
+    "random leaders": "random, again",
+    "final": "final table",
+}
 
 
 class ConsoleProgress:
@@ -59,11 +65,15 @@ class ConsoleProgress:
         """Says what is about to happen and where it goes."""
         self.folder = folder
         budget = config.pop * (config.gens + 1)
-        self.console.print(
-            f"[bold]{config.pair}[/] on {config.data}, seed {config.seed}: {config.pop} x {config.gens + 1} = {budget} "
-            f"trainings, teacher {100 * summary['teacher_accuracy']:.2f} % on test; run folder {folder}",
-            highlight=False,
+        self._line(
+            f"{config.pair} on {config.data}, seed {config.seed}: {config.pop} x {config.gens + 1} = {budget} "
+            f"trainings, teacher {100 * summary['teacher_accuracy']:.2f} % on test; run folder {folder}"
         )
+
+    def already_finished(self, config: RunConfig, folder: Path) -> None:
+        """Says that there is nothing to do."""
+        self.folder = folder
+        self._line(f"the run in {folder} is finished: nothing is left to do, and nothing was changed")
 
     def phase(self, name: str, jobs: int) -> None:
         """Starts a new bar."""
@@ -96,14 +106,16 @@ class ConsoleProgress:
         kept = {"proposed", "duplicate", "trained"}
         rejected = ", ".join(f"{name} {count}" for name, count in funnel.items() if name not in kept and count)
         best, median = (f"{v:.4f}" if (v := stats[key]) is not None else "-" for key in ("best", "median"))
-        self.console.print(
+        self._line(
             f"{TITLES[arm]:>13} gen {generation:>3}  best {best}  median {median}  trained {funnel.get('trained', 0)} "
             f"of {funnel['proposed']} proposed, {funnel['duplicate']} duplicates avoided"
             f"{f', {self._stored} from the store' if self._stored else ''}{f' ({rejected})' if rejected else ''}"
-            f"{self._eta()}",
-            highlight=False,
-            markup=False,
+            f"{self._eta()}"
         )
+
+    def _line(self, text: str) -> None:
+        """One line, whole also where the terminal is narrow or a file: whoever reads it later searches by line."""
+        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def _advance(self, note: str) -> None:
         self._done += 1

@@ -1,12 +1,16 @@
 """`python -m kdzero_gp.run`: evolve a distiller for a pair, compare it, draw it, hand it over."""
 
 import json
+import os
+import shlex
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 from rich.console import Console
@@ -15,6 +19,8 @@ from kdzero_gp.errors import EXIT_CODE, KdzeroError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 INTERRUPTED = 130
+WIDTH = 200
+"""Columns of a table that goes into a file."""
 
 
 def option(text: str, *names: str) -> Any:
@@ -40,6 +46,7 @@ def run(
     calibrate: Annotated[
         str | None, option("gradient (default): terms start with CE's gradient norm; or none.")
     ] = None,
+    fitness: Annotated[str | None, option("relative (default) or eq2, KD-Zero's plain sum.")] = None,
     shrink_space: Annotated[
         bool | None, option("Draw operations of bad carriers less.", "--shrink-space/--no-shrink-space")
     ] = None,
@@ -55,7 +62,9 @@ def run(
     ] = None,
     final_seeds: Annotated[int | None, option("Fresh seeds of the final table (default 5).")] = None,
     finalists: Annotated[int | None, option("Evolved distillers in the final table (default 3).")] = None,
-    workers: Annotated[int | None, option("Worker processes (default 1: this one).")] = None,
+    leaders: Annotated[int | None, option("Best candidates that are trained in full again (default 10).")] = None,
+    leader_seeds: Annotated[int | None, option("Seeds of that, on validation (default 3; 0 skips it).")] = None,
+    workers: Annotated[int | None, option("Worker processes (default: one per core; on a GPU 1).")] = None,
     threads: Annotated[int | None, option("Torch threads of each (default 1).")] = None,
     device: Annotated[str | None, option("cpu (default), cuda, cuda:N or auto.")] = None,
     run_dir: Annotated[Path | None, option("Folder of a new run (default runs/DATE_PAIR).")] = None,
@@ -70,7 +79,7 @@ def run(
     given = dict(locals())
     for name in ("run_dir", "resume", "list_primitives", "list_taps", "show", "quiet", "as_json"):
         given.pop(name)
-    given["seed_methods"] = tuple(seed_methods.split(",")) if seed_methods else None
+    given["seed_methods"] = tuple(name.strip() for name in seed_methods.split(",")) if seed_methods else None
     given["primitives"] = tuple(primitives) if primitives else None
     options = {name: value for name, value in given.items() if value is not None}
     try:
@@ -93,16 +102,14 @@ def _search(
     from kdzero_gp.result_table import result_table
     from kdzero_gp.runner import search
 
-    console = Console(stderr=as_json, quiet=quiet)
+    console = _console(sys.stderr if as_json else sys.stdout, quiet=quiet)
     signal.signal(signal.SIGTERM, _interrupt)
-    with ConsoleProgress(console) as progress:
+    with ConsoleProgress(console) as progress, _own_output(quiet):
         events = TensorBoardEvents(progress)
         try:
             result = search(run_dir=run_dir, resume=resume, observer=events, **options)
         except KeyboardInterrupt:
-            folder = progress.folder
-            if folder is not None:
-                typer.echo(f"interrupted; go on with: python -m kdzero_gp.run --resume {folder}", err=True)
+            _say_how_to_go_on(progress.folder or resume)
             raise typer.Exit(INTERRUPTED) from None
         finally:
             events.close()
@@ -116,8 +123,37 @@ def _search(
     if show and result.best is not None:
         from kdzero_gp.gallery import show as draw
 
-        console.print(draw(result.best.tree), highlight=False, markup=False)
-    console.print(f"drawings and figures: {result.folder / 'gallery' / 'index.html'}", highlight=False)
+        console.print(draw(result.best.tree), highlight=False, markup=False, soft_wrap=True)
+    console.print(
+        f"drawings and figures: {result.folder / 'gallery' / 'index.html'}",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _console(file: TextIO, *, quiet: bool = False) -> Console:
+    """A console with room for the tables where they go into a file or a pipe, which have no width of their own."""
+    console = Console(file=file, quiet=quiet)
+    return console if console.is_terminal else Console(file=file, quiet=quiet, width=WIDTH)
+
+
+@contextmanager
+def _own_output(quiet: bool) -> Iterator[None]:
+    """Keeps what the user's own primitives and models print apart from ours: on stderr, or nowhere."""
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere if quiet else sys.stderr):
+        yield
+
+
+def _say_how_to_go_on(folder: Path | None) -> None:
+    if folder is None:
+        typer.echo("interrupted before the run began; nothing was stored", err=True)
+    else:
+        typer.echo(
+            "interrupted; what was finished is stored. Go on with: python -m kdzero_gp.run --resume "
+            f"{shlex.quote(str(folder))}",
+            err=True,
+        )
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:
@@ -130,15 +166,13 @@ def _list_primitives(options: dict[str, Any], *, as_json: bool) -> None:
     from kdzero_gp.grammar.registry import active_registry
     from kdzero_gp.primitive_table import primitive_rows, primitive_table
 
-    load_primitives(make_config(**options))
+    with _own_output(quiet=False):
+        load_primitives(make_config(**options))
     rows = primitive_rows(active_registry().values())
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
         return
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=200)
-    console.print(primitive_table(rows))
+    _console(sys.stdout).print(primitive_table(rows))
 
 
 def _list_taps(options: dict[str, Any]) -> None:
@@ -147,12 +181,13 @@ def _list_taps(options: dict[str, Any]) -> None:
     from kdzero_gp.assemble import make_task
     from kdzero_gp.config import make_config
 
-    task = make_task(make_config(**options))
+    with _own_output(quiet=False):
+        task = make_task(make_config(**options))
     table = Table("tap", "teacher", "shape", "student", "shape", title=task.name)
     for name, teacher in task.teacher_taps.items():
         student = task.student_taps[name]
         table.add_row(name, str(teacher), str(tuple(teacher.shape)), str(student), str(tuple(student.shape)))
-    Console(width=None if sys.stdout.isatty() else 140).print(table)
+    _console(sys.stdout).print(table)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@ from typing import Literal
 
 from scipy.stats import ttest_rel
 
-from kdzero_gp.evaluate.evaluator import Entrant, FinalResult
-from kdzero_gp.execute.protocol import Executor, FinalJob
+from kdzero_gp.evaluate.evaluator import Entrant, FullResult
+from kdzero_gp.evolve.full_trainings import run_full_trainings
+from kdzero_gp.execute.protocol import Executor
 from kdzero_gp.store import RunStore
 
 Kind = Literal["evolved", "random", "method", "alone"]
@@ -66,35 +67,13 @@ def run_final(
     Returns:
         Rows by falling mean, whoever comes first.
     """
-    results: dict[tuple[int, int], FinalResult] = {}
-    jobs: list[tuple[int, int]] = []
-    for number in range(seeds):
-        for index, contender in enumerate(contenders):
-            stored = store.result(_key(contender, number))
-            if isinstance(stored, dict):
-                results[index, number] = FinalResult(stored["accuracy"], stored["seconds"], stored["error"])
-            else:
-                jobs.append((index, number))
-    for position, result in executor.run([FinalJob(contenders[index].entrant, number) for index, number in jobs]):
-        if not isinstance(result, FinalResult):
-            raise TypeError(f"a final job gave a {type(result).__name__}")
-        index, number = jobs[position]
-        results[index, number] = result
-        store.put_result(
-            _key(contenders[index], number),
-            {"accuracy": result.accuracy, "seconds": result.seconds, "error": result.error},
-        )
-        done(contenders[index].name, number)
-    table = {c.name: [results[i, n] for n in range(seeds)] for i, c in enumerate(contenders)}
+    entrants = {contender.name: contender.entrant for contender in contenders}
+    table = run_full_trainings(entrants, seeds, "test", executor, store, done=done)
     rows = [_row(contender, table, baseline) for contender in contenders]
     return sorted(rows, key=lambda row: (-(row.mean if row.mean is not None else -math.inf), row.name))
 
 
-def _key(contender: Contender, number: int) -> str:
-    return f"final/{contender.name}/{number}"
-
-
-def _row(contender: Contender, table: dict[str, list[FinalResult]], baseline: str) -> Row:
+def _row(contender: Contender, table: dict[str, list[FullResult]], baseline: str) -> Row:
     own = [result.accuracy for result in table[contender.name]]
     reached = [a for a in own if a is not None]
     alone = _pairs(own, table.get("student alone"))
@@ -115,7 +94,7 @@ def _row(contender: Contender, table: dict[str, list[FinalResult]], baseline: st
     )
 
 
-def _pairs(own: Sequence[float | None], other: Sequence[FinalResult] | None) -> list[tuple[float, float]]:
+def _pairs(own: Sequence[float | None], other: Sequence[FullResult] | None) -> list[tuple[float, float]]:
     """The seeds for which both trainings succeeded."""
     partners = [result.accuracy for result in other or ()]
     return [(a, b) for a, b in zip(own, partners, strict=False) if a is not None and b is not None]

@@ -45,3 +45,8 @@ def individual(tree: Tree, proposal: Proposal, evaluation: Evaluation, *, with_s
         raise ValueError(f"{proposal.tree} has no fitness, its status is {evaluation.status}")
     fitness = MinimiseWithSize((evaluation.fitness, tree.size)) if with_size else Minimise((evaluation.fitness,))
     return Individual(tree, proposal, evaluation, fitness)
+
+
+def place(found: Individual) -> tuple[float, int, int]:
+    """Sorts best first; of equals the smaller, then the earlier."""
+    return found.value, found.tree.size, found.proposal.number

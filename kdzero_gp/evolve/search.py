@@ -14,7 +14,7 @@ from deap import tools
 
 from kdzero_gp.evaluate.screen import Screening
 from kdzero_gp.evaluate.seeds import derive_seed
-from kdzero_gp.evolve.individual import Individual, individual
+from kdzero_gp.evolve.individual import Individual, individual, place
 from kdzero_gp.evolve.proposer import Candidate, Proposer
 from kdzero_gp.evolve.settings import Arm, SearchSettings
 from kdzero_gp.evolve.shrink import shrunk_weights
@@ -84,7 +84,7 @@ class Search:
                 self.weights = shrunk_weights(self.grammar, self.weights, self.trained)
             self._funnel["duplicate"] = self.proposer.duplicates - duplicates
             self._report(generation, newcomers, time.perf_counter() - started)
-        return sorted(self.trained, key=lambda i: (i.value, i.tree.size, i.proposal.number))
+        return sorted(self.trained, key=place)
 
     def _generation(self, generation: int) -> list[Individual]:
         """Asks until as many candidates passed the screening as are to be trained, then trains them."""

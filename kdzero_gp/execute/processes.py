@@ -2,26 +2,37 @@
 
 Workers are spawned, so none inherits threads or torch state; each builds its evaluator from the configuration. Trees
 travel as text. A worker that dies takes its jobs' results along, so those jobs run once more, one at a time: the one
-that kills its worker again is recorded as `worker_lost`.
+that kills its worker again is recorded as `worker_lost`. A worker that cannot build its evaluator is no fault of any
+job: that ends the run, with the cause.
 """
 
 import multiprocessing
 import os
 import platform
 import signal
+import sys
 import threading
 import time
+import types
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 
-import torch
-
-from kdzero_gp.evaluate.evaluator import Evaluator, FinalResult
-from kdzero_gp.execute.protocol import AnyJob, FinalJob, Result, perform
+from kdzero_gp.errors import KdzeroError
+from kdzero_gp.evaluate.evaluator import Evaluator, FullResult
+from kdzero_gp.execute.protocol import AnyJob, FullJob, Result, perform
 from kdzero_gp.store.record import Evaluation
 
-_evaluator: Evaluator | None = None
+PATIENCE = 10.0
+"""Seconds that killed workers get to be gone."""
+
+_evaluator: Evaluator | str = "the worker was not started"
+"""Of a worker process: its evaluator, or why there is none."""
+
+
+class WorkerError(KdzeroError):
+    """Worker processes cannot build what this process could."""
 
 
 class Processes:
@@ -29,19 +40,21 @@ class Processes:
 
     Args:
         workers: how many.
-        threads: torch threads of each.
         make_evaluator: a module-level function with picklable arguments bound by `functools.partial`; every worker
             calls it once.
     """
 
-    def __init__(self, workers: int, threads: int, make_evaluator: Callable[[], Evaluator]) -> None:
+    def __init__(self, workers: int, make_evaluator: Callable[[], Evaluator]) -> None:
         self.workers = workers
-        self.threads = threads
         self.make_evaluator = make_evaluator
         self._pool: ProcessPoolExecutor | None = None
 
     def run(self, jobs: Sequence[AnyJob]) -> Iterator[tuple[int, Result]]:
-        """Yields (index of the job, result) as jobs finish."""
+        """Yields (index of the job, result) as jobs finish.
+
+        Raises:
+            WorkerError: the workers have no evaluator.
+        """
         lost = yield from self._together(jobs)
         for index in lost:
             yield index, self._alone(jobs[index])
@@ -54,15 +67,16 @@ class Processes:
             pool.shutdown(wait=False, cancel_futures=True)
             for process in processes:
                 process.kill()
+            for process in processes:
+                process.join(PATIENCE)
 
     def _together(self, jobs: Sequence[AnyJob]) -> Generator[tuple[int, Result], None, list[int]]:
         """Runs jobs side by side; returns the indices of those whose worker died."""
-        pool = self._open()
         lost: list[int] = []
-        futures = {}
+        futures: dict[Future[Result], int] = {}
         try:
             for index, job in enumerate(jobs):
-                futures[pool.submit(_work, job)] = index
+                futures[self._submit(job)] = index
         except BrokenProcessPool:
             lost += range(len(futures), len(jobs))
         for future in as_completed(futures):
@@ -79,29 +93,51 @@ class Processes:
     def _alone(self, job: AnyJob) -> Result:
         started = time.perf_counter()
         try:
-            return self._open().submit(_work, job).result()
+            return self._submit(job).result()
         except BrokenProcessPool:
             self.close()
             return _lost(job, time.perf_counter() - started)
 
-    def _open(self) -> ProcessPoolExecutor:
+    def _submit(self, job: AnyJob) -> "Future[Result]":
+        """Hands a job over; the pool spawns its workers here, one by one as they are needed."""
         if self._pool is None:
             self._pool = ProcessPoolExecutor(
                 self.workers,
                 mp_context=multiprocessing.get_context("spawn"),
                 initializer=_start,
-                initargs=(self.make_evaluator, self.threads, os.getpid()),
+                initargs=(self.make_evaluator, os.getpid()),
             )
-        return self._pool
+        with _spawning():
+            return self._pool.submit(_work, job)
 
 
-def _start(make_evaluator: Callable[[], Evaluator], threads: int, parent: int) -> None:
-    """Sets a worker up: it leaves Ctrl-C to its parent, and ends when the parent does, however that came about."""
+@contextmanager
+def _spawning() -> Iterator[None]:
+    """What a worker inherits while it is born.
+
+    Ctrl-C reaches all processes of a terminal, but is the parent's affair from a worker's first moment on: the signal
+    stays blocked there. And a worker needs nothing of the parent's main script, which must not run a second time in
+    it; so a script that starts a search needs no `if __name__ == "__main__"`.
+    """
+    main = sys.modules["__main__"]
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+
+def _start(make_evaluator: Callable[[], Evaluator], parent: int) -> None:
+    """Sets a worker up: it ends when its parent does, however that came about, and leaves stdout to it."""
     global _evaluator
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    torch.set_num_threads(threads)
-    _evaluator = make_evaluator()
+    sys.stdout = sys.stderr
+    try:
+        _evaluator = make_evaluator()
+    except Exception as error:  # an initializer that fails would look like a worker that died
+        _evaluator = f"a worker process cannot start ({type(error).__name__}): {error}"
 
 
 def _end_with(parent: int) -> None:
@@ -111,15 +147,15 @@ def _end_with(parent: int) -> None:
 
 
 def _work(job: AnyJob) -> Result:
-    if _evaluator is None:
-        raise RuntimeError("the worker was not started by _start")
+    if isinstance(_evaluator, str):
+        raise WorkerError(_evaluator)
     return perform(_evaluator, job)
 
 
 def _lost(job: AnyJob, seconds: float) -> Result:
     message = "the worker process died twice on this job"
-    if isinstance(job, FinalJob):
-        return FinalResult(None, seconds, message)
+    if isinstance(job, FullJob):
+        return FullResult(None, seconds, message)
     screening = job.screening
     return Evaluation(
         status="worker_lost",

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from kdzero_gp.evaluate.evaluator import Entrant, Evaluator, FinalResult
+from kdzero_gp.evaluate.evaluator import Entrant, Evaluator, FullResult, FullSplit
 from kdzero_gp.evaluate.screen import Screening
 from kdzero_gp.grammar.parse import parse
 from kdzero_gp.store.record import Evaluation
@@ -24,16 +24,17 @@ class Job:
 
 
 @dataclass(frozen=True)
-class FinalJob:
-    """A full training for the final table, with the fresh seed of this number."""
+class FullJob:
+    """A full training with the fresh seeds of this number, measured on a split."""
 
     entrant: Entrant
     number: int
+    split: FullSplit
 
 
-AnyJob = Job | FinalJob
-Result = Screening | Evaluation | FinalResult
-"""A screening that was passed, the evaluation in which a candidate's job ended, or a final job's result."""
+AnyJob = Job | FullJob
+Result = Screening | Evaluation | FullResult
+"""A screening that was passed, the evaluation in which a candidate's job ended, or a full training's result."""
 
 
 class Executor(Protocol):
@@ -50,7 +51,7 @@ class Executor(Protocol):
 
 def perform(evaluator: Evaluator, job: AnyJob) -> Result:
     """Runs one job here."""
-    if isinstance(job, FinalJob):
-        return evaluator.final(job.entrant, job.number)
+    if isinstance(job, FullJob):
+        return evaluator.full(job.entrant, job.number, job.split)
     tree = parse(job.tree)
     return evaluator.screen(tree) if job.screening is None else evaluator.train(tree, job.screening)

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -69,14 +70,10 @@ def random_subtree(
 ) -> list[Symbol]:
     """Draws the symbols of a subtree of one type within the limits, which must allow one."""
     terminals: list[Symbol] = grammar.terminals.get(type_, [])
-    choices = [
-        symbol
-        for symbol in grammar.producers.get(type_, ())
-        if _height(grammar, symbol) <= max_depth and _size(grammar, symbol) <= max_size
-    ]
-    if terminals and (all(s.operation.identity for s in choices) or (not full and rng.random() < STOP)):
+    menu = _menu(grammar, type_, max_depth, max_size)
+    if terminals and (menu.only_identities or (not full and rng.random() < STOP)):
         return [rng.choice(terminals)]
-    symbol = _choose(rng, choices, type_, weights)
+    symbol = menu.draw(rng, weights)
     result: list[Symbol] = [symbol]
     spare = max_size - _size(grammar, symbol)
     # arguments are filled in a random order, so that no side of a sum gets all the spare size
@@ -104,21 +101,48 @@ def as_random(rng: random.Random | np.random.Generator | int) -> random.Random:
     return random.Random(rng)
 
 
-def _choose(
-    rng: random.Random, symbols: list[OperationSymbol], type_: type, weights: Mapping[str, float]
-) -> OperationSymbol:
-    """An operation by its sampling weight, then one of its typings, so that overloads do not multiply its chance."""
-    by_name: dict[str, list[OperationSymbol]] = {}
-    for symbol in symbols:
-        by_name.setdefault(symbol.operation.name, []).append(symbol)
-    names = list(by_name)
-    if type_ in (Loss, PerSample):  # these types can hold themselves: without a bias, trees run to the limit
-        ends = [n for n in names if all(type_ not in s.args for s in by_name[n])]
-        if ends and len(ends) < len(names):
-            nested = [n for n in names if n not in ends]
-            names = nested if rng.random() < WRAP else ends
-    chances = [weights.get(n, 1.0) * (IDENTITY if by_name[n][0].operation.identity else 1.0) for n in names]
-    return rng.choice(by_name[rng.choices(names, chances)[0]])
+@dataclass(frozen=True)
+class Menu:
+    """The operations that may stand at one place of a tree.
+
+    Attributes:
+        by_name: typings by the operation's name: an operation is drawn first, then one of its typings, so that
+            overloads do not multiply its chance.
+        nested, ends: the names that hold a further argument of the type they give, and those that do not.
+        only_identities: nothing else is left, or nothing at all.
+    """
+
+    by_name: dict[str, list[OperationSymbol]]
+    nested: list[str]
+    ends: list[str]
+    only_identities: bool
+
+    def draw(self, rng: random.Random, weights: Mapping[str, float]) -> OperationSymbol:
+        """An operation by its sampling weight."""
+        names = list(self.by_name)
+        if self.nested and self.ends:  # without a bias, trees of such a type would run to the limit
+            names = self.nested if rng.random() < WRAP else self.ends
+        chances = [
+            weights.get(n, 1.0) * (IDENTITY if self.by_name[n][0].operation.identity else 1.0) for n in names
+        ]
+        return rng.choice(self.by_name[rng.choices(names, chances)[0]])
+
+
+def _menu(grammar: Grammar, type_: type, max_depth: int, max_size: int) -> Menu:
+    """The menu of a type within limits, remembered by the grammar since a search asks for the same ones throughout."""
+    key = (type_, max_depth, max_size)
+    menu = grammar.menus.get(key)
+    if menu is None:
+        by_name: dict[str, list[OperationSymbol]] = {}
+        for symbol in grammar.producers.get(type_, ()):
+            if _height(grammar, symbol) <= max_depth and _size(grammar, symbol) <= max_size:
+                by_name.setdefault(symbol.operation.name, []).append(symbol)
+        biased = type_ in (Loss, PerSample)
+        nested = [n for n in by_name if biased and any(type_ in s.args for s in by_name[n])]
+        ends = [n for n in by_name if biased and n not in nested]
+        identities = all(symbols[0].operation.identity for symbols in by_name.values())
+        menu = grammar.menus[key] = Menu(by_name, nested, ends, identities)
+    return menu
 
 
 def _height(grammar: Grammar, symbol: OperationSymbol) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from typing import Any
 
 from deap import gp
 
@@ -22,6 +23,7 @@ class Grammar(gp.PrimitiveSetTyped):
             never meets a dead end, as DEAP's does on a type without a terminal.
         minimum_size: by type, the size of the smallest complete subtree.
         producers: by type, the operations that give it and can be completed.
+        menus: what a generator remembers of this grammar.
     """
 
     def __init__(self, registry: Mapping[str, Operation], taps: Mapping[str, type], *, extended: bool = False) -> None:
@@ -46,6 +48,7 @@ class Grammar(gp.PrimitiveSetTyped):
             type_: [s for s in symbols if all(a in self.minimum_height for a in s.args)]
             for type_, symbols in self.primitives.items()
         }
+        self.menus: dict[tuple[type, int, int], Any] = {}
         if Loss not in self.minimum_height:
             raise ConfigError(
                 f"no distiller can be formed from the taps {sorted(taps) or 'none'} with {len(self.operations)} "

@@ -8,7 +8,7 @@ Overloads are resolved from the arguments up, so every text has one typing.
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -83,10 +83,10 @@ class _Reader:
             self.index += 1
         return token
 
-    def mark(self, mark: str, expected: str) -> None:
+    def mark(self, mark: str, expected: Callable[[], str]) -> None:
         token = self.next()
         if token.text != mark or token.kind != "mark":
-            self.fail(token, expected)
+            self.fail(token, expected())
 
     def distiller(self) -> list[Symbol]:
         first = self.tokens[0]
@@ -124,12 +124,13 @@ class _Reader:
         return ConstantSymbol(value, constants[0])
 
     def call(self, name: Token, operation: Operation, depth: int) -> list[Symbol]:
-        self.mark("(", f"`(` and the arguments of {_usage(operation)}")
+        self.mark("(", lambda: f"`(` and the arguments of {_usage(operation)}")
         result: list[Symbol] = []
         given: tuple[type, ...] = ()
         for position in range(operation.arity):
             if position:
-                self.mark(",", f"`,` and argument {position + 1} of {operation.arity} of {_usage(operation)}")
+                here = f"`,` and argument {position + 1} of {operation.arity} of "
+                self.mark(",", lambda here=here: here + _usage(operation))  # type: ignore[misc]
             open_ = [s for s in operation.signatures if s.inputs[:position] == given]
             wanted = tuple(dict.fromkeys(s.inputs[position] for s in open_))
             start = self.tokens[self.index]
@@ -138,7 +139,7 @@ class _Reader:
                 self.fail(start, f"{self.candidates(wanted)}, as {_usage(operation)}", _found(start, symbols[0].ret))
             given += (symbols[0].ret,)
             result += symbols
-        self.mark(")", f"`)`, since {_usage(operation)} is complete")
+        self.mark(")", lambda: f"`)`, since {_usage(operation)} is complete")
         signature = operation.resolve(given)
         if signature is None:  # the loop above only lets matching types through
             raise AssertionError(f"{operation.name} has no typing for {given}")

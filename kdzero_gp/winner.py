@@ -1,0 +1,38 @@
+"""Hands the winner over: as data, as a module that runs alone, and as a drawing."""
+
+from pathlib import Path
+
+import torch
+
+from kdzero_gp.config import RunConfig
+from kdzero_gp.distiller.distiller import Distiller
+from kdzero_gp.distiller.export import save
+from kdzero_gp.distiller.standalone import write_standalone
+from kdzero_gp.evolve.individual import Individual
+from kdzero_gp.gallery import write_best
+from kdzero_gp.tasks.task import Task
+
+PROBE = slice(0, 8)
+"""The images that show the shapes of both sides."""
+
+
+def export_winner(winner: Individual, config: RunConfig, task: Task, folder: Path) -> Distiller:
+    """Writes `best.json`, `best.py`, `best.gv`, `best.svg` and `best.png`; returns the distiller, calibrated."""
+    evaluation = winner.evaluation
+    distiller = Distiller(winner.tree, calibration=evaluation.calibration, seed=evaluation.seed)
+    with torch.no_grad(), task.reader(task.student(0).eval(), task.student_taps) as reader:
+        student = reader(task.all_images("train")[PROBE])
+    teacher = task.teacher_knowledge("train", task.teacher_taps).map(lambda tensor: tensor[PROBE])
+    distiller.prepare(student, teacher)
+    save(
+        distiller,
+        folder / "best.json",
+        teacher=config.teacher,
+        student=config.student,
+        fitness=evaluation.fitness,
+        parts=evaluation.parts,
+        extra={"data": config.data},
+    )
+    write_standalone(distiller, folder / "best.py")
+    write_best(folder, winner.tree, calibration=evaluation.calibration, aligned=tuple(distiller.aligners))
+    return distiller

@@ -1,0 +1,205 @@
+"""The evaluator: one candidate in, one record out, the same each time, whatever the candidate does."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+
+import pytest
+import torch
+from torch import Tensor
+
+from kdzero_gp import Vector, distance, parse, transform
+from kdzero_gp.evaluate.evaluator import Entrant, EvaluationSettings, Evaluator
+from kdzero_gp.evaluate.fitness import eq2
+from kdzero_gp.evaluate.screen import Screening
+from kdzero_gp.evaluate.seeds import derive_seed
+from kdzero_gp.grammar.registry import Registry, active_registry
+from kdzero_gp.store.record import Evaluation
+from kdzero_gp.tasks.task import Task
+
+KD = "weight(1, kl(logits, 4))"
+FEATURE = "weight(5, l2(stage2))"
+MASKED = "weight(1, l2(mask(stage1)))"
+BATCH = 32
+"""Of a training step; a screening sees 64 images and a probe at registration 4."""
+
+
+@pytest.fixture
+def registry() -> Iterator[Registry]:
+    """A registry of the test's own, active while it runs."""
+    with active_registry().copy().active() as copied:
+        yield copied
+
+
+def evaluate(evaluator: Evaluator, text: str) -> Evaluation:
+    tree = parse(text)
+    screening = evaluator.screen(tree)
+    return screening if isinstance(screening, Evaluation) else evaluator.train(tree, screening)
+
+
+def passed(evaluator: Evaluator, text: str) -> Screening:
+    screening = evaluator.screen(parse(text))
+    assert isinstance(screening, Screening), screening
+    return screening
+
+
+def lasting(evaluation: Evaluation) -> dict[str, object]:
+    """All of a record that two equal evaluations share."""
+    return {name: value for name, value in asdict(evaluation).items() if name not in ("seconds", "host")}
+
+
+@pytest.mark.parametrize("text", [KD, FEATURE, MASKED])
+def test_the_same_candidate_gets_the_same_record_bit_for_bit(task: Task, text: str) -> None:
+    first = Evaluator(task, EvaluationSettings(run_seed=3))
+    torch.manual_seed(1)
+    alone = evaluate(first, text)
+    assert alone.status == "ok", alone.error
+    torch.manual_seed(2)
+    assert lasting(evaluate(first, text)) == lasting(alone)
+    second = Evaluator(task, EvaluationSettings(run_seed=3))
+    for other in (FEATURE, "weight(1, cosine(pool))", KD, MASKED):
+        evaluate(second, other)
+    assert lasting(evaluate(second, text)) == lasting(alone)
+
+
+def test_a_record_tells_what_was_measured(task: Task) -> None:
+    evaluator = Evaluator(task, EvaluationSettings(run_seed=3, fitness="eq2"))
+    evaluation = evaluate(evaluator, KD)
+    assert evaluation.fitness == eq2(evaluation.parts, {})
+    assert evaluation.fitness == sum(evaluation.parts[name] for name in ("ce", "sharpness_gap", "cka_gap"))
+    assert evaluation.steps == 2 * (192 // BATCH)
+    assert evaluation.seed == derive_seed(3, parse(KD).key, 0)
+    assert len(evaluation.calibration) == 1
+    assert evaluation.seconds > 0
+
+
+def test_another_run_seed_gives_another_student(task: Task) -> None:
+    one, two = (evaluate(Evaluator(task, EvaluationSettings(run_seed=seed)), KD) for seed in (3, 4))
+    assert one.parts != two.parts
+
+
+def test_calibration_gives_every_term_the_gradient_of_cross_entropy(task: Task) -> None:
+    scaled = passed(Evaluator(task, EvaluationSettings(run_seed=3)), KD).calibration
+    plain = passed(Evaluator(task, EvaluationSettings(run_seed=3, calibrate=False)), KD).calibration
+    assert plain == (1.0,)
+    student = task.student(derive_seed(3, "student", 0)).train()
+    images, labels = task.all_images("train")[:64], task.labels("train")[:64]
+    z_s, z_t = student(images), task.teacher(images)
+    p_t = torch.softmax(z_t / 4, 1)
+    kl = 16 * (p_t * (p_t.log() - torch.log_softmax(z_s / 4, 1))).sum(1).mean()
+    ce = -torch.log_softmax(z_s, 1)[torch.arange(64), labels].mean()
+    lengths = []
+    for loss in (ce, kl):
+        gradients = torch.autograd.grad(loss, list(student.parameters()), retain_graph=True)
+        lengths.append(sum(float(g.double().square().sum()) for g in gradients) ** 0.5)
+    assert scaled[0] == pytest.approx(lengths[0] / lengths[1], rel=1e-4)
+
+
+@pytest.mark.usefixtures("registry")
+def test_a_training_that_diverges_is_nan(evaluator: Evaluator) -> None:
+    @distance(Vector)
+    def undefined_in_training(student: Tensor, teacher: Tensor) -> Tensor:
+        d = (student - teacher).square().mean(1)
+        return d * float("nan") if len(d) == BATCH else d
+
+    evaluation = evaluate(evaluator, "weight(1, undefined_in_training(logits))")
+    assert (evaluation.status, evaluation.fitness) == ("nan", None)
+    assert evaluation.error is not None
+    assert "nan" in evaluation.error
+
+
+@pytest.mark.usefixtures("registry")
+@pytest.mark.parametrize("batch", [64, BATCH], ids=["in the screening", "in the training"])
+@pytest.mark.parametrize(
+    ("failure", "status"),
+    [
+        (ZeroDivisionError("by design"), "error"),
+        (SystemExit(3), "error"),
+        (MemoryError("by design"), "oom"),
+        (torch.OutOfMemoryError("by design"), "oom"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
+)
+def test_a_failing_primitive_is_the_candidates_failure(
+    evaluator: Evaluator, failure: BaseException, status: str, batch: int
+) -> None:
+    @transform(Vector)
+    def faulty(x: Tensor) -> Tensor:
+        if len(x) == batch:
+            raise failure
+        return 2 * x
+
+    evaluation = evaluate(evaluator, "weight(1, l2(faulty(pool)))")
+    assert (evaluation.status, evaluation.fitness, evaluation.stage) == (status, None, None)
+    assert evaluation.error is not None
+    assert type(failure).__name__ in evaluation.error
+    if status == "error":
+        assert "Traceback" in evaluation.error
+        assert "in faulty" in evaluation.error
+    assert (evaluation.fingerprint is None) == (batch == 64)
+    assert evaluate(evaluator, KD).status == "ok"
+
+
+@pytest.mark.usefixtures("registry")
+def test_memory_that_torch_cannot_get_is_oom(evaluator: Evaluator) -> None:
+    @transform(Vector)
+    def huge(x: Tensor) -> Tensor:
+        return x + torch.empty(1 << 50)[0] if len(x) == BATCH else 2 * x
+
+    evaluation = evaluate(evaluator, "weight(1, l2(huge(pool)))")
+    assert (evaluation.status, evaluation.fitness) == ("oom", None)
+
+
+@pytest.mark.usefixtures("registry")
+def test_a_slow_primitive_is_timed_out(task: Task) -> None:
+    @transform(Vector)
+    def slow(x: Tensor) -> Tensor:
+        if len(x) == BATCH:
+            time.sleep(0.2)
+        return 2 * x
+
+    evaluator = Evaluator(task, EvaluationSettings(run_seed=3, timeout=0.3))
+    started = time.perf_counter()
+    evaluation = evaluate(evaluator, "weight(1, l2(slow(pool)))")
+    assert (evaluation.status, evaluation.fitness) == ("timeout", None)
+    assert evaluation.error is not None
+    assert "0.3 s" in evaluation.error
+    assert time.perf_counter() - started < 3
+
+
+@pytest.mark.usefixtures("registry")
+def test_ctrl_c_is_nobodys_status(evaluator: Evaluator) -> None:
+    @transform(Vector)
+    def interrupted(x: Tensor) -> Tensor:
+        if len(x) == BATCH:
+            raise KeyboardInterrupt
+        return 2 * x
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(evaluator, "weight(1, l2(interrupted(pool)))")
+
+
+def test_final_trainings_of_one_number_are_pairs(task: Task, evaluator: Evaluator) -> None:
+    """Same student, same batches: a distiller of weight nearly nothing changes next to nothing."""
+    alone = evaluator.full(Entrant(None), 0)
+    tiny = evaluator.full(Entrant("weight(0.01, kl(logits, 4))", (1e-9,)), 0)
+    assert alone.error is None
+    assert alone.accuracy == tiny.accuracy == evaluator.full(Entrant(None), 0).accuracy
+    others = [evaluator.full(Entrant(None), number).accuracy for number in (1, 2, 3)]
+    assert any(other != alone.accuracy for other in others)
+    student = task.student(derive_seed(3, "final student", 0))
+    assert not torch.equal(next(student.parameters()), next(task.student(1).parameters()))
+
+
+def test_a_final_training_weighs_the_cross_entropy_as_told(evaluator: Evaluator) -> None:
+    plain, less = (evaluator.full(Entrant(KD, None, weight), 1) for weight in (1.0, 0.0))
+    assert plain.accuracy != less.accuracy
+
+
+def test_a_failing_final_training_has_no_accuracy(evaluator: Evaluator) -> None:
+    result = evaluator.full(Entrant("weight(1, l2(stage9))"), 0)
+    assert result.accuracy is None
+    assert result.error is not None
+    assert "stage9" in result.error
+
+

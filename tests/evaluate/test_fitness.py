@@ -1,0 +1,56 @@
+"""The parts of the fitness, recomputed from plain forward passes, and how they are summed."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from kdzero_gp.evaluate.fitness import FITNESS, eq2, fitness_parts, relative
+from kdzero_gp.tasks.task import Task
+
+PARTS = {"ce": 0.5, "sharpness_gap": 0.25, "cka_gap": 0.125, "accuracy": 0.9}
+
+
+def test_eq2_is_the_plain_sum_of_the_three() -> None:
+    assert eq2(PARTS, {}) == 0.875
+    assert FITNESS["eq2"] is eq2
+
+
+def test_the_relative_fitness_of_the_student_alone_is_two() -> None:
+    assert relative(PARTS, PARTS) == 2
+    assert relative(PARTS, {"ce": 0.25, "cka_gap": 0.5, "sharpness_gap": 9.0}) == 2 + 0.25
+    assert math.isfinite(relative(PARTS, {"ce": 0.0, "cka_gap": 0.0}))
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_parts_agree_with_plain_forward_passes(task: Task, split: str) -> None:
+    student = task.student(5)
+    parts = fitness_parts(task, student, split)
+    data = getattr(task.data, split)
+    student.eval()
+    logits, features = {"s": [], "t": []}, {"s": [], "t": []}
+    with torch.no_grad():
+        for image in data.images:
+            for side, model in (("s", student), ("t", task.teacher)):
+                seen: list[torch.Tensor] = []
+                taps = task.student_taps if side == "s" else task.teacher_taps
+                last = dict(model.named_modules())[taps["pool"].path]
+                hook = last.register_forward_pre_hook(lambda _m, inputs, seen=seen: seen.append(inputs[0]))
+                logits[side].append(model(task.data.normalise(image[None]))[0].double().numpy())
+                hook.remove()
+                features[side].append(seen[0].flatten().double().numpy())
+    labels = data.labels.tolist()
+    ce, sharp, right = [], [], 0
+    for s, t, label in zip(logits["s"], logits["t"], labels, strict=True):
+        sizes = [math.log(sum(math.exp(v) for v in row)) for row in (s, t)]
+        ce.append(sizes[0] - s[label])
+        sharp.append(abs(sizes[1] - sizes[0]))
+        right += int(np.argmax(s) == label)
+    assert parts["ce"] == pytest.approx(np.mean(ce), rel=1e-5)
+    assert parts["sharpness_gap"] == pytest.approx(np.mean(sharp), rel=1e-5)
+    assert parts["accuracy"] == right / len(labels)
+    f, g = (np.stack(features[side]) for side in ("s", "t"))
+    f, g = f - f.mean(0), g - g.mean(0)
+    alignment = ((f @ f.T) * (g @ g.T)).sum() / math.sqrt(((f @ f.T) ** 2).sum() * ((g @ g.T) ** 2).sum())
+    assert parts["cka_gap"] == pytest.approx(1 - alignment, rel=1e-4)

@@ -1,0 +1,121 @@
+"""Every stage of the screening, each met by a primitive made for it, and what the functional fingerprint tells."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor
+
+from kdzero_gp import Vector, distance, parse
+from kdzero_gp.evaluate.evaluator import EvaluationSettings, Evaluator
+from kdzero_gp.evaluate.screen import Screening
+from kdzero_gp.grammar.registry import active_registry
+from kdzero_gp.store.record import Evaluation
+from kdzero_gp.tasks.task import Task
+
+
+def squared(student: Tensor, teacher: Tensor) -> Tensor:
+    return (student - teacher).square().mean(1)
+
+
+@pytest.fixture
+def _oddities() -> Iterator[None]:
+    """Distances that pass the probe at registration and fail one examination each."""
+    with active_registry().copy().active():
+
+        @distance(Vector)
+        def infinite_on_more(student: Tensor, teacher: Tensor) -> Tensor:
+            d = squared(student, teacher)
+            return d / (0.0 if len(d) > 8 else 1.0)
+
+        @distance(Vector)
+        def flat(student: Tensor, teacher: Tensor) -> Tensor:
+            return 1 + 0 * squared(student, teacher)
+
+        @distance(Vector)
+        def gradient_undefined_on_more(student: Tensor, teacher: Tensor) -> Tensor:
+            d = squared(student, teacher)
+            return d + (0 * d).sqrt() if len(d) > 8 else d
+
+        @distance(Vector)
+        def nearness(student: Tensor, teacher: Tensor) -> Tensor:
+            return torch.exp(-squared(student, teacher))
+
+        @distance(Vector)
+        def uphill(student: Tensor, teacher: Tensor) -> Tensor:
+            d = squared(student, teacher)
+            return 2 * d.detach() - d
+
+        @distance(Vector)
+        def sound(student: Tensor, teacher: Tensor) -> Tensor:
+            return squared(student, teacher)
+
+        yield
+
+
+@pytest.mark.usefixtures("_oddities")
+@pytest.mark.parametrize(
+    ("text", "stage"),
+    [
+        ("weight(1, infinite_on_more(logits))", "non_finite_loss"),
+        ("weight(1, flat(logits))", "no_gradient"),
+        ("weight(1, gradient_undefined_on_more(logits))", "no_gradient"),
+        ("add(weight(1, sound(logits)), weight(1, flat(logits)))", "no_gradient"),
+        ("weight(1, nearness(softmax_c(logits)))", "not_smaller_when_equal"),
+        ("weight(1, uphill(logits))", "no_progress"),
+    ],
+)
+def test_each_stage_turns_down_what_it_is_for(evaluator: Evaluator, text: str, stage: str) -> None:
+    evaluation = evaluator.screen(parse(text))
+    assert isinstance(evaluation, Evaluation)
+    assert (evaluation.status, evaluation.stage) == ("rejected", stage)
+    assert evaluation.fitness is None
+    assert evaluation.steps == 0
+    assert evaluation.seed == evaluator.seed(parse(text))
+
+
+@pytest.mark.usefixtures("_oddities")
+@pytest.mark.parametrize("text", ["weight(1, sound(logits))", "weight(1, kl(logits, 4))", "weight(5, l2(stage2))"])
+def test_sound_distillers_pass(evaluator: Evaluator, text: str) -> None:
+    screening = evaluator.screen(parse(text))
+    assert isinstance(screening, Screening)
+    assert screening.stage is None
+    assert screening.fingerprint
+
+
+def fingerprint(evaluator: Evaluator, text: str) -> str:
+    result = evaluator.screen(parse(text))
+    assert result.fingerprint is not None, result
+    return result.fingerprint
+
+
+EQUAL_IN_EFFECT = [
+    ("weight(1, l2(stage1))", "weight(1, l2(local_r1(stage1)))"),
+    ("weight(1, l2(stage1))", "weight(1, l2(channel(stage1)))"),
+    ("weight(1, l2(relu(stage2)))", "weight(1, l2(stage2))"),
+    ("weight(5, kl(logits, 4))", "add(weight(4, kl(logits, 4)), weight(1, kl(logits, 4)))"),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), EQUAL_IN_EFFECT)
+def test_trees_that_agree_in_effect_have_one_fingerprint(equal_task: Task, one: str, other: str) -> None:
+    evaluator = Evaluator(equal_task, EvaluationSettings(run_seed=3))
+    assert parse(one).key != parse(other).key
+    assert fingerprint(evaluator, one) == fingerprint(evaluator, other)
+
+
+def test_trees_that_differ_in_effect_have_different_fingerprints(equal_task: Task) -> None:
+    evaluator = Evaluator(equal_task, EvaluationSettings(run_seed=3))
+    texts = [
+        "weight(1, kl(logits, 4))",
+        "weight(5, kl(logits, 4))",
+        "weight(1, kl(logits, 2))",
+        "weight(1, l2(logits))",
+        "weight(1, l2(stage1))",
+        "weight(1, l2(stage2))",
+        "weight(1, l1(stage1))",
+        "weight(1, l2(satt(stage1)))",
+        "add(weight(1, kl(logits, 4)), weight(1, l2(stage1)))",
+        "add(weight(1, kl(logits, 4)), weight(5, l2(stage1)))",
+    ]
+    assert len({fingerprint(evaluator, text) for text in texts}) == len(texts)
