@@ -147,7 +147,9 @@ def main(
     proxy_seeds: Annotated[int, typer.Option(help="Seeds of each proxy training.")] = 3,
     final_seeds: Annotated[int, typer.Option(help="Seeds of each full training.")] = 6,
     quick: Annotated[bool, typer.Option("--quick", help="A few trees, to see that it works.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Result file, by default benchmarks/results/proxy_rank.json.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Result file, by default benchmarks/results/proxy_rank.json.")
+    ] = None,
 ) -> None:
     """Measure the rank correlation of proxies with full trainings on digits."""
     torch.set_num_threads(1)

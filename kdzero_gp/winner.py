@@ -34,5 +34,5 @@ def export_winner(winner: Individual, config: RunConfig, task: Task, folder: Pat
         extra={"data": config.data},
     )
     write_standalone(distiller, folder / "best.py")
-    write_best(folder, winner.tree, calibration=evaluation.calibration, aligned=tuple(distiller.aligners))
+    write_best(folder, winner.tree.canonical(), calibration=evaluation.calibration, aligned=tuple(distiller.aligners))
     return distiller

@@ -17,15 +17,25 @@ class Method:
         text: gives the tree's text form for the names of a pair's stages.
         source: the paper.
         ce_weight: weight of the cross-entropy with the labels beside the tree.
+        needs_stages: whether it reads feature maps.
     """
 
     name: str
     text: Callable[[Sequence[str]], str]
     source: str
     ce_weight: float = 1.0
+    needs_stages: bool = True
 
     def tree(self, stages: Sequence[str] = ("stage1", "stage2", "stage3")) -> Tree:
-        """The method as a tree for a pair with these stages; its weights are meant for use without calibration."""
+        """The method as a tree for a pair with these stages; its weights are meant for use without calibration.
+
+        Raises:
+            ConfigError: it reads feature maps, and the pair has none.
+        """
+        if self.needs_stages and not stages:
+            raise ConfigError(
+                f"the method {self.name} compares stages, but this pair has none; use kd, or leave it out"
+            )
         return parse(self.text(stages))
 
 
@@ -47,7 +57,7 @@ def _sp(stages: Sequence[str]) -> str:
 METHODS: dict[str, Method] = {
     method.name: method
     for method in (
-        Method("kd", _kd, "Hinton, Vinyals, Dean: Distilling the Knowledge in a Neural Network (2015)", 0.1),
+        Method("kd", _kd, "Hinton, Vinyals, Dean: Distilling the Knowledge in a Neural Network (2015)", 0.1, False),
         Method("at", _at, "Zagoruyko, Komodakis: Paying More Attention to Attention (ICLR 2017)"),
         Method("sp", _sp, "Tung, Mori: Similarity-Preserving Knowledge Distillation (ICCV 2019)"),
     )

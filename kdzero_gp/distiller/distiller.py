@@ -129,11 +129,7 @@ class Distiller(nn.Module):
 
     def terms(self) -> dict[str, Tensor]:
         """Every weighted term of the last call by its text, without gradient, for logging."""
-        values: dict[str, Tensor] = {}
-        for term, value in zip(self.terms_in_order, self._last, strict=False):
-            repeats = sum(name.split(" #")[0] == term.text for name in values)
-            values[f"{term.text} #{repeats + 1}" if repeats else term.text] = value.detach()
-        return values
+        return {term.text: value for term, value in zip(self.terms_in_order, self._last, strict=False)}
 
     def calibrate(
         self, student: Knowledge, teacher: Knowledge, targets: Tensor, parameters: Iterable[Tensor]

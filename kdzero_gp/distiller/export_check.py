@@ -120,7 +120,7 @@ def checked(content: dict[str, Any], path: Path) -> Content:
     tree = _tree(content["distiller"], path)
     if tree.key != content["canonical"]:
         fail("canonical", f"{show(tree.key)}, the canonical form of `distiller`")
-    terms = sum(symbol.text == "weight" for symbol in tree)
+    terms = sum(symbol.text == "weight" for symbol in tree.canonical())
     if len(calibration) != terms:
         fail("calibration", f"a list of {terms} numbers, one for every term of `{show(tree.key)}`")
     return Content(tree, calibration, list(taps), content["seed"])

@@ -55,12 +55,13 @@ def make_card(
     drawing = formula = source = problem = None
     used: list[Operation] = []
     try:
-        tree = parse(proposal.tree, registry=registry)
+        # the canonical form is what was computed, and the order of the calibration's terms is its order
+        tree = parse(proposal.tree, registry=registry).canonical()
         used = operations(tree)
         source = latex(tree, evaluation.calibration)
         outline = formula_svg(formula_lines(tree, evaluation.calibration), label="The distiller as a formula")
         formula = None if outline is None else Markup(outline)
-        aligned = aligned_arguments(tree.canonical().root, *shapes)[1] if shapes and covers(shapes, tree) else ()
+        aligned = aligned_arguments(tree.root, *shapes)[1] if shapes and covers(shapes, tree) else ()
         drawing = Markup(svg(tree, aligned=aligned, calibration=evaluation.calibration))
     except KdzeroError as error:
         problem = str(error)

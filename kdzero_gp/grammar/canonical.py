@@ -1,12 +1,16 @@
 """The canonical form: one tree for all that differ only in what cannot matter."""
 
-from kdzero_gp.grammar.operation import ADD, Operation
-from kdzero_gp.grammar.symbols import OperationSymbol, Symbol
+from kdzero_gp.grammar.operation import ADD, WEIGHT, Operation
+from kdzero_gp.grammar.symbols import ConstantSymbol, OperationSymbol, Symbol
 from kdzero_gp.grammar.tree import Tree
+from kdzero_gp.grammar.types import Value
+
+DIGITS = 12
+"""Significant digits of a summed weight: 0.05 + 0.1 is 0.15."""
 
 
 def canonical(tree: Tree) -> Tree:
-    """Drops identity operations, merges idempotent repeats, and sorts the terms of every sum by text."""
+    """Drops identity operations, merges idempotent repeats and terms of one distance, and sorts the terms by text."""
     return Tree(_canonical(tree, 0)[0])
 
 
@@ -26,7 +30,7 @@ def _canonical(tree: list[Symbol], index: int) -> tuple[list[Symbol], int]:
     if operation.idempotent and _operation(arguments[0][0]) is operation:
         return arguments[0], index
     if operation is ADD:
-        terms = sorted(_terms(arguments[0]) + _terms(arguments[1]), key=lambda term: str(Tree(term)))
+        terms = _merged(_terms(arguments[0]) + _terms(arguments[1]))
         result = terms[0]
         for term in terms[1:]:
             result = [symbol, *result, *term]
@@ -46,3 +50,22 @@ def _terms(symbols: list[Symbol]) -> list[list[Symbol]]:
         terms.append(symbols[split:])
         symbols = symbols[1:split]
     return [symbols, *reversed(terms)]
+
+
+def _merged(terms: list[list[Symbol]]) -> list[list[Symbol]]:
+    """The terms sorted by text, those of one distance made one whose weight is the sum of theirs."""
+    values: dict[str, float] = {}
+    heads: dict[str, list[Symbol]] = {}
+    others = []
+    for term in terms:
+        if _operation(term[0]) is not WEIGHT:  # a schedule of a loss, say
+            others.append(term)
+            continue
+        distance = str(Tree(term[2:]))
+        values[distance] = values.get(distance, 0.0) + term[1].value
+        heads.setdefault(distance, term)
+    merged = [
+        [term[0], ConstantSymbol(float(f"{values[distance]:.{DIGITS}g}"), Value), *term[2:]]
+        for distance, term in heads.items()
+    ]
+    return sorted(merged + others, key=lambda term: str(Tree(term)))

@@ -122,9 +122,7 @@ class Menu:
         names = list(self.by_name)
         if self.nested and self.ends:  # without a bias, trees of such a type would run to the limit
             names = self.nested if rng.random() < WRAP else self.ends
-        chances = [
-            weights.get(n, 1.0) * (IDENTITY if self.by_name[n][0].operation.identity else 1.0) for n in names
-        ]
+        chances = [weights.get(n, 1.0) * (IDENTITY if self.by_name[n][0].operation.identity else 1.0) for n in names]
         return rng.choice(self.by_name[rng.choices(names, chances)[0]])
 
 

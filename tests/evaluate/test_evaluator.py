@@ -201,5 +201,3 @@ def test_a_failing_final_training_has_no_accuracy(evaluator: Evaluator) -> None:
     assert result.accuracy is None
     assert result.error is not None
     assert "stage9" in result.error
-
-

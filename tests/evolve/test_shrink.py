@@ -83,8 +83,8 @@ def test_what_the_canonical_form_drops_carries_nothing(laboratory: Any) -> None:
 def test_a_lower_weight_means_fewer_draws() -> None:
     def share(weights: dict[str, float]) -> float:
         rng = random.Random(0)
-        trees = [random_tree(rng, max_depth=5, max_size=15, weights=weights) for _ in range(400)]
-        return sum("relu" in {node.symbol for node in tree.root.walk()} for tree in trees) / 400
+        trees = [random_tree(rng, max_depth=5, max_size=15, weights=weights) for _ in range(2000)]
+        return sum("relu" in {node.symbol for node in tree.root.walk()} for tree in trees) / 2000
 
     before, after = share({}), share({"relu": FLOOR})
     assert 0 < after < before / 4

@@ -45,9 +45,23 @@ def test_the_order_and_nesting_of_sums_do_not_matter(seed: int, count: int) -> N
     texts = [text for _ in range(count) for text in terms(random_tree(rng, max_size=12).root)]
     trees = [parse(shuffled_sum(rng, texts)) for _ in range(4)]
     assert len({tree.key for tree in trees}) == 1
-    assert sorted(terms(trees[0].canonical().root)) == sorted(
-        term for text in texts for term in terms(parse(text).canonical().root)
-    )
+    weights: dict[str, float] = {}
+    for text in texts:
+        for term in terms(parse(text).canonical().root):
+            value, distance = parse(term).root.children
+            weights[distance.text] = weights.get(distance.text, 0.0) + (value.value or 0.0)
+    merged = {node.children[1].text: node.children[0].value for node in map(root, terms(trees[0].canonical().root))}
+    assert merged == pytest.approx(weights)
+    assert terms(trees[0].canonical().root) == sorted(terms(trees[0].canonical().root))
+
+
+def root(text: str) -> Node:
+    return parse(text).root
+
+
+def test_terms_of_one_distance_become_one() -> None:
+    tree = parse("add(weight(0.05, l2(pool)), add(weight(1, l1(pool)), weight(0.1, l2(no(pool)))))")
+    assert str(tree.canonical()) == "add(weight(0.15, l2(pool)), weight(1, l1(pool)))"
 
 
 def wrapped(rng: random.Random, node: Node) -> str:

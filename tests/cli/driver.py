@@ -1,0 +1,49 @@
+"""Starts `python -m kdzero_gp.run` again and again without importing torch each time: `python driver.py`.
+
+One JSON object per line on stdin: {"argv": […], "out": FILE, "err": FILE, "cwd": FOLDER, "largest_file": BYTES or null}
+starts the command in a process of its own, in a process group of its own, and prints its id; {"wait": ID} prints its
+exit code once it has ended, or minus the number of the signal that ended it.
+"""
+
+import json
+import os
+import resource
+import sys
+from typing import Any, NoReturn
+
+os.environ["CUDA_VISIBLE_DEVICES"] = ""  # torch with a GPU cannot be forked after its first gradient
+
+from kdzero_gp.grammar.registry import default_registry
+from kdzero_gp.run import app
+
+
+def command(request: dict[str, Any]) -> NoReturn:
+    """The child: a new session, its own output files, then the command until it exits."""
+    os.setsid()
+    os.chdir(request["cwd"])
+    for number, name in ((1, "out"), (2, "err")):
+        os.dup2(os.open(request[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    if request.get("largest_file"):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (request["largest_file"],) * 2)
+    sys.argv = ["kdzero_gp.run", *request["argv"]]
+    sys.exit(app())
+
+
+def main() -> None:
+    default_registry()
+    print("ready", flush=True)
+    while line := sys.stdin.readline():
+        request = json.loads(line)
+        if "wait" in request:
+            _, status = os.waitpid(request["wait"], 0)
+            print(os.waitstatus_to_exitcode(status), flush=True)
+            continue
+        pid = os.fork()
+        if pid == 0:
+            command(request)
+        print(pid, flush=True)
+
+
+if __name__ == "__main__":
+    main()
