@@ -1,7 +1,7 @@
 """Does a cheap training rank distillers as the full one does? Rank correlations on the digits pair.
 
-A sample of random distillers that pass the screening, and the student alone, are trained in full with several seeds; the
-mean test accuracy is the truth. Then each is trained briefly, and Spearman's correlation between the truth and every
+A sample of random distillers that pass the screening, and the student alone, are trained in full with several seeds;
+their mean test accuracy is the truth. Then each is trained briefly, and Spearman's correlation of the truth with every
 fitness of the brief training is measured, over several proxy seeds.
 """
 
@@ -16,7 +16,7 @@ import torch
 import typer
 from scipy.stats import spearmanr
 
-from benchmarks.result import RESULTS, Claim, Result, Row, make_result
+from benchmarks.result import RESULTS, Claim, Result, Row, Scalar, make_result
 from benchmarks.table import report
 from kdzero_gp import Distiller, random_tree
 from kdzero_gp.assemble import make_evaluator, make_task
@@ -42,7 +42,7 @@ def fitness_functions() -> dict[str, Callable[[Parts, Parts], float]]:
         "cross-entropy": lambda own, alone: own["ce"],
         "sharpness gap": lambda own, alone: own["sharpness_gap"],
         "CKA gap": lambda own, alone: own["cka_gap"],
-        "all three, each relative to the student alone": lambda own, alone: sum(
+        "all three, each relative": lambda own, alone: sum(
             own[name] / alone[name] for name in ("ce", "sharpness_gap", "cka_gap")
         ),
     }
@@ -96,7 +96,7 @@ def measure(trees: int, proxy_seeds: Sequence[int], final_seeds: Sequence[int], 
             correlations = [correlation(run, truth, fitness) for run in runs]
             rows.append(
                 {
-                    "part": "proxies",
+                    "part": "by seed",
                     "proxy epochs": length,
                     "student steps": steps,
                     "share of the full schedule": length / task.recipe.epochs,
@@ -105,7 +105,17 @@ def measure(trees: int, proxy_seeds: Sequence[int], final_seeds: Sequence[int], 
                     "Spearman by seed": [round(c, 4) for c in correlations],
                 }
             )
-    return rows
+    return [*summary(rows), *rows]
+
+
+def summary(rows: Sequence[Row]) -> list[Row]:
+    """The mean correlations as a table of fitness by proxy length."""
+    table: dict[str, dict[str, Scalar]] = {}
+    for row in rows:
+        name = str(row["fitness"])
+        cells = table.setdefault(name, {"part": "correlations", "fitness": name})
+        cells[f"{row['proxy epochs']} epochs"] = round(float(str(row["Spearman, mean over seeds"])), 2)
+    return list(table.values())
 
 
 def correlation(run: Sequence[Parts | None], truth: Sequence[float], fitness: Callable[[Parts, Parts], float]) -> float:
@@ -134,6 +144,7 @@ def claims(rows: Sequence[Row]) -> list[Claim]:
 
 def _value(rows: Sequence[Row], fitness: str) -> float:
     """The correlation at the default proxy length, or at the longest measured."""
+    rows = [row for row in rows if row["part"] == "by seed"]
     default = make_task(make_config()).proxy.epochs
     lengths = {int(str(row["proxy epochs"])) for row in rows}
     length = default if default in lengths else max(lengths)

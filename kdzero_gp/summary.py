@@ -3,7 +3,9 @@
 import datetime
 import os
 import platform
+import re
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -35,9 +37,15 @@ def run_summary(config: RunConfig, task: Task) -> dict[str, Any]:
 
 def hardware(device: str) -> str:
     """The machine a result was made on, in words."""
-    processor = platform.processor() or platform.machine()
     gpu = f", {torch.cuda.get_device_name(device)}" if device.startswith("cuda") else ""
-    return f"{os.cpu_count()} cores of {processor}{gpu}"
+    return f"{os.cpu_count()} cores of {_processor()}{gpu}"
+
+
+def _processor() -> str:
+    """The processor's name where the system tells it, otherwise its architecture."""
+    listing = Path("/proc/cpuinfo")
+    names = re.findall(r"^model name\s*: (.+)$", listing.read_text(), re.MULTILINE) if listing.exists() else []
+    return f"{names[0]} ({platform.machine()})" if names else platform.processor() or platform.machine()
 
 
 def versions() -> dict[str, str]:

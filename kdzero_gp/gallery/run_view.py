@@ -18,13 +18,17 @@ ARMS = {"evolve": "evolution", "random": "random search"}
 FUNNEL = {
     "proposed": "proposed",
     "duplicate": "same canonical form as an earlier one",
-    "functional_duplicate": "same value and gradient as an earlier one",
-    "nan": "loss not finite",
+    "non_finite_loss": "loss not finite",
     "no_gradient": "gradient zero or not finite",
-    "not_smaller": "not smaller where student = teacher",
+    "not_smaller_when_equal": "not smaller where student = teacher",
     "no_progress": "does not move the student to the teacher",
-    "error": "failed",
+    "functional_duplicate": "same value and gradient as an earlier one",
     "trained": "trained",
+    "nan": "of these, diverged",
+    "error": "of these, failed",
+    "timeout": "of these, took too long",
+    "oom": "of these, out of memory",
+    "worker_lost": "of these, lost their worker",
 }
 """Stages of the funnel in their order, as a reader understands them."""
 
