@@ -7,9 +7,9 @@ from kdzero_gp.distiller.export import load, save
 from kdzero_gp.distiller.knowledge import Knowledge
 from kdzero_gp.errors import KdzeroError
 from kdzero_gp.evaluate.gaps import cka_gap, sharpness_gap
+from kdzero_gp.grammar.decorators import distance, transform, weight
 from kdzero_gp.grammar.generate import random_tree
 from kdzero_gp.grammar.parse import parse
-from kdzero_gp.grammar.registry import distance, transform, weight
 from kdzero_gp.grammar.tree import Tree
 from kdzero_gp.grammar.types import Logits, Loss, Map, PerSample, Rows, Tau, Value, Vector
 

@@ -64,8 +64,7 @@ def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(
     outcome = command.end()
     assert outcome.code == 130
     assert outcome.err == (
-        "interrupted; what was finished is stored. Go on with: python -m kdzero_gp.run --resume "
-        f"'{folder}'\n"
+        f"interrupted; what was finished is stored. Go on with: python -m kdzero_gp.run --resume '{folder}'\n"
     )
     whole(folder)
     outcome = driver.start("--resume", folder, "--workers", 1).end()

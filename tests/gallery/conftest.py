@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from kdzero_gp.grammar.decorators import distance, transform, weight
 from kdzero_gp.grammar.parse import parse
-from kdzero_gp.grammar.registry import Registry, distance, transform, weight
+from kdzero_gp.grammar.registry import Registry
 from kdzero_gp.grammar.tree import Tree
 from kdzero_gp.grammar.types import Logits, Map, Rows, Tau, Vector
 from kdzero_gp.store import Evaluation, Proposal, RunStore

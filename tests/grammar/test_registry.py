@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from kdzero_gp import Distiller, Knowledge, Loss, Map, PerSample, Rows, Tau, Value, Vector, parse
 from kdzero_gp.errors import ParseError, PrimitiveError
+from kdzero_gp.grammar.decorators import distance, transform, weight
 from kdzero_gp.grammar.grammar import default_grammar
-from kdzero_gp.grammar.registry import Registry, active_registry, default_registry, distance, transform, weight
+from kdzero_gp.grammar.registry import Registry, active_registry, default_registry
 
 
 @pytest.fixture
