@@ -13,6 +13,9 @@ from kdzero_gp.evolve.settings import Arm
 from kdzero_gp.observer import RunObserver
 from kdzero_gp.store.record import Evaluation
 
+FLUSH_SECONDS = 1
+"""The writer's thread may sleep that long; Ctrl-C at a bad moment leaves it asleep, and `close` waits for it."""
+
 
 class TensorBoardEvents:
     """Hands everything on to another observer and writes the curves to `RUN/tensorboard`.
@@ -27,7 +30,7 @@ class TensorBoardEvents:
     def started(self, config: RunConfig, folder: Path, summary: dict[str, Any]) -> None:
         """Opens the event file."""
         with self._spared():
-            self.writer = SummaryWriter(str(folder / "tensorboard"))
+            self.writer = SummaryWriter(str(folder / "tensorboard"), flush_secs=FLUSH_SECONDS)
         self.inner.started(config, folder, summary)
 
     def already_finished(self, config: RunConfig, folder: Path) -> None:

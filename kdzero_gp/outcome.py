@@ -47,7 +47,8 @@ def stored_result(store: RunStore, config: RunConfig) -> SearchResult | None:
         if evaluation.status == "ok"
     ]
     found.sort(key=place)
-    best = load(store.folder / "best.json") if found else None
+    winner = store.folder / "best.json"
+    best = load(winner) if winner.exists() else None
     return SearchResult(store.folder, best, found, [_row(row) for row in store.result("final")["rows"]])
 
 

@@ -103,8 +103,7 @@ def _search(
     from kdzero_gp.runner import search
 
     console = _console(sys.stderr if as_json else sys.stdout, quiet=quiet)
-    signal.signal(signal.SIGTERM, _interrupt)
-    with ConsoleProgress(console) as progress, _own_output(quiet):
+    with _interruptible(), ConsoleProgress(console) as progress, _own_output(quiet):
         events = TensorBoardEvents(progress)
         try:
             result = search(run_dir=run_dir, resume=resume, observer=events, **options)
@@ -156,8 +155,24 @@ def _say_how_to_go_on(folder: Path | None) -> None:
         )
 
 
-def _interrupt(signum: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C or SIGTERM once ends the run in order; impatience while that happens (it takes seconds) changes nothing."""
+    signals = [s for s in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(s) is not signal.SIG_IGN]
+    before = {s: signal.getsignal(s) for s in signals}
+
+    def interrupt(signum: int, frame: FrameType | None) -> None:
+        for each in signals:
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for each in signals:
+        signal.signal(each, interrupt)
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def _list_primitives(options: dict[str, Any], *, as_json: bool) -> None:

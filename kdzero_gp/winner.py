@@ -12,8 +12,8 @@ from kdzero_gp.evolve.individual import Individual
 from kdzero_gp.gallery import write_best
 from kdzero_gp.tasks.task import Task
 
-PROBE = slice(0, 8)
-"""The images that show the shapes of both sides."""
+PROBE = 8
+"""How many images show the shapes of both sides."""
 
 
 def export_winner(winner: Individual, config: RunConfig, task: Task, folder: Path) -> Distiller:
@@ -21,8 +21,8 @@ def export_winner(winner: Individual, config: RunConfig, task: Task, folder: Pat
     evaluation = winner.evaluation
     distiller = Distiller(winner.tree, calibration=evaluation.calibration, seed=evaluation.seed)
     with torch.no_grad(), task.reader(task.student(0).eval(), task.student_taps) as reader:
-        student = reader(task.all_images("train")[PROBE])
-    teacher = task.teacher_knowledge("train", task.teacher_taps).map(lambda tensor: tensor[PROBE])
+        student = reader(task.all_images("train")[:PROBE])
+    teacher = task.teacher_probe(task.teacher_taps, PROBE)
     distiller.prepare(student, teacher)
     save(
         distiller,

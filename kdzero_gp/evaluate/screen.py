@@ -69,7 +69,7 @@ class Screener:
         self.names = tuple(task.student_taps)
         with task.reader(self.initial, self.names) as reader:
             self.student = reader(self.images)  # one graph, kept for every candidate
-        self.teacher = task.teacher_knowledge("train", self.names).map(lambda tensor: tensor[:count])
+        self.teacher = task.teacher_probe(self.names, count)
         ce = functional.cross_entropy(self.student["logits"], self.labels)
         self.ce_norm = norm(gradient(ce, self.parameters))
         generator = torch.Generator().manual_seed(0)

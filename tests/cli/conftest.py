@@ -63,13 +63,11 @@ def invoke(teacher_cache: str) -> Callable[..., Outcome]:
     from kdzero_gp.run import app
 
     def run(*arguments: object) -> Outcome:
-        handler = signal.getsignal(signal.SIGTERM)
         os.environ["KDZERO_GP_CACHE"] = teacher_cache
-        try:
-            with active_registry().copy().active():
-                result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-        finally:
-            signal.signal(signal.SIGTERM, handler)
+        handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+        with active_registry().copy().active():
+            result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+        assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return Outcome(result.exit_code, result.stdout, result.stderr)
@@ -107,6 +105,8 @@ class Driver:
         """Starts a command."""
         self.count += 1
         out, err = (self.folder / f"{self.count}.{name}" for name in ("out", "err"))
+        out.touch()
+        err.touch()
         request = {"argv": [str(a) for a in arguments], "out": str(out), "err": str(err), "cwd": str(self.folder)}
         self._send(request | {"largest_file": largest_file})
         pid = int(self._line())

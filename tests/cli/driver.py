@@ -5,6 +5,7 @@ starts the command in a process of its own, in a process group of its own, and p
 exit code once it has ended, or minus the number of the signal that ended it.
 """
 
+import importlib
 import json
 import os
 import resource
@@ -13,8 +14,15 @@ from typing import Any, NoReturn
 
 os.environ["CUDA_VISIBLE_DEVICES"] = ""  # torch with a GPU cannot be forked after its first gradient
 
-from kdzero_gp.grammar.registry import default_registry
-from kdzero_gp.run import app
+PRELOADED = (
+    "kdzero_gp.events",
+    "kdzero_gp.progress",
+    "kdzero_gp.run",
+    "kdzero_gp.runner",
+    "matplotlib.textpath",
+    "sklearn.datasets",
+    "torch._dynamo",  # torch itself imports it for its first optimiser
+)
 
 
 def command(request: dict[str, Any]) -> NoReturn:
@@ -27,10 +35,16 @@ def command(request: dict[str, Any]) -> NoReturn:
     if request.get("largest_file"):
         resource.setrlimit(resource.RLIMIT_FSIZE, (request["largest_file"],) * 2)
     sys.argv = ["kdzero_gp.run", *request["argv"]]
+    from kdzero_gp.run import app
+
     sys.exit(app())
 
 
 def main() -> None:
+    for name in PRELOADED:
+        importlib.import_module(name)
+    from kdzero_gp.grammar.registry import default_registry
+
     default_registry()
     print("ready", flush=True)
     while line := sys.stdin.readline():

@@ -53,14 +53,16 @@ def whole(folder: Path) -> None:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("sent", [[signal.SIGINT], [signal.SIGTERM, signal.SIGINT, signal.SIGINT, signal.SIGTERM]])
 def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(
-    driver: Any, tiny: Any, whole_run: Any, tmp_path: Path, sent: signal.Signals
+    driver: Any, tiny: Any, whole_run: Any, tmp_path: Path, sent: list[signal.Signals]
 ) -> None:
     folder = tmp_path / "a run"
     command = driver.start(*tiny, "--seed", 3, "--run-dir", folder)
     wait_for(folder, 7)
-    os.kill(command.pid, sent)
+    for number in sent:
+        os.kill(command.pid, number)
+        time.sleep(0.01)
     outcome = command.end()
     assert outcome.code == 130
     assert outcome.err == (
@@ -70,6 +72,20 @@ def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(
     outcome = driver.start("--resume", folder, "--workers", 1).end()
     assert (outcome.code, outcome.err) == (0, "")
     assert results(folder) == results(whole_run[0])
+
+
+def test_ctrl_c_before_the_run_began_leaves_nothing(
+    invoke: Any, tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(1)
+
+    monkeypatch.setattr("kdzero_gp.tasks.pretrain.train_teacher", interrupted)
+    outcome = invoke(*tiny, "--limit", 100, "--run-dir", tmp_path / "a" / "run")
+    assert (outcome.code, outcome.out) == (130, "")
+    assert outcome.err == "interrupted before the run began; nothing was stored\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_ctrl_c_in_a_terminal_reaches_the_workers_too(
@@ -110,24 +126,22 @@ def group_lives(group: int) -> bool:
     return True
 
 
-def test_two_workers_and_primitives_of_ones_own_give_the_same_history(
-    driver: Any, tiny_anywhere: Any, tmp_path: Path
+def test_primitives_of_ones_own_work_in_workers_with_the_same_results(
+    driver: Any, invoke: Any, tiny_anywhere: Any, tmp_path: Path
 ) -> None:
     ops = tmp_path / "my_ops.py"
     ops.write_text(
-        "from kdzero_gp import Map, Rows, Vector, Logits, transform\n"
+        "from kdzero_gp import Map, Rows, Vector, transform\n"
         "@transform(Map, Rows, Vector)\ndef mine(x):\n    print('talk')\n    return 3 * x\n"
     )
-    seen = []
-    for workers in (1, 2):
-        folder = tmp_path / str(workers)
-        options = ("--no-baselines", "--primitives", ops, "--seed", 1, "--workers", workers, "--run-dir", folder)
-        outcome = driver.start(*tiny_anywhere, *options, "--json").end()
-        assert outcome.code == 0, outcome.err
-        assert outcome.out.count("\n") == 1
-        seen.append(results(folder))
-    assert seen[0] == seen[1]
-    assert b"mine(" in seen[0]["history.jsonl"]
+    options = (*tiny_anywhere, "--no-baselines", "--primitives", ops, "--seed", 1, "--json")
+    outcome = driver.start(*options, "--workers", 2, "--run-dir", tmp_path / "two").end()
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.count("\n") == 1
+    assert "talk" in outcome.err
+    assert invoke(*options, "--workers", 1, "--run-dir", tmp_path / "one").code == 0
+    assert results(tmp_path / "one") == results(tmp_path / "two")
+    assert b"mine(" in results(tmp_path / "one")["history.jsonl"]
 
 
 def test_killed_at_ten_moments_and_resumed_it_is_the_same_run(

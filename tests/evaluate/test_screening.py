@@ -93,7 +93,6 @@ EQUAL_IN_EFFECT = [
     ("weight(1, l2(stage1))", "weight(1, l2(local_r1(stage1)))"),
     ("weight(1, l2(stage1))", "weight(1, l2(channel(stage1)))"),
     ("weight(1, l2(relu(stage2)))", "weight(1, l2(stage2))"),
-    ("weight(5, kl(logits, 4))", "add(weight(4, kl(logits, 4)), weight(1, kl(logits, 4)))"),
 ]
 
 

@@ -20,7 +20,7 @@ from kdzero_gp.store import RunStore
 from kdzero_gp.store.record import Evaluation, Proposal
 
 
-class Interrupted(Exception):
+class StoppedError(Exception):
     """The executor stopped in the middle of its work, as a killed process does."""
 
 
@@ -72,7 +72,7 @@ class FakeExecutor:
             random.Random(self.given).shuffle(order)
         for index in order:
             if self.given == self.stop_after:
-                raise Interrupted
+                raise StoppedError
             self.given += 1
             yield index, self._result(jobs[index])
 
@@ -124,7 +124,7 @@ class Recorder:
 class Laboratory:
     """Runs searches in folders of a test's own."""
 
-    Interrupted = Interrupted
+    StoppedError = StoppedError
     Executor = FakeExecutor
     evaluation = staticmethod(evaluation)
 

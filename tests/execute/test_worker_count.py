@@ -1,8 +1,8 @@
 """How many workers a run gets unasked, and when several are refused."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from torch import Tensor
@@ -62,16 +62,11 @@ def test_primitives_from_named_files_travel(monkeypatch: pytest.MonkeyPatch, tmp
         assert worker_count(make_config(), own_task=False) == 1, "loaded, but not by this run's options"
 
 
-def test_primitives_from_a_file_inside_the_project_travel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_primitives_from_a_file_inside_the_project_travel(monkeypatch: pytest.MonkeyPatch) -> None:
     """Their source is noted relative to the project, and the option's path is not."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
-    monkeypatch.setattr("kdzero_gp.grammar.registry._readable", lambda file: os.path.relpath(file, tmp_path))
-    monkeypatch.setattr("kdzero_gp.worker_count.kdzero_gp.__file__", str(tmp_path / "kdzero_gp" / "__init__.py"))
-    (tmp_path / "examples").mkdir()
-    path = tmp_path / "examples" / "ops.py"
-    path.write_text(OPS)
+    path = Path(__file__).resolve().parents[2] / "examples" / "ops.py"
     with active_registry().copy().active() as registry:
-        registry.load_file(path)
-        sources: list[Any] = [o.source for o in registry.values() if o.name == "from_file"]
-        assert sources == ["examples/ops.py:2"]
+        registry.add(replace(registry["relu"], name="nearby", source="examples/ops.py:7"))
         assert worker_count(make_config(primitives=[str(path)]), own_task=False) == 2
+        assert worker_count(make_config(), own_task=False) == 1

@@ -158,7 +158,7 @@ def test_a_network_whose_taps_cannot_be_found_is_named_by_its_role(digits: Datas
         def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
             return images, images
 
-    with pytest.raises(TapError, match="^teacher: "):
+    with pytest.raises(TapError, match=r"^teacher: "):
         make(digits, Pair())
-    with pytest.raises(TapError, match="^student: "):
+    with pytest.raises(TapError, match=r"^student: "):
         make(digits, student=Pair)
