@@ -71,13 +71,16 @@ def run(
     resume: Annotated[Path | None, option("Folder of a run to go on with.")] = None,
     list_primitives: Annotated[bool, typer.Option("--list-primitives", help="Show all operations and stop.")] = False,
     list_taps: Annotated[bool, typer.Option("--list-taps", help="Show the pair's taps and stop.")] = False,
+    write_history: Annotated[
+        Path | None, typer.Option("--write-history", help="Write the history.jsonl of a run folder anew and stop.")
+    ] = None,
     show: Annotated[bool, typer.Option("--show", help="Print the winner's tree at the end.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
 ) -> None:
     """Evolve distillation losses for a teacher-student pair."""
     given = dict(locals())
-    for name in ("run_dir", "resume", "list_primitives", "list_taps", "show", "quiet", "as_json"):
+    for name in ("run_dir", "resume", "list_primitives", "list_taps", "write_history", "show", "quiet", "as_json"):
         given.pop(name)
     given["seed_methods"] = tuple(name.strip() for name in seed_methods.split(",")) if seed_methods else None
     given["primitives"] = tuple(primitives) if primitives else None
@@ -87,6 +90,8 @@ def run(
             _list_primitives(options, as_json=as_json)
         elif list_taps:
             _list_taps(options)
+        elif write_history is not None:
+            _write_history(write_history)
         else:
             _search(options, run_dir, resume, show=show, quiet=quiet, as_json=as_json)
     except KdzeroError as error:
@@ -157,13 +162,14 @@ def _say_how_to_go_on(folder: Path | None) -> None:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Ctrl-C or SIGTERM once ends the run in order; impatience while that happens (it takes seconds) changes nothing."""
+    """The first Ctrl-C or SIGTERM ends the run in order; further ones change nothing until the process is gone."""
     signals = [s for s in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(s) is not signal.SIG_IGN]
     before = {s: signal.getsignal(s) for s in signals}
 
     def interrupt(signum: int, frame: FrameType | None) -> None:
         for each in signals:
             signal.signal(each, signal.SIG_IGN)
+        before.clear()
         raise KeyboardInterrupt
 
     for each in signals:
@@ -188,6 +194,13 @@ def _list_primitives(options: dict[str, Any], *, as_json: bool) -> None:
         typer.echo(json.dumps(rows, indent=1))
         return
     _console(sys.stdout).print(primitive_table(rows))
+
+
+def _write_history(folder: Path) -> None:
+    from kdzero_gp.store import RunStore
+
+    with RunStore.read(folder) as store:
+        typer.echo(str(store.write_history()))
 
 
 def _list_taps(options: dict[str, Any]) -> None:

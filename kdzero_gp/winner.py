@@ -9,7 +9,8 @@ from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.distiller.export import save
 from kdzero_gp.distiller.standalone import write_standalone
 from kdzero_gp.evolve.individual import Individual
-from kdzero_gp.gallery import write_best
+from kdzero_gp.gallery import latex, write_best
+from kdzero_gp.store.run_folder import write_whole
 from kdzero_gp.tasks.task import Task
 
 PROBE = 8
@@ -17,7 +18,7 @@ PROBE = 8
 
 
 def export_winner(winner: Individual, config: RunConfig, task: Task, folder: Path) -> Distiller:
-    """Writes `best.json`, `best.py`, `best.gv`, `best.svg` and `best.png`; returns the distiller, calibrated."""
+    """Writes `best` as `.json`, `.py`, `.tex`, `.gv`, `.svg` and `.png`; returns the distiller, calibrated."""
     evaluation = winner.evaluation
     distiller = Distiller(winner.tree, calibration=evaluation.calibration, seed=evaluation.seed)
     with torch.no_grad(), task.reader(task.student(0).eval(), task.student_taps) as reader:
@@ -34,5 +35,7 @@ def export_winner(winner: Individual, config: RunConfig, task: Task, folder: Pat
         extra={"data": config.data},
     )
     write_standalone(distiller, folder / "best.py")
+    source = latex(winner.tree.canonical(), evaluation.calibration)
+    write_whole(folder / "best.tex", [source, "\n"], then="try again")
     write_best(folder, winner.tree.canonical(), calibration=evaluation.calibration, aligned=tuple(distiller.aligners))
     return distiller

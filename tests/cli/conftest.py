@@ -64,10 +64,13 @@ def invoke(teacher_cache: str) -> Callable[..., Outcome]:
 
     def run(*arguments: object) -> Outcome:
         os.environ["KDZERO_GP_CACHE"] = teacher_cache
-        handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-        with active_registry().copy().active():
-            result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-        assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            with active_registry().copy().active():
+                result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+        finally:  # after an interruption the command leaves signals ignored, being about to end
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return Outcome(result.exit_code, result.stdout, result.stderr)
