@@ -18,8 +18,8 @@ from benchmarks.digits_table import FinishedRun, accuracy_rows, claims, funnel_r
 from benchmarks.result import RESULTS, Result, make_result
 from benchmarks.table import report
 from kdzero_gp import search
+from kdzero_gp.console.progress import ConsoleProgress
 from kdzero_gp.errors import EXIT_CODE, KdzeroError
-from kdzero_gp.progress import ConsoleProgress
 from kdzero_gp.store.schema import DATABASE_NAME
 
 QUICK = {"pop": 2, "gens": 1, "final_seeds": 2, "epochs": 1, "proxy_epochs": 1}

@@ -19,13 +19,13 @@ from scipy.stats import spearmanr
 from benchmarks.result import RESULTS, Claim, Result, Row, Scalar, make_result
 from benchmarks.table import report
 from kdzero_gp import Distiller, random_tree
-from kdzero_gp.assemble import make_evaluator, make_task
-from kdzero_gp.config import make_config
 from kdzero_gp.evaluate.evaluator import Evaluator
 from kdzero_gp.evaluate.fitness import FITNESS, fitness_parts
 from kdzero_gp.evaluate.screen import Screening
 from kdzero_gp.evaluate.train import DivergedError, distil
 from kdzero_gp.grammar.tree import Tree
+from kdzero_gp.session.assemble import make_evaluator, make_task
+from kdzero_gp.session.config import make_config
 from kdzero_gp.tasks.recipe import Recipe
 
 Parts = Mapping[str, float]

@@ -21,7 +21,7 @@ from kdzero_gp.evolve.search import Search
 from kdzero_gp.evolve.settings import SearchSettings
 from kdzero_gp.execute.protocol import AnyJob, Job, Result
 from kdzero_gp.grammar.grammar import Grammar
-from kdzero_gp.runner import Silent
+from kdzero_gp.session.runner import Silent
 from kdzero_gp.store.record import Evaluation, Proposal
 
 

@@ -19,9 +19,9 @@ from benchmarks.table import report
 from benchmarks.tree_checks import Numbers, depth_and_size, finite, round_trip, type_valid
 from benchmarks.tree_screening import screen, screening_rows
 from kdzero_gp import Tree, random_tree
-from kdzero_gp.assemble import make_evaluator
-from kdzero_gp.config import make_config
 from kdzero_gp.grammar.grammar import DEFAULT_TAPS, default_grammar
+from kdzero_gp.session.assemble import make_evaluator
+from kdzero_gp.session.config import make_config
 
 MAX_DEPTH = 7
 MAX_SIZE = 30

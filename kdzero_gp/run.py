@@ -102,10 +102,10 @@ def run(
 def _search(
     options: dict[str, Any], run_dir: Path | None, resume: Path | None, *, show: bool, quiet: bool, as_json: bool
 ) -> None:
-    from kdzero_gp.events import TensorBoardEvents
-    from kdzero_gp.progress import ConsoleProgress
-    from kdzero_gp.result_table import result_table
-    from kdzero_gp.runner import search
+    from kdzero_gp.console.events import TensorBoardEvents
+    from kdzero_gp.console.progress import ConsoleProgress
+    from kdzero_gp.console.result_table import result_table
+    from kdzero_gp.session.runner import search
 
     console = _console(sys.stderr if as_json else sys.stdout, quiet=quiet)
     with _interruptible(), ConsoleProgress(console) as progress, _own_output(quiet):
@@ -182,10 +182,10 @@ def _interruptible() -> Iterator[None]:
 
 
 def _list_primitives(options: dict[str, Any], *, as_json: bool) -> None:
-    from kdzero_gp.assemble import load_primitives
-    from kdzero_gp.config import make_config
+    from kdzero_gp.console.primitive_table import primitive_rows, primitive_table
     from kdzero_gp.grammar.registry import active_registry
-    from kdzero_gp.primitive_table import primitive_rows, primitive_table
+    from kdzero_gp.session.assemble import load_primitives
+    from kdzero_gp.session.config import make_config
 
     with _own_output(quiet=False):
         load_primitives(make_config(**options))
@@ -206,8 +206,8 @@ def _write_history(folder: Path) -> None:
 def _list_taps(options: dict[str, Any]) -> None:
     from rich.table import Table
 
-    from kdzero_gp.assemble import make_task
-    from kdzero_gp.config import make_config
+    from kdzero_gp.session.assemble import make_task
+    from kdzero_gp.session.config import make_config
 
     with _own_output(quiet=False):
         task = make_task(make_config(**options))

@@ -15,10 +15,10 @@ from typing import Any, NoReturn
 os.environ["CUDA_VISIBLE_DEVICES"] = ""  # torch with a GPU cannot be forked after its first gradient
 
 PRELOADED = (
-    "kdzero_gp.events",
-    "kdzero_gp.progress",
+    "kdzero_gp.console.events",
+    "kdzero_gp.console.progress",
     "kdzero_gp.run",
-    "kdzero_gp.runner",
+    "kdzero_gp.session.runner",
     "matplotlib.textpath",
     "sklearn.datasets",
     "torch._dynamo",  # torch itself imports it for its first optimiser

@@ -15,8 +15,6 @@ from typing import Any
 
 import pytest
 
-from kdzero_gp.assemble import make_evaluator, make_worker_evaluator
-from kdzero_gp.config import RunConfig, make_config
 from kdzero_gp.evaluate.evaluator import Entrant, FullResult
 from kdzero_gp.evaluate.screen import Screening
 from kdzero_gp.execute import processes
@@ -24,6 +22,8 @@ from kdzero_gp.execute.inprocess import InProcess
 from kdzero_gp.execute.processes import Processes, WorkerError
 from kdzero_gp.execute.protocol import Executor, FullJob, Job
 from kdzero_gp.grammar.registry import active_registry
+from kdzero_gp.session.assemble import make_evaluator, make_worker_evaluator
+from kdzero_gp.session.config import RunConfig, make_config
 from kdzero_gp.store.record import Evaluation
 
 TEXTS = (
@@ -147,8 +147,8 @@ def test_workers_that_cannot_start_are_no_candidates_failure(config: RunConfig, 
 PARENT = """
 import sys
 from functools import partial
-from kdzero_gp.assemble import make_worker_evaluator
-from kdzero_gp.config import make_config
+from kdzero_gp.session.assemble import make_worker_evaluator
+from kdzero_gp.session.config import make_config
 from kdzero_gp.evaluate.evaluator import Entrant
 from kdzero_gp.execute.processes import Processes
 from kdzero_gp.execute.protocol import FullJob

@@ -7,10 +7,10 @@ from typing import Any
 
 from torch.utils.tensorboard.writer import SummaryWriter
 
-from kdzero_gp.config import RunConfig
 from kdzero_gp.evolve.proposer import Candidate
 from kdzero_gp.evolve.settings import Arm
-from kdzero_gp.observer import RunObserver
+from kdzero_gp.session.config import RunConfig
+from kdzero_gp.session.observer import RunObserver
 from kdzero_gp.store.record import Evaluation
 
 FLUSH_SECONDS = 1

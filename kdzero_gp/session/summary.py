@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from kdzero_gp.config import RunConfig
+from kdzero_gp.session.config import RunConfig
 from kdzero_gp.tasks.task import Task
 
 LIBRARIES = ("torch", "torchvision", "deap", "numpy")

@@ -7,19 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kdzero_gp.assemble import (
-    load_primitives,
-    make_data,
-    make_evaluator,
-    make_grammar,
-    make_settings,
-    make_task,
-    make_worker_evaluator,
-)
 from kdzero_gp.catalog.methods import methods
-from kdzero_gp.config import RunConfig, make_config
-from kdzero_gp.contenders import BASELINE, contenders
-from kdzero_gp.determinism import settled_torch
 from kdzero_gp.errors import ConfigError, StoreError
 from kdzero_gp.evaluate.fitness import FITNESS
 from kdzero_gp.evolve.final import Row, run_final
@@ -33,15 +21,27 @@ from kdzero_gp.execute.protocol import Executor
 from kdzero_gp.gallery import write_gallery
 from kdzero_gp.grammar.generate import random_tree
 from kdzero_gp.grammar.tree import Tree
-from kdzero_gp.new_folder import default_folder, reserved
-from kdzero_gp.observer import RunObserver, Silent
-from kdzero_gp.outcome import FINISHED, SearchResult, stored_result
+from kdzero_gp.session.assemble import (
+    load_primitives,
+    make_data,
+    make_evaluator,
+    make_grammar,
+    make_settings,
+    make_task,
+    make_worker_evaluator,
+)
+from kdzero_gp.session.config import RunConfig, make_config
+from kdzero_gp.session.contenders import BASELINE, contenders
+from kdzero_gp.session.determinism import settled_torch
+from kdzero_gp.session.new_folder import default_folder, reserved
+from kdzero_gp.session.observer import RunObserver, Silent
+from kdzero_gp.session.outcome import FINISHED, SearchResult, stored_result
+from kdzero_gp.session.summary import hardware, run_summary, versions
+from kdzero_gp.session.winner import export_winner
+from kdzero_gp.session.worker_count import worker_count
 from kdzero_gp.store import RunStore
 from kdzero_gp.store.config_difference import config_differences
-from kdzero_gp.summary import hardware, run_summary, versions
 from kdzero_gp.tasks.task import Task
-from kdzero_gp.winner import export_winner
-from kdzero_gp.worker_count import worker_count
 
 __all__ = ["Run", "SearchResult", "Silent", "hardware", "search", "versions"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from kdzero_gp.config import RunConfig
+from kdzero_gp.session.config import RunConfig
 from kdzero_gp.store.failures import reported
 from kdzero_gp.store.run_folder import make_empty
 

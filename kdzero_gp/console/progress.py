@@ -16,10 +16,10 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from kdzero_gp.config import RunConfig
 from kdzero_gp.evolve.proposer import Candidate
 from kdzero_gp.evolve.search import was_trained
 from kdzero_gp.evolve.settings import Arm
+from kdzero_gp.session.config import RunConfig
 from kdzero_gp.store.record import Evaluation
 
 TITLES = {

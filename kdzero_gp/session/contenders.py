@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from kdzero_gp.catalog.methods import method
-from kdzero_gp.config import RunConfig
 from kdzero_gp.evaluate.evaluator import Entrant
 from kdzero_gp.evolve.final import Contender, Kind
 from kdzero_gp.evolve.reassess import ALONE, Leader
+from kdzero_gp.session.config import RunConfig
 
 BASELINE = "kd"
 """The hand-designed method that every other row is tested against."""

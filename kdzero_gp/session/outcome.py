@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kdzero_gp.assemble import load_primitives
-from kdzero_gp.config import RunConfig
 from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.distiller.export import load
 from kdzero_gp.evolve.final import Row
 from kdzero_gp.evolve.individual import Individual, individual, place
 from kdzero_gp.grammar.parse import parse
+from kdzero_gp.session.assemble import load_primitives
+from kdzero_gp.session.config import RunConfig
 from kdzero_gp.store import RunStore
 
 FINISHED = "finished"

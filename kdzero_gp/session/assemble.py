@@ -3,9 +3,7 @@
 from dataclasses import replace
 from functools import partial
 
-from kdzero_gp.config import RunConfig
 from kdzero_gp.data import Dataset, load_dataset
-from kdzero_gp.determinism import settle_torch
 from kdzero_gp.errors import PrimitiveError
 from kdzero_gp.evaluate.evaluator import EvaluationSettings, Evaluator
 from kdzero_gp.evolve.settings import SearchSettings
@@ -13,7 +11,9 @@ from kdzero_gp.grammar.grammar import Grammar
 from kdzero_gp.grammar.registry import active_registry, default_registry
 from kdzero_gp.grammar.vary import Limits
 from kdzero_gp.models import build
-from kdzero_gp.pair_check import check_pair
+from kdzero_gp.session.config import RunConfig
+from kdzero_gp.session.determinism import settle_torch
+from kdzero_gp.session.pair_check import check_pair
 from kdzero_gp.tasks.presets import recipes_for
 from kdzero_gp.tasks.pretrain import cached_teacher
 from kdzero_gp.tasks.recipe import Recipe

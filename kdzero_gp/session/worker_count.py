@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 
 import kdzero_gp
-from kdzero_gp.config import RunConfig
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.grammar.registry import active_registry
+from kdzero_gp.session.config import RunConfig
 
 MOST = 8
 """Workers that are taken unasked: each holds a copy of the data and of torch."""

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import torch
 
-from kdzero_gp.config import RunConfig
 from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.distiller.export import save
 from kdzero_gp.distiller.standalone import write_standalone
 from kdzero_gp.evolve.individual import Individual
 from kdzero_gp.gallery import latex, write_best
+from kdzero_gp.session.config import RunConfig
 from kdzero_gp.store.run_folder import write_whole
 from kdzero_gp.tasks.task import Task
 

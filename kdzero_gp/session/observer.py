@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any, Protocol
 
-from kdzero_gp.config import RunConfig
 from kdzero_gp.evolve.proposer import Candidate
 from kdzero_gp.evolve.search import Observer
 from kdzero_gp.evolve.settings import Arm
+from kdzero_gp.session.config import RunConfig
 from kdzero_gp.store.record import Evaluation
 
 
