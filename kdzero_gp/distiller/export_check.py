@@ -100,9 +100,9 @@ def checked(content: dict[str, Any], path: Path) -> Content:
     for key in ("parts", "versions", "extra"):
         if not isinstance(content.get(key, {}), dict):
             fail(key, "an object")
-    if not (content.get("fitness") is None or _number(content["fitness"]) is not None):
+    if not (content.get("fitness") is None or finite_number(content["fitness"]) is not None):
         fail("fitness", "a finite number or null")
-    if not all(_number(value) is not None for value in content.get("parts", {}).values()):
+    if not all(finite_number(value) is not None for value in content.get("parts", {}).values()):
         fail("parts", "an object of finite numbers")
     if not all(isinstance(value, str) for value in content.get("versions", {}).values()):
         fail("versions", "an object of strings")
@@ -114,7 +114,7 @@ def checked(content: dict[str, Any], path: Path) -> Content:
     factors = content["calibration"]
     if not isinstance(factors, list):
         fail("calibration", "a list of numbers, one for every term")
-    calibration = [_number(factor) or 0.0 for factor in factors]
+    calibration = [finite_number(factor) or 0.0 for factor in factors]
     if not all(factor > 0 for factor in calibration):
         fail("calibration", "a list of positive finite numbers")
     tree = _tree(content["distiller"], path)
@@ -155,7 +155,7 @@ def printable(text: str) -> str:
     return "".join(c if c == "\n" or c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
-def _number(value: object) -> float | None:
+def finite_number(value: object) -> float | None:
     """A finite number as float, None for anything else (a boolean is no number)."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None

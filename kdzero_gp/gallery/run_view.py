@@ -4,12 +4,12 @@ A run folder is not trusted: any value may be missing, of another type, or hosti
 becomes None here, what is text stays text, and the template escapes it.
 """
 
-import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kdzero_gp.distiller.export_check import finite_number as finite
 from kdzero_gp.distiller.shapes import Shapes
 from kdzero_gp.store import Evaluation, Proposal, RunStore
 
@@ -120,17 +120,6 @@ def _shapes(stored: Mapping[str, Any]) -> Shapes | None:
             return None
         sides.append(taps)
     return sides[0], sides[1]
-
-
-def finite(value: Any) -> float | None:
-    """The value as a float where it is a finite number."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None
 
 
 def _best(evaluations: Sequence[tuple[Proposal, Evaluation]], count: int) -> Iterator[tuple[Proposal, Evaluation]]:
