@@ -4,6 +4,7 @@ A run folder is not trusted: any value may be missing, of another type, or hosti
 becomes None here, what is text stays text, and the template escapes it.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
