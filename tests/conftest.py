@@ -1,6 +1,11 @@
 """Settings that hold for every test; they must come before the first import of torch."""
 
 import os
+import signal
+
+# A shell that starts a job in the background makes it ignore Ctrl-C, and so would every process the tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Tests run side by side and on tiny tensors: one thread each is faster, and its sums repeat exactly.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -110,8 +110,11 @@ def test_closing_does_not_wait_for_work(config: RunConfig) -> None:
     next(results)
     started = time.perf_counter()
     executor.close()
-    assert time.perf_counter() - started < 5
+    # the pool's own thread may be the one that reaps the worker, and notes it a moment later
+    while multiprocessing.active_children() and time.perf_counter() - started < 30:
+        time.sleep(0.05)
     assert multiprocessing.active_children() == []
+    assert time.perf_counter() - started < 30  # not the minutes that the 5000 jobs would take
 
 
 def test_a_job_that_kills_its_worker_is_lost_alone(config: RunConfig, expected: list[dict[str, Any]]) -> None:
