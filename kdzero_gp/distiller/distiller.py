@@ -149,10 +149,6 @@ class Distiller(nn.Module):
         self.set_calibration(factors)
         return factors
 
-    def reseed(self, seed: int) -> None:
-        """Starts the stream of random masks anew."""
-        self.seed, self.calls = seed, 0
-
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Distiller":
         calibration = self.calibration
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]

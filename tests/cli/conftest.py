@@ -33,13 +33,6 @@ class Outcome:
     err: str
 
 
-@pytest.fixture(scope="session")
-def teacher_cache(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """One folder of trained teachers for the whole test session."""
-    base = tmp_path_factory.getbasetemp()
-    return str((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "teachers")
-
-
 @pytest.fixture(autouse=True)
 def _shared_cache(teacher_cache: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KDZERO_GP_CACHE", teacher_cache)

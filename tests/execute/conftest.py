@@ -1,6 +1,5 @@
 """A run's configuration on a real pair, with primitives from a file as workers load them."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -43,13 +42,6 @@ def faulty(student, teacher):
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)
-
-
-@pytest.fixture(scope="session")
-def teacher_cache(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """One folder of trained teachers for the whole test session."""
-    base = tmp_path_factory.getbasetemp()
-    return str((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "teachers")
 
 
 @pytest.fixture(autouse=True)
