@@ -10,6 +10,7 @@ from kdzero_gp.data import Dataset, Split
 from kdzero_gp.distiller.knowledge import Knowledge
 from kdzero_gp.errors import ModelError, TapError
 from kdzero_gp.grammar.grammar import tap_type
+from kdzero_gp.tasks.feed import Feed
 from kdzero_gp.tasks.recipe import Recipe
 from kdzero_gp.tasks.taps import TapReader, Taps, find_taps, match_taps
 
@@ -100,6 +101,10 @@ class Task:
     def labels(self, split_name: str) -> Tensor:
         """All labels of a split, (N,) int64 on the device."""
         return self.split(split_name).labels.to(self.device)
+
+    def feed(self, taps: Iterable[str]) -> Feed:
+        """The training split for one training, with the teacher's knowledge at these taps."""
+        return Feed(self, taps)
 
     def teacher_knowledge(self, split_name: str, names: Iterable[str]) -> Knowledge:
         """The teacher's taps for a whole split, computed once for each tap and kept.

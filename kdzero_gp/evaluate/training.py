@@ -1,0 +1,178 @@
+"""One student's training, which can stop at any step and go on later as if it had not."""
+
+import time
+from contextlib import AbstractContextManager
+from functools import lru_cache
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from kdzero_gp.distiller.distiller import Distiller
+from kdzero_gp.tasks.recipe import Recipe
+from kdzero_gp.tasks.task import Task
+
+
+class DivergedError(Exception):
+    """The loss became NaN or infinite."""
+
+
+class DeadlineError(Exception):
+    """The training took longer than it was given."""
+
+
+@lru_cache(maxsize=64)
+def batches(images: int, recipe: Recipe, seed: int) -> tuple[Tensor, ...]:
+    """The index batches of a whole training, (batch_size,) int64 each: equal for all candidates of a run."""
+    generator = torch.Generator().manual_seed(seed)
+    per_epoch = recipe.steps_per_epoch(images)
+    result: list[Tensor] = []
+    for _ in range(recipe.epochs):
+        result += torch.randperm(images, generator=generator).split(recipe.batch_size)[:per_epoch]
+    return tuple(result)
+
+
+class Training:
+    """Trains a student on the training split: cross-entropy plus a distiller, under one learning-rate schedule.
+
+    Args:
+        distiller: None trains the student alone. Its aligners and learned operations are trained along.
+        student_seed: of the student's initial weights.
+        order_seed: of the order of the images, and of the student's own randomness (dropout).
+
+    Attributes:
+        student: with its current weights; its mode is set by every `advance`.
+        step: steps done.
+        steps: of the whole schedule.
+    """
+
+    def __init__(
+        self, task: Task, distiller: Distiller | None, recipe: Recipe, *, student_seed: int, order_seed: int
+    ) -> None:
+        self._begin(task, task.student(student_seed), distiller, recipe, order_seed)
+
+    @classmethod
+    def of(
+        cls, task: Task, student: nn.Module, distiller: Distiller | None, recipe: Recipe, *, order_seed: int
+    ) -> "Training":
+        """The training of a student that exists already, in place."""
+        training = cls.__new__(cls)
+        training._begin(task, student, distiller, recipe, order_seed)
+        return training
+
+    def _begin(
+        self, task: Task, student: nn.Module, distiller: Distiller | None, recipe: Recipe, order_seed: int
+    ) -> None:
+        self.task, self.student, self.distiller, self.recipe = task, student, distiller, recipe
+        self.feed = task.feed(distiller.taps if distiller else ())
+        self.order = batches(len(self.feed), recipe, order_seed)
+        self.rates = recipe.learning_rates(len(self.order))
+        self.per_epoch = recipe.steps_per_epoch(len(self.feed))
+        self.step = 0
+        self.taps = tuple(dict.fromkeys((*(distiller.taps if distiller else ()), "logits")))
+        with _own_randomness(task.device):
+            torch.manual_seed(order_seed)
+            self._random = _random_state(task.device)
+        if distiller is not None:
+            self._prepare(distiller)
+        self.parameters: list[nn.Parameter] = [*student.parameters(), *(distiller.parameters() if distiller else ())]
+        self.optimiser = recipe.optimiser(self.parameters)
+
+    def _prepare(self, distiller: Distiller) -> None:
+        """Builds the aligners. Only shapes are wanted: the running statistics of batch norms stay as they are."""
+        images, _, teacher = self.feed(self.order[0], 0)
+        self.student.eval()
+        with torch.no_grad(), self.task.reader(self.student, self.taps) as reader:
+            distiller.prepare(reader(images), teacher)
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole schedule."""
+        return len(self.order)
+
+    def advance(self, until: int, *, seconds: float | None = None) -> None:
+        """Trains up to step `until` of the schedule.
+
+        Args:
+            seconds: time it may take.
+
+        Raises:
+            DivergedError: the loss is NaN or infinite at the end of an epoch, or of the last step asked for.
+            DeadlineError: it took longer than `seconds`.
+        """
+        deadline = None if seconds is None else time.perf_counter() + seconds
+        until = min(until, self.steps)
+        self.student.train()
+        with _own_randomness(self.task.device), self.task.reader(self.student, self.taps) as reader:
+            _set_random_state(self._random, self.task.device)
+            while self.step < until:
+                epoch = self.step // self.per_epoch
+                images, labels, teacher = self.feed(self.order[self.step], epoch)
+                knowledge = reader(images)
+                loss = self.recipe.ce_weight * functional.cross_entropy(knowledge["logits"], labels)
+                if self.distiller is not None:
+                    loss = loss + self.distiller(knowledge, teacher, labels)
+                self.optimiser.zero_grad(set_to_none=True)
+                loss.backward()
+                nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip)
+                self.optimiser.param_groups[0]["lr"] = self.rates[self.step]
+                self.optimiser.step()
+                self.step += 1
+                if (self.step % self.per_epoch == 0 or self.step == until) and not bool(torch.isfinite(loss)):
+                    raise DivergedError(f"the loss is {loss.item()} after {self.step} of {self.steps} steps")
+                if deadline is not None and time.perf_counter() > deadline:
+                    raise DeadlineError(f"{seconds:g} s were over after {self.step} of {self.steps} steps")
+            self._random = _random_state(self.task.device)
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything that the steps to come depend on, copied to the CPU.
+
+        Keys: `student.*`, `distiller.*`, `momentum.<place among the parameters>`, `calls`, `step`, `random.*`.
+        """
+        state = {f"student.{name}": value for name, value in self.student.state_dict().items()}
+        state |= self._random
+        calls = 0
+        if self.distiller is not None:
+            calls = self.distiller.calls
+            state |= {f"distiller.{name}": value for name, value in self.distiller.state_dict().items()}
+        for place, parameter in enumerate(self.parameters):
+            momentum = self.optimiser.state[parameter].get("momentum_buffer")
+            if momentum is not None:
+                state[f"momentum.{place}"] = momentum
+        state |= {"calls": torch.tensor(calls), "step": torch.tensor(self.step)}
+        return {name: value.detach().cpu().clone().contiguous() for name, value in state.items()}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Goes back, or on, to a state that a training of the same task, distiller and recipe was in."""
+        self.student.load_state_dict(_below("student.", state))
+        if self.distiller is not None:
+            self.distiller.load_state_dict(_below("distiller.", state))
+            self.distiller.calls = int(state["calls"])
+        for place, parameter in enumerate(self.parameters):
+            momentum = state.get(f"momentum.{place}")
+            if momentum is not None:
+                self.optimiser.state[parameter]["momentum_buffer"] = momentum.to(parameter.device, copy=True)
+        self._random = {name: value.clone() for name, value in state.items() if name.startswith("random.")}
+        self.step = int(state["step"])
+
+
+def _below(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+
+
+def _own_randomness(device: torch.device) -> AbstractContextManager[None]:
+    """Whatever happens to torch's global random state inside, it is as before afterwards."""
+    return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
+
+
+def _random_state(device: torch.device) -> dict[str, Tensor]:
+    states = {"random.cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["random.device"] = torch.cuda.get_rng_state(device)
+    return states
+
+
+def _set_random_state(states: dict[str, Tensor], device: torch.device) -> None:
+    torch.set_rng_state(states["random.cpu"])
+    if device.type == "cuda" and "random.device" in states:
+        torch.cuda.set_rng_state(states["random.device"], device)
