@@ -13,7 +13,6 @@ from typing import Any, TypeAlias
 
 from deap import algorithms, base, gp, tools
 
-from kdzero_gp.evolve.individual import Minimise
 from kdzero_gp.grammar.generate import random_subtree
 from kdzero_gp.grammar.grammar import Grammar
 from kdzero_gp.grammar.tree import Tree
@@ -26,6 +25,12 @@ Outcome: TypeAlias = gp.PrimitiveTree | str
 
 class BudgetSpentError(Exception):
     """The search asked for one evaluation more than it has."""
+
+
+class Minimise(base.Fitness):  # type: ignore[misc]  # DEAP has no types
+    """One number, lower is better."""
+
+    weights = (-1.0,)
 
 
 class PlainIndividual(gp.PrimitiveTree):  # type: ignore[misc]  # DEAP has no types

@@ -19,7 +19,7 @@ from kdzero_gp import Distiller, Tree, parse
 from kdzero_gp.evaluate.screen import Screening
 from kdzero_gp.evolve.search import Search
 from kdzero_gp.evolve.settings import SearchSettings
-from kdzero_gp.execute.protocol import AnyJob, Job, Result
+from kdzero_gp.execute.protocol import AnyJob, Entry, Result, ScreenJob, Trained, TrainJob
 from kdzero_gp.grammar.grammar import Grammar
 from kdzero_gp.session.runner import Silent
 from kdzero_gp.store.record import Evaluation, Proposal
@@ -67,14 +67,17 @@ class ToyExecutor:
     def run(self, jobs: Sequence[AnyJob]) -> Iterator[tuple[int, Result]]:
         """Yields (index of the job, result) in the order of the jobs."""
         for index, job in enumerate(jobs):
-            if not isinstance(job, Job):
-                raise TypeError(f"a toy search has no {type(job).__name__}")
-            tree = parse(job.tree)
-            if job.screening is None:
-                yield index, Screening(None, (), self.effects(tree))
+            if isinstance(job, ScreenJob):
+                yield index, Screening(None, (), self.effects(parse(job.tree)))
+            elif isinstance(job, TrainJob):
+                yield index, tuple(self._trained(entry) for entry in job.entries)
             else:
-                self.trained.append(tree)
-                yield index, _evaluation(self.effects.fitness(tree), job.screening.fingerprint)
+                raise TypeError(f"a toy search has no {type(job).__name__}")
+
+    def _trained(self, entry: Entry) -> Trained:
+        tree = parse(entry.tree)
+        self.trained.append(tree)
+        return Trained(_evaluation(self.effects.fitness(tree), entry.screening.fingerprint), None)
 
     def close(self) -> None:
         """Nothing to end."""
@@ -84,6 +87,9 @@ class ToyStore:
     """Keeps nothing: a toy search is not resumed."""
 
     def find(self, arm: str, canonical: str, rung: int) -> None:
+        """Nothing is known."""
+
+    def get(self, arm: str, number: int, rung: int = 0) -> None:
         """Nothing is known."""
 
     def record(self, proposal: Proposal, evaluation: Evaluation) -> bool:

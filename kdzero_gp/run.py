@@ -46,12 +46,21 @@ def run(
     calibrate: Annotated[
         str | None, option("gradient (default): terms start with CE's gradient norm; or none.")
     ] = None,
-    fitness: Annotated[str | None, option("relative (default) or eq2, KD-Zero's plain sum.")] = None,
+    fitness: Annotated[str | None, option("tempered (default), relative, or eq2, KD-Zero's plain sum.")] = None,
     shrink_space: Annotated[
         bool | None, option("Draw operations of bad carriers less.", "--shrink-space/--no-shrink-space")
     ] = None,
     primitives: Annotated[list[str] | None, option("Python file with primitives of your own; may be repeated.")] = None,
     seed_methods: Annotated[str | None, option("Hand-designed methods to start from, such as kd,at.")] = None,
+    mode: Annotated[str | None, option("generational (default), or steady, which keeps all workers busy.")] = None,
+    rungs: Annotated[int | None, option("Rungs of the race that candidates run; 1 trains each to the end.")] = None,
+    eta: Annotated[int | None, option("Of how many at a rung one goes on (default 3).")] = None,
+    fuse: Annotated[
+        str | None, option("Students in one program: a number (default 1), or auto (default on a GPU).")
+    ] = None,
+    augment: Annotated[str | None, option("none (default) or crop-flip, the usual one for CIFAR.")] = None,
+    views: Annotated[int | None, option("Views of an image that augmentation makes (default 8).")] = None,
+    cache_gb: Annotated[float | None, option("GiB of memory for teacher outputs (default 4); 0 keeps none.")] = None,
     epochs: Annotated[int | None, option("Epochs of a full training.")] = None,
     proxy_epochs: Annotated[int | None, option("Epochs of a candidate's training.")] = None,
     batch_size: Annotated[int | None, option("Images per step.")] = None,
@@ -64,6 +73,8 @@ def run(
     finalists: Annotated[int | None, option("Evolved distillers in the final table (default 3).")] = None,
     leaders: Annotated[int | None, option("Best candidates that are trained in full again (default 10).")] = None,
     leader_seeds: Annotated[int | None, option("Seeds of that, on validation (default 3; 0 skips it).")] = None,
+    executor: Annotated[str | None, option("auto (default), inprocess, processes or ray.")] = None,
+    ray_address: Annotated[str | None, option("An existing Ray cluster; else one is started here.")] = None,
     workers: Annotated[int | None, option("Worker processes (default: one per core; on a GPU 1).")] = None,
     threads: Annotated[int | None, option("Torch threads of each (default 1).")] = None,
     device: Annotated[str | None, option("cpu (default), cuda, cuda:N or auto.")] = None,

@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from kdzero_gp.catalog import texts
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.grammar.parse import parse
 from kdzero_gp.grammar.tree import Tree
@@ -11,27 +12,34 @@ from kdzero_gp.grammar.tree import Tree
 
 @dataclass(frozen=True)
 class Method:
-    """A published distillation loss, `ce_weight` · cross-entropy + tree, with its published weights.
+    """A published way to train a student, `ce_weight` · cross-entropy + tree, with its published weights.
 
     Attributes:
-        text: gives the tree's text form for the names of a pair's stages.
+        text: gives the tree's text form for the names of a pair's stages; None for the student alone.
         source: the paper.
         ce_weight: weight of the cross-entropy with the labels beside the tree.
         needs_stages: whether it reads feature maps.
+        warmup_epochs: of the 240 epochs of its published schedule, those over which the tree's weight rises
+            linearly from 0.
     """
 
     name: str
-    text: Callable[[Sequence[str]], str]
+    text: Callable[[Sequence[str]], str] | None
     source: str
     ce_weight: float = 1.0
-    needs_stages: bool = True
+    needs_stages: bool = False
+    warmup_epochs: int = 0
 
     def tree(self, stages: Sequence[str] = ("stage1", "stage2", "stage3")) -> Tree:
         """The method as a tree for a pair with these stages; its weights are meant for use without calibration.
 
         Raises:
-            ConfigError: it reads feature maps, and the pair has none.
+            ConfigError: it reads feature maps, and the pair has none; or it is the student alone.
         """
+        if self.text is None:
+            raise ConfigError(
+                f"the method {self.name} trains the student alone and has no distiller; leave it out here, or use kd"
+            )
         if self.needs_stages and not stages:
             raise ConfigError(
                 f"the method {self.name} compares stages, but this pair has none; use kd, or leave it out"
@@ -39,29 +47,23 @@ class Method:
         return parse(self.text(stages))
 
 
-def _kd(stages: Sequence[str]) -> str:
-    return "weight(0.9, kl(logits, 4))"
-
-
-def _at(stages: Sequence[str]) -> str:
-    text, *rest = [f"weight(1000, l2(norm_hw(satt_map({stage}))))" for stage in stages]
-    for term in rest:
-        text = f"add({text}, {term})"
-    return text
-
-
-def _sp(stages: Sequence[str]) -> str:
-    return f"weight(3000, l2(norm_c(mm({stages[-1]}))))"
-
-
 METHODS: dict[str, Method] = {
     method.name: method
     for method in (
-        Method("kd", _kd, "Hinton, Vinyals, Dean: Distilling the Knowledge in a Neural Network (2015)", 0.1, False),
-        Method("at", _at, "Zagoruyko, Komodakis: Paying More Attention to Attention (ICLR 2017)"),
-        Method("sp", _sp, "Tung, Mori: Similarity-Preserving Knowledge Distillation (ICCV 2019)"),
+        Method("kd", texts.kd, "Hinton, Vinyals, Dean: Distilling the Knowledge in a Neural Network (2015)", 0.1),
+        Method("at", texts.at, "Zagoruyko, Komodakis: Paying More Attention to Attention (ICLR 2017)", 1.0, True),
+        Method("sp", texts.sp, "Tung, Mori: Similarity-Preserving Knowledge Distillation (ICCV 2019)", 1.0, True),
+        Method("fitnet", texts.fitnet, "Romero et al.: FitNets: Hints for Thin Deep Nets (ICLR 2015)", 1.0, True),
+        Method("nst", texts.nst, "Huang, Wang: Like What You Like (2017)", 1.0, True),
+        Method("rkd", texts.rkd, "Park et al.: Relational Knowledge Distillation (CVPR 2019)"),
+        Method("pkt", texts.pkt, "Passalis, Tefas: Probabilistic Knowledge Transfer (ECCV 2018)"),
+        Method("dist", texts.dist, "Huang et al.: Knowledge Distillation from A Stronger Teacher (NeurIPS 2022)"),
+        Method("dkd", texts.dkd, "Zhao et al.: Decoupled Knowledge Distillation (CVPR 2022)", warmup_epochs=20),
+        Method("lskd", texts.lskd, "Sun et al.: Logit Standardization in Knowledge Distillation (CVPR 2024)"),
+        Method("none", None, "the student alone, cross-entropy with the labels"),
     )
 }
+"""By name. Their order is that of lists and messages."""
 
 
 def method(name: str) -> Method:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from kdzero_gp.grammar.operation import Operation
@@ -28,5 +29,6 @@ def primitive_table(rows: Iterable[dict[str, Any]]) -> Table:
     """The records as a table for a terminal."""
     table = Table("name", "kind", "types", "formula", "set", "source", title="Primitives", show_lines=False)
     for row in rows:
-        table.add_row(row["name"], row["kind"], "\n".join(row["types"]), row["formula"], row["space"], row["source"])
+        cells = row["name"], row["kind"], "\n".join(row["types"]), row["formula"], row["space"], row["source"]
+        table.add_row(*map(escape, cells))  # a formula's brackets are no markup
     return table

@@ -49,7 +49,7 @@ class ConsoleProgress:
             disable=not console.is_terminal,
         )
         self._task: TaskID | None = None
-        self._best = float("inf")
+        self._best: dict[int, float] = {}
         self._outcomes: Counter[str] = Counter()
         self._begun = time.perf_counter()
         self._done = self._jobs = self._stored = 0
@@ -80,7 +80,7 @@ class ConsoleProgress:
         if self._task is not None:
             self.bar.remove_task(self._task)
         self._task = self.bar.add_task(TITLES.get(name, name), total=jobs, note="")
-        self._best, self._outcomes, self._begun = float("inf"), Counter(), time.perf_counter()
+        self._best, self._outcomes, self._begun = {}, Counter(), time.perf_counter()
         self._done, self._jobs, self._stored = 0, jobs, 0
 
     def final_done(self, name: str, number: int) -> None:
@@ -88,16 +88,18 @@ class ConsoleProgress:
         self._advance(f"{name}, seed {number}")
 
     def evaluated(self, candidate: Candidate, evaluation: Evaluation, *, fresh: bool) -> None:
-        """One candidate."""
+        """One candidate, or one more rung of one; the bar counts candidates."""
         self._stored += not fresh
+        rung = candidate.proposal.rung
         if evaluation.fitness is not None:
-            self._best = min(self._best, evaluation.fitness)
+            self._best[rung] = min(self._best.get(rung, evaluation.fitness), evaluation.fitness)
         if not was_trained(evaluation):
             self._outcomes["rejected" if evaluation.status == "rejected" else "failed"] += 1
             return
         self._outcomes["failed"] += evaluation.status != "ok"
+        best = f"best {self._best[max(self._best)]:.4f}, " if self._best else ""
         self._advance(
-            f"best {self._best:.4f}, {self._outcomes['rejected']} rejected, {self._outcomes['failed']} failed"
+            f"{best}{self._outcomes['rejected']} rejected, {self._outcomes['failed']} failed", by=int(rung == 0)
         )
 
     def generation_done(self, arm: Arm, generation: int, stats: dict[str, Any]) -> None:
@@ -117,10 +119,10 @@ class ConsoleProgress:
         """One line, whole also where the terminal is narrow or a file: whoever reads it later searches by line."""
         self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
-    def _advance(self, note: str) -> None:
-        self._done += 1
+    def _advance(self, note: str, by: int = 1) -> None:
+        self._done += by
         if self._task is not None:
-            self.bar.update(self._task, advance=1, note=note)
+            self.bar.update(self._task, advance=by, note=note)
 
     def _eta(self) -> str:
         if self.console.is_terminal or not 0 < self._done < self._jobs:

@@ -67,9 +67,14 @@ class Dataset:
         Returns:
             (N, C, H, W) float32 on the same device.
         """
-        factor = torch.tensor([1.0 / (self.scale * s) for s in self.std], device=images.device)
-        offset = torch.tensor([-m / s for m, s in zip(self.mean, self.std, strict=True)], device=images.device)
-        return torch.addcmul(offset.view(1, -1, 1, 1), images.float(), factor.view(1, -1, 1, 1))
+        factor, offset = (constant.to(images.device).view(1, -1, 1, 1) for constant in self.normalisation())
+        return torch.addcmul(offset, images.float(), factor)
+
+    def normalisation(self) -> tuple[Tensor, Tensor]:
+        """Factor and offset per channel, (C,) float32 each: `offset + pixel * factor` is what `normalise` gives."""
+        factor = torch.tensor([1.0 / (self.scale * s) for s in self.std])
+        offset = torch.tensor([-m / s for m, s in zip(self.mean, self.std, strict=True)])
+        return factor, offset
 
     def to(self, device: torch.device | str) -> Dataset:
         """The same data set with all three splits on `device`."""

@@ -27,15 +27,13 @@ class Aligner(nn.Module):
     Args:
         tap: name, for messages.
         student, teacher: shapes, the batch included: (N, C, H, W), (N, R, D) or (N, D).
-        generator: source of the initial weights.
+        seed: of the initial weights, together with the tap: aligners of one seed are equal wherever they stand.
 
     Raises:
         TapError: the shapes cannot be bridged.
     """
 
-    def __init__(
-        self, tap: str, student: tuple[int, ...], teacher: tuple[int, ...], generator: torch.Generator
-    ) -> None:
+    def __init__(self, tap: str, student: tuple[int, ...], teacher: tuple[int, ...], seed: int) -> None:
         super().__init__()
         if len(student) != len(teacher):
             raise TapError(f"tap `{tap}` has shape {student} in the student and {teacher} in the teacher")
@@ -50,6 +48,8 @@ class Aligner(nn.Module):
         inputs, outputs = student[channel], teacher[channel]
         self.weight: nn.Parameter | None = None
         if inputs != outputs:
+            own = (seed + int.from_bytes(tap.encode(), "big")) % 2**63
+            generator = torch.Generator().manual_seed(own)
             weight = torch.randn(outputs, inputs, generator=generator) / math.sqrt(inputs)
             self.weight = nn.Parameter(weight)
             self.bias = nn.Parameter(torch.zeros(outputs))
@@ -61,8 +61,8 @@ class Aligner(nn.Module):
         if self.weight is None:
             return x
         weight, bias = self.weight.to(x.dtype), self.bias.to(x.dtype)
-        if x.dim() == 4:
-            return functional.conv2d(x, weight[:, :, None, None], bias)
+        if x.dim() == 4:  # the 1x1 convolution as one matrix product, which is up to twice as fast on small maps
+            return functional.linear(x.permute(0, 2, 3, 1), weight, bias).permute(0, 3, 1, 2)
         return functional.linear(x, weight, bias)
 
     def teacher(self, x: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """The distiller: a tree compiled to a loss module."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -30,7 +31,8 @@ class Distiller(nn.Module):
     Args:
         distiller: the text form or a tree.
         calibration: one factor per term, by default 1: the formula as written.
-        seed: source of the aligners' initial weights and of random masks.
+        seed: source of the aligners' initial weights and of random masks: distillers of one seed have equal aligners on
+            equal taps, whatever else they are made of.
 
     Raises:
         ParseError: the text cannot be read.
@@ -87,11 +89,10 @@ class Distiller(nn.Module):
             raise class_mismatch(shapes["student"]["logits"], shapes["teacher"]["logits"])
         root = self.tree.canonical().root
         aligned, bridged = aligned_arguments(root, shapes["student"], shapes["teacher"])
-        generator = torch.Generator().manual_seed(self.seed)
         device = next(iter(student.values())).device
         for tap in bridged:
             sides = shapes["student"][tap], shapes["teacher"][tap]
-            self.aligners[tap] = Aligner(tap, *sides, generator).to(device)
+            self.aligners[tap] = Aligner(tap, *sides, self.seed).to(device)
         learned = self._build_learned(root, aligned, shapes, device)
         self._shapes = tuple(tuple(k[tap].shape[1:] for tap in self.taps) for k in (student, teacher))
         self._program = Program(self.terms_in_order, lambda node: node in aligned, self._align, learned)
@@ -203,26 +204,39 @@ class Distiller(nn.Module):
 
     def _build_learned(
         self, root: Node, aligned: Collection[Node], shapes: Mapping[str, Mapping[str, Shape]], device: torch.device
-    ) -> dict[tuple[Node, Side], nn.Module]:
-        """The modules of learned operations, one for each side that one touches, initialised from the seed."""
-        modules: dict[tuple[Node, Side], nn.Module] = {}
-        if not any(node.operation is not None and node.operation.learned for node in root.walk()):
-            return modules
+    ) -> dict[tuple[Node, Side], Callable[..., Tensor]]:
+        """The learned operations by the sides that they touch, their modules initialised from the seed.
+
+        An operation has one module for each shape of its inputs: the same subtree may stand below a distance that
+        aligns its taps and below another that does not.
+        """
+        arguments = list(dict.fromkeys(node.children[0] for node in root.walk() if node.kind == "distance"))
+        places: dict[tuple[Node, Side], int] = {}
+        for node in (node for argument in arguments for node in argument.walk()):
+            for side in SIDES:
+                if node.operation is not None and node.operation.learned and node.operation.side in ("both", side):
+                    places.setdefault((node, side), len(places))
+        if not places:
+            return {}
         common = {tap: _common(shapes["student"][tap], shapes["teacher"][tap]) for tap in self.taps}
-        for argument in dict.fromkeys(node.children[0] for node in root.walk() if node.kind == "distance"):
+        for argument in arguments:
             for side in SIDES:
                 infer = ShapeInference(side, common if argument in aligned else shapes[side])
                 for node in argument.walk():
-                    operation = node.operation
-                    if operation is None or not operation.learned or operation.side not in ("both", side):
+                    if node.operation is None or (node, side) not in places:
                         continue
-                    if (node, side) not in modules:
-                        inputs: list[Shape] = [infer(child) for child in node.children if child.type not in CONSTANTS]
+                    inputs: list[Shape] = [infer(child) for child in node.children if child.type not in CONSTANTS]
+                    name = _learned_name(side, places[node, side], inputs)
+                    if name not in self.learned:
                         with torch.random.fork_rng(devices=[]):
-                            torch.manual_seed(self.seed + len(modules))
-                            module: nn.Module = operation.function(*inputs).to(device)
-                        self.learned[f"{side}_{len(modules)}"] = modules[node, side] = module
-        return modules
+                            torch.manual_seed(self.seed + places[node, side])
+                            self.learned[name] = node.operation.function(*inputs).to(device)
+        return {(node, side): partial(self._learned_step, side, place) for (node, side), place in places.items()}
+
+    def _learned_step(self, side: Side, place: int, *inputs: Any, **options: Any) -> Tensor:
+        tensors = [x.shape for x in inputs if isinstance(x, Tensor)]
+        result: Tensor = self.learned[_learned_name(side, place, tensors)](*inputs, **options)
+        return result
 
     def _generator(self, draw: int, like: Tensor) -> torch.Generator:
         """A generator whose stream is fixed by seed, call and node, so student and teacher share their masks."""
@@ -235,6 +249,11 @@ class Distiller(nn.Module):
 
 def _forget(module: "Distiller", incompatible_keys: object) -> None:
     module._scales = None
+
+
+def _learned_name(side: Side, place: int, inputs: Iterable[Shape]) -> str:
+    """The name of a learned operation's module for inputs of these shapes, which begin with the batch."""
+    return "_".join([side, str(place), *("x".join(map(str, shape[1:])) for shape in inputs)])
 
 
 def _common(student: Shape, teacher: Shape) -> Shape:

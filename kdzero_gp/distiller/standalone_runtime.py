@@ -54,7 +54,6 @@ class TwoSides(nn.Module):
                 raise TapError(f"the {side} has no tap `{missing[0]}`; it has {', '.join(given) or 'none'}")
         self.shapes = tuple({tap: tuple(s[tap]) for tap in self.TAPS} for s in (student_shapes, teacher_shapes))
         student, teacher = ({tap: torch.zeros(4, *s[tap]) for tap in self.TAPS} for s in self.shapes)
-        generator = torch.Generator().manual_seed(self.seed)
         with torch.no_grad():
             for branch in self.BRANCHES:
                 function = getattr(self, branch)
@@ -70,7 +69,7 @@ class TwoSides(nn.Module):
             for tap in sorted(taps):
                 shapes = tuple(student[tap].shape), tuple(teacher[tap].shape)
                 if shapes[0] != shapes[1]:
-                    self.aligners[tap] = Aligner(tap, shapes[0], shapes[1], generator)
+                    self.aligners[tap] = Aligner(tap, shapes[0], shapes[1], self.seed)
             self.measuring = False
             student, teacher = self.with_aligned(student, "student"), self.with_aligned(teacher, "teacher")
             for branch in self.BRANCHES:  # makes the learned operations
@@ -138,8 +137,8 @@ class TwoSides(nn.Module):
         return torch.Generator(like.device).manual_seed(seed)
 
     def module(self, side: str, number: int, factory: Callable[..., nn.Module], *inputs: Tensor) -> nn.Module:
-        """The trained module of a learned operation, made for the first inputs it meets."""
-        name = f"{side}_{number}"
+        """The trained module of a learned operation for inputs of these shapes, made when it first meets them."""
+        name = "_".join([side, str(number), *("x".join(map(str, x.shape[1:])) for x in inputs)])
         if name in self.learned:
             return self.learned[name]
         with torch.random.fork_rng(devices=[]):

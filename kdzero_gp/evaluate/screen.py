@@ -16,7 +16,6 @@ from kdzero_gp.distiller.calibrate import gradient, norm
 from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.distiller.knowledge import Knowledge
 from kdzero_gp.evaluate.gaps import cka_gap
-from kdzero_gp.evaluate.seeds import derive_seed
 from kdzero_gp.grammar.tree import Tree
 from kdzero_gp.tasks.task import Task
 
@@ -52,17 +51,17 @@ class Screener:
 
     Args:
         task: what they are to be trained on.
-        run_seed: of the run.
+        seed: of the distillers' aligners and masks.
         init_seed: of the student's initial weights, the ones that rung 0 starts from.
         calibrate: whether terms are scaled to the cross-entropy's gradient norm.
     """
 
-    def __init__(self, task: Task, *, run_seed: int, init_seed: int, calibrate: bool) -> None:
+    def __init__(self, task: Task, *, seed: int, init_seed: int, calibrate: bool) -> None:
         self.task = task
-        self.run_seed = run_seed
+        self.seed = seed
         self.calibrate = calibrate
         count = min(PROBE, len(task.data.train))
-        self.images = task.all_images("train")[:count]
+        self.images = task.first_images("train", count)
         self.labels = task.labels("train")[:count]
         self.initial = task.student(init_seed).train()
         self.parameters = [p for p in self.initial.parameters() if p.requires_grad]
@@ -78,8 +77,7 @@ class Screener:
 
     def __call__(self, tree: Tree) -> Screening:
         """Runs the stages, cheapest first."""
-        seed = derive_seed(self.run_seed, tree.key, 0)
-        distiller = Distiller(tree, seed=seed)
+        distiller = Distiller(tree, seed=self.seed)
         means = distiller.means(self.student, self.teacher, self.labels)
         if not all(bool(torch.isfinite(mean)) for mean in means):
             return Screening("non_finite_loss")
@@ -93,7 +91,8 @@ class Screener:
         if not (math.isfinite(loss) and 0 < norm(together) < math.inf):
             return Screening("no_gradient", factors)
         fingerprint = self._fingerprint(loss, together)
-        if not self._agreement(distiller, factors, seed) < loss:
+        # a learned operation begins at random, so equal knowledge need not look equal to it yet
+        if not distiller.learned and not self._agreement(distiller, factors) < loss:
             return Screening("not_smaller_when_equal", factors, fingerprint)
         if not self._progress(distiller):
             return Screening("no_progress", factors, fingerprint)
@@ -114,9 +113,9 @@ class Screener:
         projections = (self.directions.double() @ together / length).tolist()
         return " ".join([f"{loss:.4e}", f"{length:.4e}", *(f"{p + 0.0:.3f}" for p in projections)])
 
-    def _agreement(self, distiller: Distiller, factors: tuple[float, ...], seed: int) -> float:
+    def _agreement(self, distiller: Distiller, factors: tuple[float, ...]) -> float:
         """The loss where the student knows exactly what the teacher knows."""
-        twin = Distiller(distiller.tree, calibration=factors, seed=seed)
+        twin = Distiller(distiller.tree, calibration=factors, seed=self.seed)
         with torch.no_grad():
             return float(twin(self.teacher, self.teacher, self.labels))
 
@@ -140,7 +139,7 @@ class Screener:
                 optimiser.zero_grad(set_to_none=True)
                 loss.backward()
                 optimiser.step()
-        closer = any(after < before for before, after in zip(*gaps, strict=True))
+        closer = bool(distiller.learned) or any(after < before for before, after in zip(*gaps, strict=True))
         return math.isfinite(last) and last < first and closer
 
     def _gaps(self, student: Knowledge, taps: tuple[str, ...]) -> list[float]:

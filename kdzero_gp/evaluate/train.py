@@ -7,7 +7,7 @@ from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.distiller.knowledge import Knowledge
 from kdzero_gp.evaluate.training import DeadlineError, DivergedError, Training, batches
 from kdzero_gp.tasks.recipe import Recipe
-from kdzero_gp.tasks.task import CHUNK, Task
+from kdzero_gp.tasks.task import Task
 
 __all__ = ["DeadlineError", "DivergedError", "accuracy", "batches", "distil", "measure"]
 
@@ -36,7 +36,7 @@ def measure(task: Task, student: nn.Module, split: str) -> Knowledge:
     student.eval()
     names = [name for name in ("pool", "logits") if name in task.student_taps]
     with torch.no_grad(), task.reader(student, names) as reader:
-        chunks = [reader(chunk) for chunk in task.all_images(split).split(CHUNK)]
+        chunks = [reader(chunk) for chunk in task.chunks(split)]
     return Knowledge(**{name: torch.cat([chunk[name] for chunk in chunks]) for name in names})
 
 

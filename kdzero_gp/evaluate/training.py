@@ -108,8 +108,9 @@ class Training:
             while self.step < until:
                 epoch = self.step // self.per_epoch
                 images, labels, teacher = self.feed(self.order[self.step], epoch)
-                knowledge = reader(images)
-                loss = self.recipe.ce_weight * functional.cross_entropy(knowledge["logits"], labels)
+                with self.task.autocast():
+                    knowledge = reader(images)
+                loss = self.recipe.ce_weight * functional.cross_entropy(unhalved(knowledge["logits"]), labels)
                 if self.distiller is not None:
                     loss = loss + self.distiller(knowledge, teacher, labels)
                 self.optimiser.zero_grad(set_to_none=True)
@@ -154,6 +155,11 @@ class Training:
                 self.optimiser.state[parameter]["momentum_buffer"] = momentum.to(parameter.device, copy=True)
         self._random = {name: value.clone() for name, value in state.items() if name.startswith("random.")}
         self.step = int(state["step"])
+
+
+def unhalved(x: Tensor) -> Tensor:
+    """Half precision as float32, anything else as it is."""
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
 def _below(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:

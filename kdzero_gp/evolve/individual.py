@@ -8,21 +8,29 @@ from kdzero_gp.grammar.tree import Tree
 from kdzero_gp.store.record import Evaluation, Proposal
 
 
-class Minimise(base.Fitness):  # type: ignore[misc]  # DEAP has no types
-    """One number, lower is better."""
+class RaceFitness(base.Fitness):  # type: ignore[misc]  # DEAP has no types
+    """The rung reached, higher is better, then the fitness there, lower is better.
 
-    weights = (-1.0,)
+    DEAP compares such values from the first to the last, and fitnesses of different rungs are of different trainings:
+    who was let go on was better than who was not.
+    """
+
+    weights = (1.0, -1.0)
 
 
-class MinimiseWithSize(base.Fitness):  # type: ignore[misc]
-    """Fitness and tree size, both lower is better: what NSGA-II trades off."""
+class RaceFitnessWithSize(base.Fitness):  # type: ignore[misc]
+    """Rung, fitness and tree size: what NSGA-II trades off."""
 
-    weights = (-1.0, -1.0)
+    weights = (1.0, -1.0, -1.0)
 
 
 @dataclass
 class Individual:
-    """A tree that was trained with success. DEAP's selectors read, and NSGA-II annotates, `fitness`."""
+    """A tree that was trained with success. DEAP's selectors read, and NSGA-II annotates, `fitness`.
+
+    Attributes:
+        proposal, evaluation: of the highest rung it reached.
+    """
 
     tree: Tree
     proposal: Proposal
@@ -30,9 +38,14 @@ class Individual:
     fitness: base.Fitness
 
     @property
+    def rung(self) -> int:
+        """The highest rung it reached."""
+        return self.proposal.rung
+
+    @property
     def value(self) -> float:
-        """The fitness, lower is better."""
-        return float(self.fitness.values[0])
+        """The fitness there, lower is better."""
+        return float(self.fitness.values[1])
 
 
 def individual(tree: Tree, proposal: Proposal, evaluation: Evaluation, *, with_size: bool) -> Individual:
@@ -43,10 +56,11 @@ def individual(tree: Tree, proposal: Proposal, evaluation: Evaluation, *, with_s
     """
     if evaluation.fitness is None:
         raise ValueError(f"{proposal.tree} has no fitness, its status is {evaluation.status}")
-    fitness = MinimiseWithSize((evaluation.fitness, tree.size)) if with_size else Minimise((evaluation.fitness,))
+    values = (proposal.rung, evaluation.fitness)
+    fitness = RaceFitnessWithSize((*values, tree.size)) if with_size else RaceFitness(values)
     return Individual(tree, proposal, evaluation, fitness)
 
 
-def place(found: Individual) -> tuple[float, int, int]:
+def place(found: Individual) -> tuple[int, float, int, int]:
     """Sorts best first; of equals the smaller, then the earlier."""
-    return found.value, found.tree.size, found.proposal.number
+    return -found.rung, found.value, found.tree.size, found.proposal.number

@@ -47,7 +47,7 @@ class Proposer:
             tree, operator, parents = self._draw(population, weights, fresh=attempt > ATTEMPTS // 2)
             if tree is None:
                 continue
-            if tree.key in self._known:
+            if tree.key in self._known and self.settings.deduplicate:
                 self.duplicates += 1
                 continue
             self._known.add(tree.key)

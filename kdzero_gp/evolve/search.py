@@ -14,11 +14,12 @@ from deap import tools
 
 from kdzero_gp.evaluate.screen import Screening
 from kdzero_gp.evaluate.seeds import derive_seed
-from kdzero_gp.evolve.individual import Individual, individual, place
+from kdzero_gp.evolve.individual import Individual, place
 from kdzero_gp.evolve.proposer import Candidate, Proposer
+from kdzero_gp.evolve.race import Outcome, Race, Runner
 from kdzero_gp.evolve.settings import Arm, SearchSettings
 from kdzero_gp.evolve.shrink import shrunk_weights
-from kdzero_gp.execute.protocol import Executor, Job
+from kdzero_gp.execute.protocol import Executor, ScreenJob
 from kdzero_gp.grammar.grammar import Grammar
 from kdzero_gp.grammar.tree import Tree
 from kdzero_gp.store import RunStore
@@ -64,6 +65,8 @@ class Search:
         self.proposer = Proposer(arm, settings, grammar, seeds)
         self.population: list[Individual] = []
         self.trained: list[Individual] = []
+        self.entered: list[Individual] = []
+        self.race = Race(arm, settings, executor, store, self._told)
         self.weights: dict[str, float] = {}
         self._fingerprints: set[str] = set()
         self._funnel: Counter[str] = Counter()
@@ -77,19 +80,22 @@ class Search:
             started = time.perf_counter()
             self._funnel = Counter()
             duplicates = self.proposer.duplicates
-            newcomers = self._generation(generation)
+            outcome = self._generation(generation)
+            newcomers = outcome.highest
+            self.entered += outcome.rungs[0]
             self.trained += newcomers
             self.population = self._survivors(newcomers)
             if self.settings.shrink_space and self.arm == "evolve":
-                self.weights = shrunk_weights(self.grammar, self.weights, self.trained)
+                self.weights = shrunk_weights(self.grammar, self.weights, self.entered)
+            self._funnel += outcome.statuses
             self._funnel["duplicate"] = self.proposer.duplicates - duplicates
-            self._report(generation, newcomers, time.perf_counter() - started)
+            self._report(generation, outcome, time.perf_counter() - started)
         return sorted(self.trained, key=place)
 
-    def _generation(self, generation: int) -> list[Individual]:
-        """Asks until as many candidates passed the screening as are to be trained, then trains them."""
+    def _generation(self, generation: int) -> Outcome:
+        """Asks until as many candidates passed the screening as are to be trained, then lets them race."""
         wanted = self.settings.population
-        passed: list[tuple[Candidate, Screening | Evaluation]] = []
+        passed: list[Runner] = []
         asked = 0
         while len(passed) < wanted and asked < wanted * self.settings.patience:
             asking = (
@@ -101,35 +107,37 @@ class Search:
             asked += len(candidates)
             passed += self._screened(candidates)
         self._funnel["proposed"] += asked
-        return self._train(passed)
+        return self.race(passed)
 
-    def _screened(self, candidates: list[Candidate]) -> list[tuple[Candidate, Screening | Evaluation]]:
-        """The candidates that passed, each with its screening, or with its evaluation if the store holds one."""
+    def _screened(self, candidates: list[Candidate]) -> list[Runner]:
+        """The candidates that passed, each with its screening; what the store holds is not screened again."""
         results: dict[int, Screening | Evaluation] = {}
         jobs: list[int] = []
         for index, candidate in enumerate(candidates):
-            stored = self.store.find(self.arm, candidate.proposal.canonical, candidate.proposal.rung)
+            stored = self.store.find(self.arm, candidate.proposal.canonical, 0)
             if stored is None:
                 jobs.append(index)
+            elif was_trained(stored):
+                results[index] = Screening(None, stored.calibration, stored.fingerprint)
             else:
                 results[index] = stored
                 self.observer.evaluated(candidate, stored, fresh=False)
-        for position, result in self.executor.run([Job(str(candidates[i].tree)) for i in jobs]):
+        for position, result in self.executor.run([ScreenJob(str(candidates[i].tree)) for i in jobs]):
             index = jobs[position]
             if not isinstance(result, Screening | Evaluation):
                 raise TypeError(f"a screening gave a {type(result).__name__}")
             results[index] = result
             if isinstance(result, Evaluation):
                 self._record(candidates[index], result)
-        passed = []
+        passed: list[Runner] = []
         for index, candidate in enumerate(candidates):
             result = results[index]
-            if isinstance(result, Evaluation) and not was_trained(result):
+            if isinstance(result, Evaluation):
                 self._funnel[result.stage or result.status] += 1
                 continue
             # decided here, in the order of asking, so that it does not depend on which worker was first
-            if result.fingerprint in self._fingerprints and isinstance(result, Screening):
-                self._record(candidate, self._duplicate(candidate, result))
+            if result.fingerprint in self._fingerprints and self.settings.deduplicate:
+                self._record(candidate, self._duplicate(result))
                 self._funnel["functional_duplicate"] += 1
                 continue
             if result.fingerprint is not None:
@@ -137,28 +145,7 @@ class Search:
             passed.append((candidate, result))
         return passed
 
-    def _train(self, passed: list[tuple[Candidate, Screening | Evaluation]]) -> list[Individual]:
-        evaluations = [result if isinstance(result, Evaluation) else None for _, result in passed]
-        jobs = [i for i, (_, result) in enumerate(passed) if isinstance(result, Screening)]
-        work = [Job(str(passed[i][0].tree), result) for i in jobs if isinstance(result := passed[i][1], Screening)]
-        for position, outcome in self.executor.run(work):
-            if not isinstance(outcome, Evaluation):
-                raise TypeError(f"a training gave a {type(outcome).__name__}")
-            evaluations[jobs[position]] = outcome
-            self._record(passed[jobs[position]][0], outcome)
-        individuals = []
-        for (candidate, _), evaluation in zip(passed, evaluations, strict=True):
-            if evaluation is None:
-                raise RuntimeError(f"the executor gave no result for {candidate.tree}")
-            self._funnel["trained"] += 1
-            if evaluation.status == "ok":
-                with_size = self.settings.selection == "nsga2"
-                individuals.append(individual(candidate.tree, candidate.proposal, evaluation, with_size=with_size))
-            else:
-                self._funnel[evaluation.status] += 1
-        return individuals
-
-    def _duplicate(self, candidate: Candidate, screening: Screening) -> Evaluation:
+    def _duplicate(self, screening: Screening) -> Evaluation:
         """The record of a candidate that agrees in effect with one before it."""
         return Evaluation(
             status="rejected",
@@ -168,7 +155,7 @@ class Search:
             calibration=screening.calibration,
             fingerprint=screening.fingerprint,
             steps=0,
-            seed=derive_seed(self.settings.seed, candidate.proposal.canonical, candidate.proposal.rung),
+            seed=derive_seed(self.settings.seed, "distiller"),
             seconds=0.0,
             host="",
             error=None,
@@ -187,13 +174,20 @@ class Search:
         survivors = tools.selBest([*elite, *newcomers], size)
         return survivors
 
-    def _report(self, generation: int, newcomers: list[Individual], seconds: float) -> None:
-        values = sorted(i.value for i in newcomers)
+    def _told(self, candidate: Candidate, evaluation: Evaluation, fresh: bool) -> None:
+        self.observer.evaluated(candidate, evaluation, fresh=fresh)
+
+    def _report(self, generation: int, outcome: Outcome, seconds: float) -> None:
+        rungs, last = outcome.summary(), self.settings.ladder.last
+        whole = self.settings.ladder.ends[-1] * outcome.statuses["trained"]
         stats: dict[str, object] = {
-            "best": min((i.value for i in self.trained), default=None),
-            "generation_best": values[0] if values else None,
-            "median": statistics.median(values) if values else None,
-            "quartiles": statistics.quantiles(values, n=4)[::2] if len(values) > 1 else None,
+            "best": min((i.value for i in self.trained if i.rung == last), default=None),
+            "generation_best": rungs[-1]["best"],
+            "median": rungs[0]["median"],
+            "quartiles": rungs[0]["quartiles"],
+            "rungs": rungs,
+            "steps": outcome.steps,
+            "avoided": 1 - outcome.steps / whole if whole else None,
             "funnel": dict(sorted(self._funnel.items())),
             "diversity": _diversity(self.population),
             "weights": {name: weight for name, weight in sorted(self.weights.items()) if weight < 1},

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from kdzero_gp.evaluate.rungs import Ladder
 from kdzero_gp.grammar.vary import Limits
 
 Arm = Literal["evolve", "random"]
@@ -26,15 +27,18 @@ class SearchSettings:
     """The genetic-programming loop's parameters.
 
     Attributes:
-        population: candidates that are trained in every generation; the budget is population x (generations + 1)
-            trainings, for evolution and for random search alike.
+        population: candidates that enter the race in every generation; the budget is population x (generations + 1)
+            of them, for evolution and for random search alike.
         generations: after the first population.
         seed: of the run.
         selection: `tournament` with elitism on fitness, or `nsga2` on fitness and size.
         tournament: size of a tournament.
         elites: best individuals that survive into the next generation besides the newly trained.
         operators: relative frequency of each variation; a random newcomer replaces one that finds nothing new.
+        ladder: the race that every generation's candidates run; one rung trains each to the end.
+        fuse: how many students are trained together in one program.
         patience: proposals a generation may ask for, as a multiple of the population, until enough pass screening.
+        deduplicate: whether a tree that agrees with an earlier one, in form or in effect, is passed over.
         shrink_space: whether operations whose carriers are credibly worse lose sampling weight.
     """
 
@@ -46,5 +50,8 @@ class SearchSettings:
     elites: int = 5
     limits: Limits = field(default_factory=Limits)
     operators: dict[str, float] = field(default_factory=_operators)
+    ladder: Ladder = field(default_factory=lambda: Ladder((1,)))
+    fuse: int = 1
     patience: int = 10
+    deduplicate: bool = True
     shrink_space: bool = True

@@ -1,1 +1,1 @@
-"""Where evaluations run: one protocol, in this process or in worker processes."""
+"""Where evaluations run: one protocol, in this process, in worker processes or on a Ray cluster."""

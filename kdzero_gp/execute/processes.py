@@ -1,172 +1,147 @@
 """Worker processes on this machine.
 
 Workers are spawned, so none inherits threads or torch state; each builds its evaluator from the configuration. Trees
-travel as text. A worker that dies takes its jobs' results along, so those jobs run once more, one at a time: the one
-that kills its worker again is recorded as `worker_lost`. A worker that cannot build its evaluator is no fault of any
-job: that ends the run, with the cause.
+travel as text.
+
+The pool is our own, on `multiprocessing.connection`. Pebble's, which also kills what hangs, has one pipe with one lock
+for all its workers: a worker killed while it sends the state of a student, which is more than a pipe holds, leaves half
+a message and a held lock to all the others. `concurrent.futures` ends all workers when one dies. And neither can give
+each worker its own environment at birth, which is how a GPU is assigned.
 """
 
 import multiprocessing
+import multiprocessing.connection
 import os
-import platform
 import signal
-import sys
 import threading
-import time
-import types
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
 
-from kdzero_gp.errors import KdzeroError
-from kdzero_gp.evaluate.evaluator import Evaluator, FullResult
-from kdzero_gp.execute.protocol import AnyJob, FullJob, Result, perform
-from kdzero_gp.store.record import Evaluation
+from kdzero_gp.evaluate.evaluator import Evaluator
+from kdzero_gp.execute.deadlines import Deadlines
+from kdzero_gp.execute.pool import Event, Pool, WorkerError
+from kdzero_gp.execute.protocol import AnyJob
+from kdzero_gp.execute.queued import ATTEMPTS
+from kdzero_gp.execute.spawning import share, spawning
+from kdzero_gp.execute.worker import work
 
 PATIENCE = 10.0
 """Seconds that killed workers get to be gone."""
 
-_evaluator: Evaluator | str = "the worker was not started"
-"""Of a worker process: its evaluator, or why there is none."""
 
-
-class WorkerError(KdzeroError):
-    """Worker processes cannot build what this process could."""
-
-
-class Processes:
+class Processes(Pool):
     """Runs jobs in a pool of worker processes.
 
     Args:
         workers: how many.
         make_evaluator: a module-level function with picklable arguments bound by `functools.partial`; every worker
             calls it once.
+        devices: dealt to the workers in turn; each sees its own alone. On GPUs name one per worker, `cuda:0`,
+            `cuda:1`, …; to the worker's evaluator its GPU is `cuda`.
+        threads: of each worker.
+        deadlines: beyond a job's, its worker is killed and the job's candidates have the status `timeout`.
+        attempts: at a job whose worker dies, before its candidate is `worker_lost`.
     """
 
-    def __init__(self, workers: int, make_evaluator: Callable[[], Evaluator]) -> None:
-        self.workers = workers
+    def __init__(
+        self,
+        workers: int,
+        make_evaluator: Callable[[], Evaluator],
+        *,
+        devices: Sequence[str] = ("cpu",),
+        threads: int = 1,
+        deadlines: Deadlines | None = None,
+        attempts: int = ATTEMPTS,
+    ) -> None:
+        environments = [share(device, threads) for device in devices]
+        self._processes = _ProcessCrew(make_evaluator, environments)
+        super().__init__(workers, self._processes, deadlines, attempts)
+
+    @property
+    def pids(self) -> list[int]:
+        """The ids of the processes that run now."""
+        return self._processes.pids
+
+
+@dataclass(frozen=True)
+class _Worker:
+    process: SpawnProcess
+    line: Connection
+
+
+class _ProcessCrew:
+    """Worker processes, each at the end of its own pipe."""
+
+    def __init__(self, make_evaluator: Callable[[], Evaluator], environments: Sequence[dict[str, str]]) -> None:
         self.make_evaluator = make_evaluator
-        self._pool: ProcessPoolExecutor | None = None
+        self.environments = environments
+        self._workers: dict[int, _Worker] = {}
 
-    def run(self, jobs: Sequence[AnyJob]) -> Iterator[tuple[int, Result]]:
-        """Yields (index of the job, result) as jobs finish.
+    @property
+    def pids(self) -> list[int]:
+        return [worker.process.pid for worker in self._workers.values() if worker.process.pid is not None]
 
-        Raises:
-            WorkerError: the workers have no evaluator.
-        """
-        lost = yield from self._together(jobs)
-        for index in lost:
-            yield index, self._alone(jobs[index])
+    def start(self, place: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        tied = threading.current_thread() is threading.main_thread()
+        line, theirs = context.Pipe()
+        process = context.Process(
+            target=work, args=(theirs, os.getpid(), tied), name=f"kdzero_gp worker {place}", daemon=True
+        )
+        with theirs, spawning(self.environments[place % len(self.environments)]):
+            process.start()
+        self._workers[place] = _Worker(process, line)
+        try:
+            line.send(self.make_evaluator)
+        except OSError:
+            pass  # it is dead already, which the next look at its line will tell
+        except Exception as error:
+            raise WorkerError(
+                f"{self.make_evaluator} cannot travel to a worker process ({error}); it must be a function of a module"
+            ) from error
+
+    def give(self, place: int, job: AnyJob, *, free: bool) -> None:
+        with suppress(OSError):  # as above
+            self._workers[place].line.send((job, free))
+
+    def kill(self, place: int) -> None:
+        self._end([self._workers.pop(place)])
+
+    def events(self, seconds: float | None) -> list[Event]:
+        lines = {worker.line: place for place, worker in self._workers.items()}
+        spoke = multiprocessing.connection.wait(list(lines), seconds)
+        return [self._hear(lines[line]) for line in spoke if isinstance(line, Connection)]
 
     def close(self) -> None:
-        """Ends the workers without waiting for what they are at."""
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            processes = list((pool._processes or {}).values())
-            pool.shutdown(wait=False, cancel_futures=True)
-            for process in processes:
-                process.kill()
-            for process in processes:
-                process.join(PATIENCE)
+        workers, self._workers = list(self._workers.values()), {}
+        self._end(workers)
 
-    def _together(self, jobs: Sequence[AnyJob]) -> Generator[tuple[int, Result], None, list[int]]:
-        """Runs jobs side by side; returns the indices of those whose worker died."""
-        lost: list[int] = []
-        futures: dict[Future[Result], int] = {}
+    def _hear(self, place: int) -> Event:
         try:
-            for index, job in enumerate(jobs):
-                futures[self._submit(job)] = index
-        except BrokenProcessPool:
-            lost += range(len(futures), len(jobs))
-        for future in as_completed(futures):
-            try:
-                result = future.result()
-            except BrokenProcessPool:
-                lost.append(futures[future])
-                continue
-            yield futures[future], result
-        if lost:
-            self.close()
-        return sorted(lost)
+            kind, value = self._workers[place].line.recv()
+        except Exception:  # the line is closed, or holds half a message
+            worker = self._workers.pop(place)
+            worker.process.join(PATIENCE / 10)  # it closed its line, so it is about to end by itself
+            self._end([worker])
+            return Event(place, "dead", _how(worker.process))
+        if kind == "broken":
+            self.kill(place)
+        return Event(place, kind, value)
 
-    def _alone(self, job: AnyJob) -> Result:
-        started = time.perf_counter()
-        try:
-            return self._submit(job).result()
-        except BrokenProcessPool:
-            self.close()
-            return _lost(job, time.perf_counter() - started)
-
-    def _submit(self, job: AnyJob) -> "Future[Result]":
-        """Hands a job over; the pool spawns its workers here, one by one as they are needed."""
-        if self._pool is None:
-            self._pool = ProcessPoolExecutor(
-                self.workers,
-                mp_context=multiprocessing.get_context("spawn"),
-                initializer=_start,
-                initargs=(self.make_evaluator, os.getpid()),
-            )
-        with _spawning():
-            return self._pool.submit(_work, job)
+    @staticmethod
+    def _end(workers: Sequence[_Worker]) -> None:
+        for worker in workers:
+            worker.process.kill()
+        for worker in workers:
+            worker.process.join(PATIENCE)
+            worker.line.close()
 
 
-@contextmanager
-def _spawning() -> Iterator[None]:
-    """What a worker inherits while it is born.
-
-    Ctrl-C reaches all processes of a terminal, but is the parent's affair from a worker's first moment on: the signal
-    stays blocked there. And a worker needs nothing of the parent's main script, which must not run a second time in
-    it; so a script that starts a search needs no `if __name__ == "__main__"`.
-    """
-    main = sys.modules["__main__"]
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    sys.modules["__main__"] = types.ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
-        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-
-
-def _start(make_evaluator: Callable[[], Evaluator], parent: int) -> None:
-    """Sets a worker up: it ends when its parent does, however that came about, and leaves stdout to it."""
-    global _evaluator
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    sys.stdout = sys.stderr
-    try:
-        _evaluator = make_evaluator()
-    except Exception as error:  # an initializer that fails would look like a worker that died
-        _evaluator = f"a worker process cannot start ({type(error).__name__}): {error}"
-
-
-def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
-
-
-def _work(job: AnyJob) -> Result:
-    if isinstance(_evaluator, str):
-        raise WorkerError(_evaluator)
-    return perform(_evaluator, job)
-
-
-def _lost(job: AnyJob, seconds: float) -> Result:
-    message = "the worker process died twice on this job"
-    if isinstance(job, FullJob):
-        return FullResult(None, seconds, message)
-    screening = job.screening
-    return Evaluation(
-        status="worker_lost",
-        stage=None,
-        fitness=None,
-        parts={},
-        calibration=screening.calibration if screening else (),
-        fingerprint=screening.fingerprint if screening else None,
-        steps=0,
-        seed=0,
-        seconds=seconds,
-        host=platform.node(),
-        error=message,
-    )
+def _how(process: SpawnProcess) -> str:
+    code = process.exitcode
+    if code is None or code >= 0:
+        return f"a worker process ended with exit code {code}"
+    return f"a worker process was ended by signal {-code} ({signal.strsignal(-code)})"

@@ -4,23 +4,27 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from kdzero_gp.evaluate.evaluator import Entrant, Evaluator, FullResult, FullSplit
+from kdzero_gp.evaluate.evaluator import Entrant, Entry, Evaluator, FullResult, FullSplit, Trained
 from kdzero_gp.evaluate.screen import Screening
 from kdzero_gp.grammar.parse import parse
 from kdzero_gp.store.record import Evaluation
 
+__all__ = ["AnyJob", "Entry", "Executor", "FullJob", "Result", "ScreenJob", "TrainJob", "Trained", "perform"]
+
 
 @dataclass(frozen=True)
-class Job:
-    """A candidate's screening or proxy training, as plain data.
-
-    Attributes:
-        tree: text form.
-        screening: None asks for the screening; the result of it asks for the training.
-    """
+class ScreenJob:
+    """A candidate's screening; the tree as text."""
 
     tree: str
-    screening: Screening | None = None
+
+
+@dataclass(frozen=True)
+class TrainJob:
+    """The training of candidates up to a rung, all in one program; a single one is trained alone."""
+
+    entries: tuple[Entry, ...]
+    rung: int
 
 
 @dataclass(frozen=True)
@@ -32,26 +36,44 @@ class FullJob:
     split: FullSplit
 
 
-AnyJob = Job | FullJob
-Result = Screening | Evaluation | FullResult
-"""A screening that was passed, the evaluation in which a candidate's job ended, or a full training's result."""
+AnyJob = ScreenJob | TrainJob | FullJob
+"""Plain data: texts, numbers and bytes, which any transport can carry."""
+Result = Screening | Evaluation | FullResult | tuple[Trained, ...]
+"""A screening that was passed or the evaluation it ended in; a result per entry of a training; a full training's."""
 
 
 class Executor(Protocol):
-    """Runs jobs. Results depend on the job alone, never on the order, the worker or their number."""
+    """Runs jobs. Results depend on the job alone, never on the order, the worker or their number.
+
+    Attributes:
+        workers: how many jobs it works on at a time.
+    """
+
+    workers: int
+
+    def submit(self, job: AnyJob) -> int:
+        """Hands a job over; returns its ticket. Tickets count from 0."""
+        ...
+
+    def wait(self) -> tuple[int, Result]:
+        """The next finished job's ticket and result, in the order of finishing; blocks until there is one."""
+        ...
 
     def run(self, jobs: Sequence[AnyJob]) -> Iterator[tuple[int, Result]]:
-        """Yields (index of the job, result) as jobs finish."""
+        """Submits all jobs; yields (index of the job, result) as they finish."""
         ...
 
     def close(self) -> None:
-        """Ends the workers."""
+        """Ends the workers without waiting for what they are at."""
         ...
 
 
 def perform(evaluator: Evaluator, job: AnyJob) -> Result:
     """Runs one job here."""
-    if isinstance(job, FullJob):
-        return evaluator.full(job.entrant, job.number, job.split)
-    tree = parse(job.tree)
-    return evaluator.screen(tree) if job.screening is None else evaluator.train(tree, job.screening)
+    match job:
+        case ScreenJob(tree):
+            return evaluator.screen(parse(tree))
+        case TrainJob(entries, rung):
+            return evaluator.train(entries, rung)
+        case FullJob(entrant, number, split):
+            return evaluator.full(entrant, number, split)

@@ -3,21 +3,34 @@
 from dataclasses import replace
 from functools import partial
 
-from kdzero_gp.data import Dataset, load_dataset
+import torch
+
+from kdzero_gp.data import NO_AUGMENTATION, Augmentation, Dataset, load_dataset
 from kdzero_gp.errors import PrimitiveError
 from kdzero_gp.evaluate.evaluator import EvaluationSettings, Evaluator
+from kdzero_gp.evaluate.rungs import Ladder
 from kdzero_gp.evolve.settings import SearchSettings
+from kdzero_gp.execute.deadlines import Deadlines
+from kdzero_gp.execute.inprocess import InProcess
+from kdzero_gp.execute.processes import Processes
+from kdzero_gp.execute.protocol import Executor
 from kdzero_gp.grammar.grammar import Grammar
 from kdzero_gp.grammar.registry import active_registry, default_registry
 from kdzero_gp.grammar.vary import Limits
 from kdzero_gp.models import build
 from kdzero_gp.session.config import RunConfig
 from kdzero_gp.session.determinism import settle_torch
+from kdzero_gp.session.fuse_option import parse_fuse
 from kdzero_gp.session.pair_check import check_pair
-from kdzero_gp.tasks.presets import recipes_for
+from kdzero_gp.tasks.presets import recipes_for, rungs_for
 from kdzero_gp.tasks.pretrain import cached_teacher
 from kdzero_gp.tasks.recipe import Recipe
 from kdzero_gp.tasks.task import Task
+
+TEACHING = 0.02
+"""Seconds that the teacher may take for a training image, once for each view: a worker waits for its outputs."""
+PADDING = 4
+"""Pixels around an image from which `--augment crop-flip` cuts it anew: the usual number for CIFAR."""
 
 
 def make_data(config: RunConfig) -> Dataset:
@@ -41,7 +54,15 @@ def make_task(config: RunConfig, data: Dataset | None = None) -> Task:
     recipe, proxy = _recipes(config, data)
     student = partial(build, config.student, num_classes=data.num_classes, in_channels=data.image_shape[0])
     return Task(
-        f"{config.pair} on {data.name}", teacher, student, data, recipe=recipe, proxy=proxy, device=config.device
+        f"{config.pair} on {data.name}",
+        teacher,
+        student,
+        data,
+        recipe=recipe,
+        proxy=proxy,
+        device=config.device,
+        augment=NO_AUGMENTATION if config.augment == "none" else Augmentation(PADDING, flip=True, views=config.views),
+        cache_gb=config.cache_gb,
     )
 
 
@@ -58,7 +79,13 @@ def make_evaluator(config: RunConfig, task: Task | None = None) -> Evaluator:
     """The fitness function of a run."""
     load_primitives(config)
     settings = EvaluationSettings(
-        run_seed=config.seed, calibrate=config.calibrate == "gradient", fitness=config.fitness, timeout=config.timeout
+        run_seed=config.seed,
+        calibrate=config.calibrate == "gradient",
+        fitness=config.fitness,
+        timeout=config.timeout,
+        rungs=config.rungs or rungs_for(config.data),
+        eta=config.eta,
+        stacking=None if config.fuse in (None, "auto") else parse_fuse(config.fuse)[1],
     )
     return Evaluator(task or make_task(config), settings)
 
@@ -74,8 +101,44 @@ def make_grammar(config: RunConfig, task: Task) -> Grammar:
     return Grammar(active_registry(), task.tap_types, extended=config.space == "extended")
 
 
-def make_settings(config: RunConfig) -> SearchSettings:
+def make_executor(config: RunConfig, evaluator: Evaluator, workers: int) -> Executor:
+    """Where the evaluations of a run are carried out.
+
+    Raises:
+        ConfigError: Ray is wanted and not installed, or its cluster is not there.
+    """
+    task = evaluator.task
+    proxy, full = (recipe.steps(len(task.data.train)) for recipe in (task.proxy, task.recipe))
+    views = len(task.data.train) * (config.views if config.augment != "none" else 1)
+    deadlines = Deadlines(
+        training=config.timeout, full=config.timeout * max(1.0, full / proxy), grace=60 + TEACHING * views
+    )
+    kind = config.executor
+    if kind == "auto":
+        kind = "inprocess" if workers == 1 else "processes"
+    if kind == "inprocess":
+        return InProcess(evaluator, deadlines=deadlines)
+    on_gpu = torch.device(config.device).type == "cuda"
+    # a worker sees one GPU and knows it as the only one
+    make = partial(make_worker_evaluator, config.model_copy(update={"device": "cuda" if on_gpu else config.device}))
+    if kind == "processes":
+        return Processes(workers, make, devices=_devices(config), threads=config.threads, deadlines=deadlines)
+    from kdzero_gp.execute.ray import Ray
+
+    return Ray(workers, make, address=config.ray_address, threads=config.threads, gpus=int(on_gpu), deadlines=deadlines)
+
+
+def _devices(config: RunConfig) -> list[str]:
+    """What worker processes are spread over: the GPU that was named, or all GPUs, or the CPU."""
+    device = torch.device(config.device)
+    if device.type == "cpu" or device.index is not None:
+        return [config.device]
+    return [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+
+
+def make_settings(config: RunConfig, ladder: Ladder | None = None) -> SearchSettings:
     """The parameters of the genetic-programming loop."""
+    students = 1 if config.fuse in (None, "auto") else parse_fuse(config.fuse)[0]
     return SearchSettings(
         population=config.pop,
         generations=config.gens,
@@ -83,6 +146,8 @@ def make_settings(config: RunConfig) -> SearchSettings:
         selection=config.selection,
         elites=max(1, config.pop // 4),
         limits=Limits(config.max_depth, config.max_size),
+        ladder=ladder or Ladder((1,)),
+        fuse=students,
         shrink_space=config.shrink_space,
     )
 

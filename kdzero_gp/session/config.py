@@ -9,8 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from kdzero_gp.catalog.methods import method
 from kdzero_gp.errors import ConfigError, KdzeroError
+from kdzero_gp.session.fuse_option import parse_fuse
 
-NOT_IDENTITY = ("workers",)
+NOT_IDENTITY = ("workers", "executor", "ray_address")
 """Options that change how fast a run goes and not what it finds, so a run may be resumed under others.
 
 The number of threads is none of them, nor is the kind of device: both change the order of sums, and so the last bits.
@@ -37,15 +38,23 @@ class RunConfig(BaseModel):
     max_size: int = Field(30, ge=4, le=1000)
     space: Literal["table1", "extended"] = "table1"
     calibrate: Literal["gradient", "none"] = "gradient"
-    fitness: Literal["relative", "eq2"] = "relative"
+    fitness: Literal["tempered", "relative", "eq2"] = "tempered"
     shrink_space: bool = True
     primitives: tuple[str, ...] = ()
     seed_methods: tuple[str, ...] = ()
+
+    rungs: int | None = Field(None, ge=1, le=20)
+    eta: int = Field(3, ge=2, le=100)
+    fuse: str | None = None
+    mode: Literal["generational", "steady"] = "generational"
 
     epochs: int | None = Field(None, ge=1)
     proxy_epochs: int | None = Field(None, ge=1)
     batch_size: int | None = Field(None, ge=2)
     lr: float | None = Field(None, gt=0, allow_inf_nan=False)
+    augment: Literal["none", "crop-flip"] = "none"
+    views: int = Field(8, ge=1, le=1000)
+    cache_gb: float = Field(4.0, ge=0, allow_inf_nan=False)
     timeout: float = Field(600.0, gt=0, allow_inf_nan=False)
 
     baselines: bool = True
@@ -55,6 +64,8 @@ class RunConfig(BaseModel):
     leader_seeds: int = Field(3, ge=0, le=1000)
 
     workers: int | None = Field(None, ge=1, le=1024)
+    executor: Literal["auto", "inprocess", "processes", "ray"] = "auto"
+    ray_address: str | None = None
     threads: int = Field(1, ge=1, le=1024)
     device: str = "cpu"
 
@@ -69,6 +80,13 @@ class RunConfig(BaseModel):
     @classmethod
     def _absolute(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(str(Path(path).expanduser().resolve()) for path in paths)
+
+    @field_validator("fuse")
+    @classmethod
+    def _known_fuse(cls, text: str | None) -> str | None:
+        if text not in (None, "auto"):
+            parse_fuse(str(text))
+        return text
 
     @field_validator("device")
     @classmethod
@@ -93,6 +111,15 @@ class RunConfig(BaseModel):
         if self.algorithm == "random" and self.seed_methods:
             raise ConfigError(
                 "--seed-methods begin an evolution, but --algorithm is random; leave one of the two options out"
+            )
+        if self.ray_address is not None and self.executor != "ray":
+            raise ConfigError(
+                f"--ray-address {self.ray_address} names a Ray cluster, but --executor is {self.executor}; add "
+                "--executor ray or leave the address out"
+            )
+        if self.executor == "inprocess" and (self.workers or 1) > 1:
+            raise ConfigError(
+                f"--executor inprocess is this one process, but --workers is {self.workers}; leave one of the two out"
             )
         if self.algorithm == "random" and self.selection == "nsga2":
             raise ConfigError(

@@ -41,12 +41,12 @@ def stored_result(store: RunStore, config: RunConfig) -> SearchResult | None:
         return None
     load_primitives(config)
     with_size = config.selection == "nsga2"
-    found = [
-        individual(parse(proposal.tree), proposal, evaluation, with_size=with_size)
+    highest = {  # a later rung of the same number comes later and takes its place
+        proposal.number: individual(parse(proposal.tree), proposal, evaluation, with_size=with_size)
         for proposal, evaluation in store.evaluations(config.algorithm)
         if evaluation.status == "ok"
-    ]
-    found.sort(key=place)
+    }
+    found = sorted(highest.values(), key=place)
     winner = store.folder / "best.json"
     best = load(winner) if winner.exists() else None
     return SearchResult(store.folder, best, found, [_row(row) for row in store.result("final")["rows"]])

@@ -1,9 +1,9 @@
 """A whole run: search, random search of the same budget, final table, exports, drawings."""
 
+import re
 import time
 from contextlib import closing
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +15,25 @@ from kdzero_gp.evolve.individual import Individual
 from kdzero_gp.evolve.reassess import Leader, reassess
 from kdzero_gp.evolve.search import Search
 from kdzero_gp.evolve.settings import Arm
-from kdzero_gp.execute.inprocess import InProcess
-from kdzero_gp.execute.processes import Processes
+from kdzero_gp.evolve.steady import SteadySearch
 from kdzero_gp.execute.protocol import Executor
 from kdzero_gp.gallery import write_gallery
 from kdzero_gp.grammar.generate import random_tree
+from kdzero_gp.grammar.parse import parse
 from kdzero_gp.grammar.tree import Tree
 from kdzero_gp.session.assemble import (
     load_primitives,
     make_data,
     make_evaluator,
+    make_executor,
     make_grammar,
     make_settings,
     make_task,
-    make_worker_evaluator,
 )
 from kdzero_gp.session.config import RunConfig, make_config
 from kdzero_gp.session.contenders import BASELINE, contenders
 from kdzero_gp.session.determinism import settled_torch
+from kdzero_gp.session.fusing import settle_fuse
 from kdzero_gp.session.new_folder import default_folder, reserved
 from kdzero_gp.session.observer import RunObserver, Silent
 from kdzero_gp.session.outcome import FINISHED, SearchResult, stored_result
@@ -89,7 +90,9 @@ class Run:
     def __call__(self, store: RunStore) -> SearchResult:
         """Carries the run out. Interrupted at any moment, it can be resumed to the same end."""
         summary = run_summary(self.config, self.task)
-        with closing(self._executor()) as executor:
+        self.config = settle_fuse(self.config, self.task, store)
+        self.evaluator = make_evaluator(self.config, self.task)
+        with closing(make_executor(self.config, self.evaluator, self.workers)) as executor:
             self.observer.started(self.config, store.folder, summary)
             arm: Arm = self.config.algorithm
             found = self._search(arm, executor, store)
@@ -103,16 +106,12 @@ class Run:
         store.put_result(FINISHED, True)
         return SearchResult(store.folder, winner, found, table)
 
-    def _executor(self) -> Executor:
-        if self.workers == 1:
-            return InProcess(self.evaluator)
-        return Processes(self.workers, partial(make_worker_evaluator, self.config))
-
     def _search(self, arm: Arm, executor: Executor, store: RunStore) -> list[Individual]:
-        settings = make_settings(self.config)
+        settings = make_settings(self.config, self.evaluator.ladder)
         seeds = self.seeds if arm == "evolve" else []
         self.observer.phase(arm, settings.population * (settings.generations + 1))
-        return Search(arm, settings, self.grammar, executor, store, self.observer, seeds).run()
+        kind = SteadySearch if self.config.mode == "steady" else Search
+        return kind(arm, settings, self.grammar, executor, store, self.observer, seeds).run()
 
     def _seeds(self) -> list[Tree]:
         """The trees of `--seed-methods`, after a look whether the limits allow them, and any tree at all."""
@@ -121,6 +120,8 @@ class Run:
         seeds = []
         for chosen in methods(self.config.seed_methods):
             tree = chosen.tree(self.task.student_taps.stages)
+            if self.config.calibrate == "gradient":
+                tree = with_unit_weights(tree)
             if not limits.allow(tree):
                 raise ConfigError(
                     f"--seed-methods {chosen.name} has size {tree.size} and depth {tree.height}, but the limits are "
@@ -151,6 +152,11 @@ class Run:
         }
         store.put_result("final", record)
         return table
+
+
+def with_unit_weights(tree: Tree) -> Tree:
+    """The tree with every term weighing 1: published weights make up for the scale of a loss, as calibration does."""
+    return parse(re.sub(r"\bweight\([^,()]+,", "weight(1,", str(tree)))
 
 
 def search(

@@ -22,7 +22,7 @@ def export_winner(winner: Individual, config: RunConfig, task: Task, folder: Pat
     evaluation = winner.evaluation
     distiller = Distiller(winner.tree, calibration=evaluation.calibration, seed=evaluation.seed)
     with torch.no_grad(), task.reader(task.student(0).eval(), task.student_taps) as reader:
-        student = reader(task.all_images("train")[:PROBE])
+        student = reader(task.first_images("train", PROBE))
     teacher = task.teacher_probe(task.teacher_taps, PROBE)
     distiller.prepare(student, teacher)
     save(

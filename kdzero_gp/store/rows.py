@@ -26,7 +26,7 @@ _COLUMNS = ", ".join(PROPOSAL_COLUMNS + EVALUATION_COLUMNS)
 _PLACES = ", ".join("?" * len(PROPOSAL_COLUMNS + EVALUATION_COLUMNS))
 
 # One statement is one transaction: there is no moment at which half of it could be interrupted.
-INSERT = f"INSERT INTO evaluations ({_COLUMNS}) VALUES ({_PLACES}) ON CONFLICT (arm, number) DO NOTHING"
+INSERT = f"INSERT INTO evaluations ({_COLUMNS}) VALUES ({_PLACES}) ON CONFLICT (arm, number, rung) DO NOTHING"
 SELECT = f"SELECT {_COLUMNS} FROM evaluations"
 
 

@@ -11,7 +11,7 @@ from kdzero_gp.store.failures import reported
 DATABASE_NAME = "run.sqlite"
 UNFINISHED_NAME = f"{DATABASE_NAME}.new"
 APPLICATION_ID = 0x6B647A30  # "kdz0"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BUSY_SECONDS = 5.0
 
 _SMALLEST_PAGE = 512
@@ -25,13 +25,18 @@ CREATE TABLE evaluations (
     status TEXT NOT NULL, stage TEXT, fitness REAL, parts TEXT NOT NULL, calibration TEXT NOT NULL,
     fingerprint TEXT, steps INTEGER NOT NULL, seed TEXT NOT NULL, seconds REAL NOT NULL, host TEXT NOT NULL,
     error TEXT, recorded_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
-    PRIMARY KEY (arm, number)
+    PRIMARY KEY (arm, number, rung)
 );
 CREATE INDEX evaluations_by_tree ON evaluations (arm, canonical, rung, number);
 CREATE TABLE generations (
     arm TEXT NOT NULL, generation INTEGER NOT NULL, stats TEXT NOT NULL, PRIMARY KEY (arm, generation)
 );
 CREATE TABLE results (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE states (
+    arm TEXT NOT NULL, number INTEGER NOT NULL, rung INTEGER NOT NULL, state BLOB NOT NULL,
+    PRIMARY KEY (arm, number, rung)
+);
+CREATE TABLE trace (arm TEXT NOT NULL, position INTEGER NOT NULL, event TEXT NOT NULL, PRIMARY KEY (arm, position));
 """
 
 
@@ -130,7 +135,7 @@ def check_content(connection: sqlite3.Connection, database: Path) -> None:
             cause = " ".join(verdict.split())
             raise StoreError(f"{database} is damaged or truncated: {cause}. {_LEFT}")
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
-        if missing := sorted({"run", "evaluations", "generations", "results"} - tables):
+        if missing := sorted({"run", "evaluations", "generations", "results", "states", "trace"} - tables):
             raise StoreError(f"{database} is damaged: it lacks {', '.join(missing)}. {_LEFT}")
         if not connection.execute("SELECT 1 FROM run WHERE key = 'config'").fetchone():
             raise StoreError(f"{database} is damaged: it holds no configuration. {_LEFT}")

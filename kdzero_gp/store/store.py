@@ -138,19 +138,19 @@ class RunStore:
         """
         if self._write(rows.INSERT, rows.to_row(proposal, evaluation)):
             return True
-        stored = self.get(proposal.arm, proposal.number)
+        stored = self.get(proposal.arm, proposal.number, proposal.rung)
         if stored is not None and stored[0] == proposal:
             return False
         raise StoreError(
-            f"{self._folder} has under number {proposal.number} of arm {proposal.arm!r}\n"
+            f"{self._folder} has under number {proposal.number}, rung {proposal.rung}, of arm {proposal.arm!r}\n"
             f"  {stored and stored[0]}\nbut it is now\n  {proposal}\n"
             "so this run does not repeat the one stored. Resume with the program version and options it "
             "began with, or take another --run-dir"
         )
 
-    def get(self, arm: str, number: int) -> tuple[Proposal, Evaluation] | None:
-        """What stands under an arm and a number."""
-        found = self._fetch(f"{rows.SELECT} WHERE arm = ? AND number = ?", (arm, number))
+    def get(self, arm: str, number: int, rung: int = 0) -> tuple[Proposal, Evaluation] | None:
+        """What stands under an arm, a number and a rung."""
+        found = self._fetch(f"{rows.SELECT} WHERE arm = ? AND number = ? AND rung = ?", (arm, number, rung))
         return rows.from_row(found[0]) if found else None
 
     def find(self, arm: str, canonical: str, rung: int) -> Evaluation | None:
@@ -160,10 +160,35 @@ class RunStore:
         return rows.from_row(found[0])[1] if found else None
 
     def evaluations(self, arm: str | None = None) -> Iterator[tuple[Proposal, Evaluation]]:
-        """All that is stored at the moment of the call, ordered by arm and number."""
+        """All that is stored at the moment of the call, ordered by arm, number and rung."""
         where = "" if arm is None else "WHERE arm = ?"
-        found = self._fetch(f"{rows.SELECT} {where} ORDER BY arm, number", () if arm is None else (arm,))
+        found = self._fetch(f"{rows.SELECT} {where} ORDER BY arm, number, rung", () if arm is None else (arm,))
         return map(rows.from_row, found)
+
+    def in_order_of_recording(self, arm: str) -> Iterator[tuple[Proposal, Evaluation]]:
+        """All evaluations of an arm in the order in which they were recorded."""
+        return map(rows.from_row, self._fetch(f"{rows.SELECT} WHERE arm = ? ORDER BY rowid", (arm,)))
+
+    def put_state(self, arm: str, number: int, rung: int, state: bytes) -> None:
+        """Store or replace the state in which a candidate's student stopped at a rung."""
+        self._write("INSERT OR REPLACE INTO states VALUES (?, ?, ?, ?)", (arm, number, rung, state))
+
+    def state(self, arm: str, number: int, rung: int) -> bytes | None:
+        """The state in which a candidate's student stopped at a rung, or None where none is kept."""
+        found = self._fetch("SELECT state FROM states WHERE arm = ? AND number = ? AND rung = ?", (arm, number, rung))
+        return found[0][0] if found and isinstance(found[0][0], bytes) else None
+
+    def drop_states(self, arm: str, up_to: int) -> None:
+        """Forget the states of an arm's candidates up to this number: their students go on no further."""
+        self._write("DELETE FROM states WHERE arm = ? AND number <= ?", (arm, up_to))
+
+    def append_trace(self, arm: str, position: int, event: str) -> None:
+        """Store what happened at a position of an arm's trace; the first event of a position stays."""
+        self._write("INSERT OR IGNORE INTO trace VALUES (?, ?, ?)", (arm, position, event))
+
+    def trace(self, arm: str) -> list[str]:
+        """The events of an arm, in order."""
+        return [event for (event,) in self._fetch("SELECT event FROM trace WHERE arm = ? ORDER BY position", (arm,))]
 
     def put_generation(self, arm: str, generation: int, stats: Mapping[str, JSON]) -> None:
         """Store or replace the statistics of a generation."""
@@ -187,7 +212,7 @@ class RunStore:
         """Write `history.jsonl` (or another file) from the database, in place of an earlier one.
 
         Returns:
-            The file written: one line per evaluation, ordered by arm and number; equal runs give equal bytes.
+            The file written: one line per evaluation, ordered by arm, number and rung; equal runs give equal bytes.
         """
         path = self._folder / HISTORY_NAME if path is None else Path(path)
         write_whole(path, (history_line(*both) for both in self.evaluations()), then="try again")

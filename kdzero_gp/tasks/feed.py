@@ -2,38 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from torch import Tensor
 
+from kdzero_gp.data import ImageBatches
 from kdzero_gp.distiller.knowledge import Knowledge
 
-if TYPE_CHECKING:
-    from kdzero_gp.tasks.task import Task
+Taught = Callable[[Tensor, int | None, Tensor], Knowledge]
 
 
 class Feed:
-    """Serves the training split of a task to one training, or to several that share their batches.
+    """Serves the training split to one training, or to several that share their batches.
 
     Args:
-        taps: the teacher's, those that the distillers read; none for a student alone.
+        images: of the training split.
+        labels: (N,) int64 on the device.
+        teacher: the teacher's knowledge of images by (numbers, view, the images themselves).
     """
 
-    def __init__(self, task: Task, taps: Iterable[str]) -> None:
-        names = tuple(taps)
-        self.device = task.device
-        self.images, self.labels = task.all_images("train"), task.labels("train")
-        self.teacher = task.teacher_knowledge("train", names) if names else Knowledge()
+    def __init__(self, images: ImageBatches, labels: Tensor, teacher: Taught) -> None:
+        self.device = images.device
+        self._images, self._labels, self._teacher = images, labels, teacher
+        self._views = images.augmentation.views
+        self._augmented = images.augmentation.active
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self._labels)
 
     def __call__(self, batch: Tensor, epoch: int) -> tuple[Tensor, Tensor, Knowledge]:
-        """The images (B, C, H, W) float32, labels (B,) and teacher taps of the images numbered `batch` (B,).
+        """The images (B, C, H, W) float32, labels (B,) and teacher taps of the images numbered `batch` (B,) int64.
+
+        Numbers on the host are best: they are needed there for taps that are not kept on a GPU.
 
         Args:
-            epoch: 0-based; it selects the view of the data.
+            epoch: 0-based; it selects the view, which is `epoch % views` of the task's augmentation.
         """
-        batch = batch.to(self.device)
-        return self.images[batch], self.labels[batch], self.teacher.map(lambda tensor: tensor[batch])
+        numbers = batch.to(self.device, non_blocking=True)
+        view = epoch % self._views if self._augmented else None
+        images = self._images(numbers, view)
+        return images, self._labels.index_select(0, numbers), self._teacher(batch, view, images)

@@ -7,7 +7,6 @@ import json
 import logging
 import os
 import re
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,12 +19,12 @@ from torch import nn
 from kdzero_gp.data import Dataset
 from kdzero_gp.errors import ConfigError, ModelError
 from kdzero_gp.models import build, load_weights
+from kdzero_gp.tasks.cache_folder import CACHE_VARIABLE, cache_folder
 from kdzero_gp.tasks.recipe import TEACHER, Recipe
 from kdzero_gp.tasks.supervised import accuracy, seeded, train_teacher
 
 __all__ = ["CACHE_VARIABLE", "accuracy", "cached_teacher", "train_teacher"]
 
-CACHE_VARIABLE = "KDZERO_GP_CACHE"
 _VERSION = 1  # raised when training changes, so that older teachers are trained anew
 _log = logging.getLogger(__name__)
 
@@ -69,28 +68,12 @@ def cached_teacher(
     if weights is not None:
         load_weights(model, weights)
     else:
-        path = _writable(_cache_folder(cache_dir)) / _file_name(name, dataset, recipe, seed)
+        path = cache_folder(cache_dir) / _file_name(name, dataset, recipe, seed)
         with FileLock(path.with_suffix(".lock")):
             if not _restored(model, path):
                 train_teacher(model, dataset, recipe, seed=seed, device=device)
                 _keep(model, path, name, dataset, recipe, seed)
     return model.to(device).eval().requires_grad_(False)
-
-
-def _cache_folder(cache_dir: str | Path | None) -> Path:
-    return Path(cache_dir or os.environ.get(CACHE_VARIABLE) or "~/.cache/kdzero_gp").expanduser()
-
-
-def _writable(folder: Path) -> Path:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
-    except OSError as error:
-        raise ConfigError(
-            f"The cache folder {folder} cannot be written ({error.strerror or error}), but trained teachers are kept "
-            f"there; set the environment variable {CACHE_VARIABLE} to a folder that can"
-        ) from error
 
 
 def _file_name(name: str, dataset: Dataset, recipe: Recipe, seed: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -30,6 +31,9 @@ class Recipe:
         ce_weight: weight of the cross-entropy with the labels beside the distiller.
         clip: greatest gradient norm of a step. The weights of a search span four orders of magnitude; without a limit
             the larger ones only tell that a step was too long.
+        restarts: steps at which the schedule begins anew, ascending: the learning rate rises and falls once before each
+            of them and once after the last (Loshchilov, Hutter: SGDR, ICLR 2017). A student that is compared in
+            mid-schedule, at a high learning rate, says little of what it would become.
     """
 
     epochs: int
@@ -42,6 +46,7 @@ class Recipe:
     schedule: Literal["cosine", "linear"] = "cosine"
     ce_weight: float = 1.0
     clip: float = 5.0
+    restarts: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         rules = (
@@ -54,6 +59,7 @@ class Recipe:
             ("warmup", 0 <= self.warmup < 1, "in [0, 1)"),
             ("schedule", self.schedule in ("cosine", "linear"), "cosine or linear"),
             ("clip", self.clip > 0, "above 0 (inf for no limit)"),
+            ("restarts", all(a < b for a, b in pairwise((0, *self.restarts))), "ascending steps above 0"),
             ("ce_weight", self.ce_weight >= 0 and math.isfinite(self.ce_weight), "0 or above"),
         )
         for name, holds, rule in rules:
@@ -64,8 +70,16 @@ class Recipe:
         """Steps of one epoch over `images` training images; a set smaller than one batch makes one step."""
         return max(1, images // self.batch_size)
 
+    def steps(self, images: int) -> int:
+        """Steps of the whole training."""
+        return self.epochs * self.steps_per_epoch(images)
+
     def learning_rates(self, steps: int) -> list[float]:
         """The learning rate of each of `steps` steps."""
+        bounds = (0, *(step for step in self.restarts if step < steps), steps)
+        return [rate for first, end in pairwise(bounds) for rate in self._cycle(end - first)]
+
+    def _cycle(self, steps: int) -> list[float]:
         rising = min(max(1, round(self.warmup * steps)), steps - 1) if self.warmup > 0 and steps > 1 else 0
         rates = [self.lr * (step + 1) / (rising + 1) for step in range(rising)]
         for step in range(steps - rising):

@@ -1,21 +1,31 @@
 """A distillation task: a teacher, a way to build students, data, taps and a training recipe."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import astuple
 from functools import cached_property
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from kdzero_gp.data import Dataset, Split
+from kdzero_gp.data import NO_AUGMENTATION, Augmentation, Dataset, ImageBatches, Split
 from kdzero_gp.distiller.knowledge import Knowledge
-from kdzero_gp.errors import ModelError, TapError
+from kdzero_gp.errors import ConfigError, ModelError, TapError
 from kdzero_gp.grammar.grammar import tap_type
+from kdzero_gp.tasks.cache_folder import cache_folder
 from kdzero_gp.tasks.feed import Feed
+from kdzero_gp.tasks.layout import MOST, chunk_size, fitting_layout, laid_out
 from kdzero_gp.tasks.recipe import Recipe
-from kdzero_gp.tasks.taps import TapReader, Taps, find_taps, match_taps
+from kdzero_gp.tasks.taps import TapPair, TapReader, Taps, find_taps, match_taps
+from kdzero_gp.tasks.teacher_cache import TeacherCache
+from kdzero_gp.tasks.teacher_files import TeacherFiles
+from kdzero_gp.tasks.teacher_identity import teacher_identity
 
-CHUNK = 500
-"""Images per forward pass where nothing is learned."""
+CHUNK = MOST
+"""Images per forward pass at most where nothing is learned."""
+CACHE_GB = 4.0
+"""GiB of each memory tier for teacher outputs, unless the user says otherwise."""
 
 
 class Task:
@@ -29,10 +39,18 @@ class Task:
         recipe: the student's full training.
         proxy: the cheap training that candidates are compared by.
         device: where tensors live.
+        augment: of the training split; teacher and student see the same view of an image.
+        cache_gb: GiB of memory for teacher outputs, see `kdzero_gp.tasks.teacher_tiers`. 0 keeps none of the training
+            split's: the teacher runs in every step, on batches instead of chunks, which may change the last bits of
+            its outputs; so this is a choice that belongs to what a run is, and nothing falls back to it by itself.
+        cache_dir: of outputs that are kept in files; None means `$KDZERO_GP_CACHE`, or else `~/.cache/kdzero_gp`.
+        amp: whether students run in bfloat16 under autocast, which changes results and so belongs to what a run is. On
+            a CPU with AMX a step of resnet20 takes 124 ms of one core instead of 215; not measured on a GPU.
 
     Raises:
         ModelError: the networks do not fit the data or one another.
         TapError: no taps in common.
+        ConfigError: a negative cache.
     """
 
     def __init__(
@@ -45,17 +63,27 @@ class Task:
         recipe: Recipe,
         proxy: Recipe,
         device: torch.device | str = "cpu",
+        augment: Augmentation = NO_AUGMENTATION,
+        cache_gb: float = CACHE_GB,
+        cache_dir: str | Path | None = None,
+        amp: bool = False,
     ) -> None:
+        if not cache_gb >= 0:
+            raise ConfigError(f"The cache is {cache_gb} GiB, but must be 0 (the teacher runs in every step) or more")
         self.name = name
         self.device = torch.device(device)
         self.data = data
         self.recipe = recipe
         self.proxy = proxy
+        self.augment = augment
+        self.online = cache_gb == 0
+        self.amp = amp
         self.teacher = teacher.to(self.device).eval().requires_grad_(False)
+        self.channels_last = False
         self._build_student = build_student
-        example = self.images(data.train, torch.arange(min(4, len(data.train))))
-        student = self.student(seed=0)
-        pair = match_taps(_taps("teacher", self.teacher, example), _taps("student", student, example))
+        self._cache_gb, self._cache_dir = cache_gb, cache_dir
+        self._batches: dict[str, ImageBatches] = {}
+        pair = self._matched_taps()
         self.teacher_taps: Taps = pair.teacher
         self.student_taps: Taps = pair.student
         for role, taps in (("teacher", pair.teacher), ("student", pair.student)):
@@ -65,8 +93,6 @@ class Task:
                     f"the {role} gives {classes} class scores, but {data.name} has {data.num_classes} classes; "
                     "teacher, student and data must have the same classes"
                 )
-        self._cache: dict[tuple[str, str], Tensor] = {}
-        self._images: dict[str, Tensor] = {}
 
     @cached_property
     def tap_types(self) -> dict[str, type]:
@@ -83,20 +109,31 @@ class Task:
         """Reads the named taps of a student while it runs."""
         return TapReader(student, self.student_taps, names)
 
+    def autocast(self) -> AbstractContextManager[object]:
+        """What a student's forward pass runs under: bfloat16 where the task says so, nothing otherwise."""
+        return torch.autocast(self.device.type, torch.bfloat16) if self.amp else nullcontext()
+
     def split(self, name: str) -> Split:
         """The split `train`, `val` or `test`."""
         split: Split = getattr(self.data, name)
         return split
 
-    def images(self, split: Split, indices: Tensor | slice) -> Tensor:
-        """Normalised images (n, C, H, W) float32 on the device."""
-        return self.data.normalise(split.images[indices].to(self.device))
+    def images(self, split_name: str, numbers: Tensor) -> Tensor:
+        """The normalised images numbered `numbers`, (n,) int64, without augmentation: (n, C, H, W) float32."""
+        return self._images(split_name)(numbers.to(self.device))
+
+    def first_images(self, split_name: str, count: int) -> Tensor:
+        """The first images of a split, or all if it has no more."""
+        return self.images(split_name, torch.arange(min(count, len(self.split(split_name)))))
 
     def all_images(self, split_name: str) -> Tensor:
-        """All normalised images of a split, made once."""
-        if split_name not in self._images:
-            self._images[split_name] = self.images(self.split(split_name), slice(None))
-        return self._images[split_name]
+        """All normalised images of a split; a large one is better taken in `chunks`."""
+        return self.first_images(split_name, len(self.split(split_name)))
+
+    def chunks(self, split_name: str) -> Iterator[Tensor]:
+        """The normalised images of a split, as many at a time as a forward pass without gradient takes best."""
+        for numbers in torch.arange(len(self.split(split_name))).split(self._chunk):
+            yield self.images(split_name, numbers)
 
     def labels(self, split_name: str) -> Tensor:
         """All labels of a split, (N,) int64 on the device."""
@@ -104,30 +141,73 @@ class Task:
 
     def feed(self, taps: Iterable[str]) -> Feed:
         """The training split for one training, with the teacher's knowledge at these taps."""
-        return Feed(self, taps)
+        names = self._known(taps)
+
+        def taught(numbers: Tensor, view: int | None, images: Tensor) -> Knowledge:
+            if self.online:
+                return self._teach(images, names)
+            return self._teacher_cache.batch("train", names, numbers, view)
+
+        return Feed(self._images("train"), self.labels("train"), taught if names else _nothing)
 
     def teacher_knowledge(self, split_name: str, names: Iterable[str]) -> Knowledge:
-        """The teacher's taps for a whole split, computed once for each tap and kept.
+        """The teacher's taps for a whole split without augmentation, computed once for each tap and kept.
 
         Raises:
             TapError: a tap that the pair does not have.
         """
-        names = self._known(names)
-        missing = [name for name in names if (split_name, name) not in self._cache]
-        if missing:
-            chunks = [self._teach(chunk, missing) for chunk in self.all_images(split_name).split(CHUNK)]
-            for name in missing:
-                self._cache[split_name, name] = _wide(torch.cat([chunk[name] for chunk in chunks]))
-        return Knowledge(**{name: self._cache[split_name, name] for name in names})
+        return self._teacher_cache.whole(split_name, self._known(names))
 
     def teacher_probe(self, names: Iterable[str], count: int) -> Knowledge:
         """The teacher's taps for the first training images, without those for the rest of a large split.
 
         Args:
-            count: at most as many as a forward pass takes.
+            count: of images; a split that is smaller gives all.
         """
-        first = self._teach(self.all_images("train")[:CHUNK], self._known(names))
-        return first.map(lambda tensor: _wide(tensor)[:count])
+        return self._teach(self.first_images("train", count), self._known(names))
+
+    def forget(self, taps: Iterable[str] | None = None) -> None:
+        """Lets go of the memory of teacher outputs at these taps, or of all; what is asked for again comes back."""
+        self._teacher_cache.forget(taps)
+
+    @cached_property
+    def _teacher_cache(self) -> TeacherCache:
+        return TeacherCache(
+            self._teach,
+            self.teacher_taps,
+            {name: self._images(name) for name in ("train", "val", "test")},
+            chunk=self._chunk,
+            views=self.augment.views,
+            budget_gb=self._cache_gb or CACHE_GB,  # the other splits are kept in any case
+            files=self._teacher_files,
+        )
+
+    def _teacher_files(self) -> TeacherFiles:
+        parts = (self.data.fingerprint(), astuple(self.augment), self.channels_last, self._chunk)
+        return TeacherFiles(cache_folder(self._cache_dir), teacher_identity(self.teacher, self.device, parts))
+
+    @cached_property
+    def _chunk(self) -> int:
+        return chunk_size(self.data.image_shape, self.device)
+
+    def _images(self, split_name: str) -> ImageBatches:
+        if split_name not in self._batches:
+            augment = self.augment if split_name == "train" else NO_AUGMENTATION
+            self._batches[split_name] = ImageBatches(
+                self.data, self.split(split_name), augment, device=self.device, channels_last=self.channels_last
+            )
+        return self._batches[split_name]
+
+    def _matched_taps(self) -> TapPair:
+        """The taps of both networks; settles the layout, which is the ordinary one where either fails in another."""
+        images = self.data.train.images[:4].to(self.device)
+
+        def found(channels_last: bool) -> TapPair:
+            example = laid_out(self.data.normalise(images), channels_last)
+            return match_taps(_taps("teacher", self.teacher, example), _taps("student", self.student(seed=0), example))
+
+        self.channels_last, pair = fitting_layout(self.data.image_shape, found)
+        return pair
 
     def _known(self, names: Iterable[str]) -> tuple[str, ...]:
         names = tuple(names)
@@ -141,9 +221,8 @@ class Task:
             return reader(images)
 
 
-def _wide(taps: Tensor) -> Tensor:
-    """A tap in the layout in which pooling and 1x1 convolutions of wide maps run up to 13 times faster on a CPU."""
-    return taps.contiguous(memory_format=torch.channels_last) if taps.dim() == 4 else taps
+def _nothing(numbers: Tensor, view: int | None, images: Tensor) -> Knowledge:
+    return Knowledge()
 
 
 def _taps(role: str, model: nn.Module, example: Tensor) -> Taps:

@@ -27,5 +27,5 @@ def pearson(student: Tensor, teacher: Tensor) -> Tensor:
     """
     s, norm_s, floor_s = spread(student.flatten(1), 1)
     t, norm_t, floor_t = spread(teacher.flatten(1), 1)
-    product = (s / torch.maximum(norm_s, floor_s)) * (t / torch.maximum(norm_t, floor_t))
-    return 1 - product.sum(1).clamp(-1, 1)
+    product = (s * t).sum(1, keepdim=True) / torch.maximum(norm_s, floor_s) / torch.maximum(norm_t, floor_t)
+    return 1 - product.squeeze(1).clamp(-1, 1)

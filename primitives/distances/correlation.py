@@ -21,7 +21,8 @@ def correlation(student: Tensor, teacher: Tensor) -> Tensor:
     s, norm_s, floor_s = spread(student.flatten(1), 0, SMALLEST)
     t, norm_t, floor_t = spread(teacher.flatten(1), 0, SMALLEST)
     varies = (norm_s > floor_s) & (norm_t > floor_t)
-    product = (s / torch.maximum(norm_s, floor_s)) * (t / torch.maximum(norm_t, floor_t))
-    per_feature = torch.where(varies, product.sum(0, keepdim=True), 0).clamp(-1, 1)
+    # Each sum is divided, not each element: that, and its gradient, would be passes over whole maps.
+    product = (s * t).sum(0, keepdim=True) / torch.maximum(norm_s, floor_s) / torch.maximum(norm_t, floor_t)
+    per_feature = torch.where(varies, product, 0).clamp(-1, 1)
     mean = per_feature.sum() / varies.sum().clamp(min=1)
     return (1 - mean).expand(student.shape[0])

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from kdzero_gp import Map, Rows, Vector, distance
-from primitives.guards import unit
+from primitives.guards import saturate, unit
 
 LARGEST = 1e4
 
@@ -25,7 +25,7 @@ def mmd(student: Tensor, teacher: Tensor) -> Tensor:
     A Map (N, C, H, W) is a set of C vectors of size H·W; R may differ between the sides. NST is
     `mmd(norm_hw(…))`. Elements saturate at |x| = 1e4. Source: Huang and Wang, "Like What You Like" (2017).
     """
-    s, t = (x.flatten(2).clamp(-LARGEST, LARGEST) for x in (student, teacher))
+    s, t = (saturate(x.flatten(2), -LARGEST, LARGEST) for x in (student, teacher))
     return (_mean_kernel(s, s) + _mean_kernel(t, t) - 2 * _mean_kernel(s, t)).clamp(min=0)
 
 

@@ -4,6 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kdzero_gp import Map, Rows, Value, Vector, distance
+from primitives.guards import saturate
 
 
 @distance(
@@ -29,6 +30,6 @@ def partial_l2(student: Tensor, teacher: Tensor) -> Tensor:
     |s − t| saturates at 1e16 as in `l2`. Source: Heo et al., "A Comprehensive Overhaul of Feature
     Distillation" (ICCV 2019).
     """
-    difference = (student - teacher).clamp(-1e16, 1e16)
-    free = (student <= teacher) & (teacher <= 0)
-    return difference.square().masked_fill(free, 0).flatten(1).mean(1)
+    difference = saturate(student - teacher, -1e16, 1e16)
+    counts = (student > teacher) | (teacher > 0)
+    return (difference.square() * counts).flatten(1).mean(1)

@@ -7,10 +7,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kdzero_gp import Map, Rows, Vector, distance
+from primitives.guards import saturate
 
 
 def _mean(elements: Tensor) -> Tensor:
-    return elements.flatten(1).mean(1)
+    return elements.mean(tuple(range(1, elements.dim())))  # flattening would copy a map that lies channels last
 
 
 @distance(Map, Rows, Vector, formula=r"\overline{|s-t|}")
@@ -23,9 +24,9 @@ def l1(student: Tensor, teacher: Tensor) -> Tensor:
 def l2(student: Tensor, teacher: Tensor) -> Tensor:
     """Mean squared difference of every sample, (N,). Source: KD-Zero, Table 1.
 
-    |s − t| saturates at 1e16, the largest difference whose squares float32 can average over any map.
+    (s − t)² saturates at 1e32, the largest square that float32 can average over any map.
     """
-    return _mean((student - teacher).clamp(-1e16, 1e16).square())
+    return _mean(saturate(F.mse_loss(student, teacher, reduction="none"), 0, 1e32))
 
 
 @distance(

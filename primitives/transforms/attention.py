@@ -11,12 +11,13 @@ import torch
 from torch import Tensor
 
 from kdzero_gp import Map, Rows, Vector, transform
+from primitives.guards import saturate
 
 TEMPERATURE = 0.5
 
 
 def _energy(x: Tensor) -> Tensor:
-    return x.clamp(-1e4, 1e4).abs()
+    return saturate(x, -1e4, 1e4).abs()
 
 
 def _gate(energy: Tensor, dim: int) -> Tensor:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from kdzero_gp import Map, Rows, Vector, transform
+from primitives.guards import saturate
 
 LARGEST = 1e8
 
@@ -18,7 +19,7 @@ def bmm(x: Tensor) -> Tensor:
 
     Source: KD-Zero, Table 1.
     """
-    rows = x.flatten(2).clamp(-LARGEST, LARGEST)
+    rows = saturate(x.flatten(2), -LARGEST, LARGEST)
     return torch.bmm(rows, rows.transpose(1, 2)) / rows.shape[2]
 
 
@@ -28,5 +29,5 @@ def mm(x: Tensor) -> Tensor:
 
     Source: KD-Zero, Table 1.
     """
-    flat = x.flatten(1).clamp(-LARGEST, LARGEST)
+    flat = saturate(x.flatten(1), -LARGEST, LARGEST)
     return flat @ flat.T / flat.shape[1]

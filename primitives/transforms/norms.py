@@ -11,6 +11,15 @@ from kdzero_gp import Map, Rows, Vector, transform
 from primitives.guards import EPS, magnitude, unit
 
 
+def _reached(x: Tensor, end: Tensor, dims: tuple[int, ...]) -> Tensor:
+    """An amin or amax `end` of x; as torch's own its gradient goes in equal parts to the elements that reach it."""
+    if not torch.is_grad_enabled():
+        return end
+    reaching = (x == end).to(x.dtype)
+    mean = (x * reaching).sum(dims, keepdim=True) / reaching.sum(dims, keepdim=True)
+    return end.detach() + (mean - mean.detach())
+
+
 @transform(Map, Vector, formula=r"(x-\mu)/\sqrt{\sigma^2+10^{-5}},\;\mu,\sigma^2\text{ over }N,H,W")
 def batchnorm(x: Tensor) -> Tensor:
     """(x − mean) / sqrt(var + 1e-5) with the batch's own mean and biased variance.
@@ -33,8 +42,8 @@ def minmax(x: Tensor) -> Tensor:
     Source: KD-Zero, Table 1.
     """
     dims = tuple(range(1, x.dim()))
-    smallest = x.amin(dims, keepdim=True)
-    return (x - smallest) / (x.amax(dims, keepdim=True) - smallest + EPS)
+    smallest, largest = (_reached(x, end(dims, keepdim=True), dims) for end in (x.amin, x.amax))
+    return (x - smallest) / (largest - smallest + EPS)
 
 
 @transform(Map, formula=r"x/\max(\lVert x\rVert_{HW},\epsilon)")
@@ -61,4 +70,6 @@ def norm_n(x: Tensor) -> Tensor:
 
     Source: KD-Zero, Table 1.
     """
+    if x.dim() == 4 and x.stride(1) == 1:  # channels last: sums over the batch are fast in the order of memory alone
+        return unit(x.permute(0, 2, 3, 1), (0,)).permute(0, 3, 1, 2)
     return unit(x, (0,))

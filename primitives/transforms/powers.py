@@ -10,37 +10,33 @@ import torch
 from torch import Tensor
 
 from kdzero_gp import Map, Rows, Vector, transform
-from primitives.guards import EPS
+from primitives.guards import EPS, saturate
 
 LARGEST = 1e4
 """Where `pow2` and `pow4` saturate: 1e4 to the fourth squares to 1e32, still a float32."""
 
 
-# |x| and sign(x) of torch have gradient 0 at exactly 0, where a ReLU leaves much of a feature; these two have 1.
-def _size(x: Tensor) -> Tensor:
-    return torch.where(x < 0, -x, x)
-
-
-def _with_sign(x: Tensor, y: Tensor) -> Tensor:
-    return torch.where(x < 0, -y, y)
+def _sign(x: Tensor) -> Tensor:
+    """1 or −1 without gradient, never 0: |x| = sign · x then has a gradient at 0, where a ReLU leaves many features."""
+    return torch.copysign(torch.ones_like(x), x.detach())
 
 
 @transform(Map, Rows, Vector, formula=r"e^{\min(x,10)}")
 def exp(x: Tensor) -> Tensor:
     """exp(min(x, 10)), elementwise. Source: KD-Zero, Table 1."""
-    return torch.exp(x.clamp(max=10))
+    return torch.exp(saturate(x, -math.inf, 10))
 
 
 @transform(Map, Rows, Vector, formula=r"x^2")
 def pow2(x: Tensor) -> Tensor:
     """x², elementwise; |x| saturates at 1e4 (see the module). Source: KD-Zero, Table 1."""
-    return x.clamp(-LARGEST, LARGEST).square()
+    return saturate(x, -LARGEST, LARGEST).square()
 
 
 @transform(Map, Rows, Vector, formula=r"x^4")
 def pow4(x: Tensor) -> Tensor:
     """x⁴, elementwise; |x| saturates at 1e4 (see the module). Source: KD-Zero, Table 1."""
-    return x.clamp(-LARGEST, LARGEST).square().square()
+    return saturate(x, -LARGEST, LARGEST).square().square()
 
 
 @transform(Map, Rows, Vector, formula=r"\mathrm{sign}(x)\,\log(1+|x|)")
@@ -49,7 +45,8 @@ def log(x: Tensor) -> Tensor:
 
     Source: KD-Zero (NeurIPS 2023), Table 1; the sign makes it defined below zero.
     """
-    return _with_sign(x, torch.log1p(_size(x)))
+    sign = _sign(x)
+    return sign * torch.log1p(sign * x)
 
 
 @transform(Map, Rows, Vector, formula=r"\mathrm{sign}(x)\,(\sqrt{|x|+\epsilon}-\sqrt{\epsilon})")
@@ -59,7 +56,8 @@ def sqrt(x: Tensor) -> Tensor:
     Source: KD-Zero, Table 1. Public code takes torch.sqrt: NaN below zero and an infinite gradient
     at zero; both are mended here.
     """
-    return _with_sign(x, torch.sqrt(_size(x) + EPS) - math.sqrt(EPS))
+    sign = _sign(x)
+    return sign * (torch.sqrt(sign * x + EPS) - math.sqrt(EPS))
 
 
 @transform(Map, Vector, formula=r"(x+1)/2")

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kdzero_gp import Map, Rows, Vector, transform
-from primitives.guards import EPS, magnitude, unit
+from primitives.guards import EPS, magnitude, saturate, unit
 
 LARGEST = 1e8
 
@@ -44,5 +44,5 @@ def fsp(x: Tensor, y: Tensor) -> Tensor:
     Source: Yim et al., "A Gift from Knowledge Distillation" (CVPR 2017).
     """
     size = (min(x.shape[2], y.shape[2]), min(x.shape[3], y.shape[3]))
-    left, right = (F.adaptive_avg_pool2d(z.clamp(-LARGEST, LARGEST), size).flatten(2) for z in (x, y))
+    left, right = (F.adaptive_avg_pool2d(saturate(z, -LARGEST, LARGEST), size).flatten(2) for z in (x, y))
     return torch.bmm(left, right.transpose(1, 2)) / left.shape[2]

@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from kdzero_gp import Map, Vector, transform
+from primitives.guards import saturate
 
 LARGEST = 1e8
 
@@ -13,7 +14,7 @@ def satt_map(x: Tensor) -> Tensor:
 
     Source: Zagoruyko and Komodakis, "Paying more attention to attention" (ICLR 2017).
     """
-    return x.clamp(-LARGEST, LARGEST).square().mean(1, keepdim=True)
+    return saturate(x, -LARGEST, LARGEST).square().mean(1, keepdim=True)
 
 
 @transform(Map, extended=True, idempotent=True, formula=r"\overline{x}_{C}")

@@ -22,7 +22,7 @@ def unfinish(folder: Path, keep: int) -> None:
     with sqlite3.connect(folder / "run.sqlite") as connection:
         connection.execute("DELETE FROM results")
         connection.execute(
-            "DELETE FROM evaluations WHERE rowid NOT IN (SELECT rowid FROM evaluations LIMIT ?)", (keep,)
+            "DELETE FROM evaluations WHERE rowid NOT IN (SELECT rowid FROM evaluations ORDER BY rowid LIMIT ?)", (keep,)
         )
         connection.execute("DELETE FROM generations WHERE generation > 0")
     connection.close()

@@ -33,8 +33,9 @@ def test_a_run_ends_with_all_its_files(whole_run: Any) -> None:
     assert [path for path in (folder / "tensorboard").iterdir() if "tfevents" in path.name]
     assert kdzero_gp.load(folder / "best.json").tree is not None
     lines = [json.loads(line) for line in history(folder).splitlines()]
-    assert sum(line["status"] == "ok" for line in lines if line["arm"] == "evolve") == 6
-    assert sum(line["status"] == "ok" for line in lines if line["arm"] == "random") == 6
+    for arm in ("evolve", "random"):
+        rungs = [line["rung"] for line in lines if line["arm"] == arm and line["status"] == "ok"]
+        assert (rungs.count(0), rungs.count(1)) == (6, 2), "of three in each of two generations one goes on"
     assert (folder / "best.png").read_bytes()[:4] == b"\x89PNG"
     assert "<svg" in (folder / "best.svg").read_text()
 
@@ -110,9 +111,9 @@ def test_show_draws_the_winner(invoke: Any, tiny: Any, tmp_path: Path) -> None:
     assert outcome.code == 0
     assert "weight" in outcome.out[outcome.out.index("Test accuracy") :]
     lines = [json.loads(line) for line in history(tmp_path / "r").splitlines()]
-    assert [(line["operator"], line["tree"]) for line in lines[:2]] == [
-        ("seed", "weight(0.9, kl(logits, 4))"),
-        ("seed", "weight(3000, l2(norm_c(mm(stage3))))"),
+    assert [(line["operator"], line["tree"]) for line in lines if line["rung"] == 0][:2] == [
+        ("seed", "weight(1, kl(logits, 4))"),
+        ("seed", "weight(1, l2(norm_c(mm(stage3))))"),
     ]
 
 

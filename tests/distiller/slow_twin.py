@@ -46,6 +46,7 @@ class SlowTwin:
         self.weights = weights
         self.seed = seed
         self.draws = self._draws()
+        self.places = self._places()
 
     def __call__(self, student: Knowledge, teacher: Knowledge, labels: Tensor) -> Tensor:
         self.student, self.teacher, self.labels = student, teacher.detach(), labels
@@ -84,7 +85,8 @@ class SlowTwin:
 
     def side(self, node: Node, side: str, *, aligned: bool) -> Tensor:
         if node.kind == "tap":
-            x = (self.student if side == "student" else self.teacher)[node.symbol].float()
+            x = (self.student if side == "student" else self.teacher)[node.symbol]
+            x = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
             return self.aligned(node.symbol, side, x) if aligned else x
         assert node.operation is not None
         inputs = [self.side(c, side, aligned=aligned) for c in node.children if c.kind != "constant"]
@@ -95,7 +97,12 @@ class SlowTwin:
         if node.operation.random:
             number = (self.seed * 1_000_003 + 1 * 8_191 + self.draws[node.text]) % 2**63
             options["generator"] = torch.Generator().manual_seed(number)
-        result: Tensor = node.operation.function(*inputs, *constants, **options)
+        function = node.operation.function
+        if node.operation.learned:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(self.seed + self.places[node.text, side])
+                function = function(*(x.shape for x in inputs))
+        result: Tensor = function(*inputs, *constants, **options)
         return result
 
     def aligned(self, tap: str, side: str, x: Tensor) -> Tensor:
@@ -108,12 +115,12 @@ class SlowTwin:
         learned = self.weights.get(tap)
         if side == "teacher" or learned is None:
             return x
-        weight, bias = learned
+        weight, bias = (part.to(x.dtype) for part in learned)
         mapped = torch.einsum("oi,ni...->no...", weight, x)
         return mapped + bias.view(1, -1, *[1] * (x.dim() - 2))
 
     def _initial_weights(self) -> Weights:
-        """Aligner weights drawn in order of tap names, for taps of differing shape below a differing argument."""
+        """Aligner weights, each from its tap's own seed, for taps of differing shape below a differing argument."""
         bridged: set[str] = set()
         for node in self.root.walk():
             if node.kind == "distance":
@@ -121,14 +128,24 @@ class SlowTwin:
                 s, t = (self.side(argument, side, aligned=False) for side in ("student", "teacher"))
                 if s.shape != t.shape:
                     bridged |= set(argument.taps())
-        generator = torch.Generator().manual_seed(self.seed)
         weights: Weights = {}
         for tap in sorted(bridged):
+            generator = torch.Generator().manual_seed((self.seed + int.from_bytes(tap.encode(), "big")) % 2**63)
             outputs, inputs = self.teacher[tap].shape[1], self.student[tap].shape[1]
             if outputs != inputs:
                 weight = torch.randn(outputs, inputs, generator=generator) / math.sqrt(inputs)
                 weights[tap] = (weight, torch.zeros(outputs))
         return weights
+
+    def _places(self) -> dict[tuple[str, str], int]:
+        """The number of every learned operation on every side that it touches, which its initial weights hang on."""
+        places: dict[tuple[str, str], int] = {}
+        arguments = [node.children[0] for node in self.root.walk() if node.kind == "distance"]
+        for node in (node for argument in arguments for node in argument.walk()):
+            for side in ("student", "teacher"):
+                if node.operation is not None and node.operation.learned and node.operation.side in ("both", side):
+                    places.setdefault((node.text, side), len(places))
+        return places
 
     def _draws(self) -> dict[str, int]:
         numbers: dict[str, int] = {}

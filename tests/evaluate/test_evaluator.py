@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from kdzero_gp import Vector, distance, parse, transform
-from kdzero_gp.evaluate.evaluator import Entrant, EvaluationSettings, Evaluator
-from kdzero_gp.evaluate.fitness import eq2
+from kdzero_gp.evaluate.evaluator import Entrant, Entry, EvaluationSettings, Evaluator
+from kdzero_gp.evaluate.fitness import FITNESS, eq2
 from kdzero_gp.evaluate.screen import Screening
 from kdzero_gp.evaluate.seeds import derive_seed
 from kdzero_gp.grammar.registry import Registry, active_registry
@@ -34,7 +34,11 @@ def registry() -> Iterator[Registry]:
 def evaluate(evaluator: Evaluator, text: str) -> Evaluation:
     tree = parse(text)
     screening = evaluator.screen(tree)
-    return screening if isinstance(screening, Evaluation) else evaluator.train(tree, screening)
+    if isinstance(screening, Evaluation):
+        return screening
+    (trained,) = evaluator.train([Entry(text, screening)], 0)
+    assert trained.state is None, "one rung is the last one"
+    return trained.evaluation
 
 
 def passed(evaluator: Evaluator, text: str) -> Screening:
@@ -68,7 +72,7 @@ def test_a_record_tells_what_was_measured(task: Task) -> None:
     assert evaluation.fitness == eq2(evaluation.parts, {})
     assert evaluation.fitness == sum(evaluation.parts[name] for name in ("ce", "sharpness_gap", "cka_gap"))
     assert evaluation.steps == 2 * (192 // BATCH)
-    assert evaluation.seed == derive_seed(3, parse(KD).key, 0)
+    assert evaluation.seed == derive_seed(3, "distiller")
     assert len(evaluation.calibration) == 1
     assert evaluation.seconds > 0
 
@@ -82,7 +86,7 @@ def test_calibration_gives_every_term_the_gradient_of_cross_entropy(task: Task) 
     scaled = passed(Evaluator(task, EvaluationSettings(run_seed=3)), KD).calibration
     plain = passed(Evaluator(task, EvaluationSettings(run_seed=3, calibrate=False)), KD).calibration
     assert plain == (1.0,)
-    student = task.student(derive_seed(3, "student", 0)).train()
+    student = task.student(derive_seed(3, "student")).train()
     images, labels = task.all_images("train")[:64], task.labels("train")[:64]
     z_s, z_t = student(images), task.teacher(images)
     p_t = torch.softmax(z_t / 4, 1)
@@ -201,3 +205,73 @@ def test_a_failing_final_training_has_no_accuracy(evaluator: Evaluator) -> None:
     assert result.accuracy is None
     assert result.error is not None
     assert "stage9" in result.error
+
+
+def entries(evaluator: Evaluator, *texts: str) -> list[Entry]:
+    return [Entry(text, passed(evaluator, text)) for text in texts]
+
+
+def test_rungs_with_states_and_without_end_alike(task: Task) -> None:
+    """A student whose state was lost begins anew and arrives at the same place, bit for bit."""
+    evaluator = Evaluator(task, EvaluationSettings(run_seed=3, rungs=3, eta=2))
+    assert evaluator.ladder.ends == (3, 6, 12)
+    for entry in entries(evaluator, KD, MASKED, "weight(1, l2(drop(stage2)))"):
+        going_on, steps = entry, []
+        for rung in range(3):
+            (trained,) = evaluator.train([going_on], rung)
+            (anew,) = evaluator.train([entry], rung)
+            assert trained.evaluation.status == "ok", trained.evaluation.error
+            assert trained.evaluation.parts == anew.evaluation.parts
+            assert trained.evaluation.fitness == anew.evaluation.fitness
+            assert (trained.state is None) == (rung == 2)
+            steps.append(trained.evaluation.steps)
+            going_on = Entry(entry.tree, entry.screening, trained.state)
+        assert steps == [3, 3, 6]
+
+
+def test_the_student_alone_is_the_reference_of_every_rung(task: Task) -> None:
+    evaluator = Evaluator(task, EvaluationSettings(run_seed=3, rungs=2, eta=3))
+    for rung, parts in enumerate(evaluator.references):
+        (trained,) = evaluator.train(entries(evaluator, KD), rung)
+        own = trained.evaluation.parts
+        assert trained.evaluation.fitness == pytest.approx(FITNESS["tempered"](own, parts))
+    assert evaluator.references[0] != evaluator.references[1]
+
+
+def test_students_trained_together_are_those_trained_alone(task: Task) -> None:
+    evaluator = Evaluator(task, EvaluationSettings(run_seed=3, rungs=2, eta=2))
+    group = entries(evaluator, KD, FEATURE, "weight(1, l2(mask(stage1)))")
+    for rung in range(2):
+        together = evaluator.train(group, rung)
+        for entry, trained in zip(group, together, strict=True):
+            (alone,) = evaluator.train([entry], rung)
+            assert trained.evaluation.status == "ok", trained.evaluation.error
+            assert trained.evaluation.parts == pytest.approx(alone.evaluation.parts, rel=2e-2, abs=2e-3)
+            assert (trained.evaluation.steps, trained.evaluation.calibration) == (
+                alone.evaluation.steps,
+                alone.evaluation.calibration,
+            )
+        group = [Entry(e.tree, e.screening, t.state) for e, t in zip(group, together, strict=True)]
+
+
+@pytest.mark.usefixtures("registry")
+def test_in_a_group_only_the_guilty_fails(task: Task) -> None:
+    @transform(Vector)
+    def faulty(x: Tensor) -> Tensor:
+        if len(x) == BATCH:
+            raise ZeroDivisionError("by design")
+        return 2 * x
+
+    evaluator = Evaluator(task, EvaluationSettings(run_seed=3))
+    group = entries(evaluator, KD, "weight(1, l2(faulty(pool)))", FEATURE)
+    results = [trained.evaluation for trained in evaluator.train(group, 0)]
+    assert [result.status for result in results] == ["ok", "error", "ok"]
+    assert "ZeroDivisionError: by design" in str(results[1].error)
+
+
+def test_a_state_of_something_else_is_an_error_of_the_candidate(task: Task) -> None:
+    evaluator = Evaluator(task, EvaluationSettings(run_seed=3, rungs=2, eta=2))
+    (entry,) = entries(evaluator, KD)
+    (trained,) = evaluator.train([Entry(entry.tree, entry.screening, b"no safetensors")], 1)
+    assert trained.evaluation.status == "error"
+    assert trained.evaluation.fitness is None

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from kdzero_gp.evaluate.fitness import FITNESS, eq2, fitness_parts, relative
+from kdzero_gp.evaluate.fitness import FITNESS, eq2, fitness_parts, relative, tempered, tempered_cross_entropy
 from kdzero_gp.tasks.task import Task
 
 PARTS = {"ce": 0.5, "sharpness_gap": 0.25, "cka_gap": 0.125, "accuracy": 0.9}
@@ -21,6 +21,12 @@ def test_the_relative_fitness_of_the_student_alone_is_two() -> None:
     assert relative(PARTS, PARTS) == 2
     assert relative(PARTS, {"ce": 0.25, "cka_gap": 0.5, "sharpness_gap": 9.0}) == 2 + 0.25
     assert math.isfinite(relative(PARTS, {"ce": 0.0, "cka_gap": 0.0}))
+
+
+def test_the_tempered_fitness_of_the_student_alone_is_one() -> None:
+    assert tempered({"tempered_ce": 0.3}, {"tempered_ce": 0.3}) == 1
+    assert tempered({"tempered_ce": 0.3, "cka_gap": 9.0}, {"tempered_ce": 0.6}) == 0.5
+    assert math.isfinite(tempered({"tempered_ce": 0.3}, {"tempered_ce": 0.0}))
 
 
 @pytest.mark.parametrize("split", ["val", "test"])
@@ -54,3 +60,22 @@ def test_parts_agree_with_plain_forward_passes(task: Task, split: str) -> None:
     f, g = f - f.mean(0), g - g.mean(0)
     alignment = ((f @ f.T) * (g @ g.T)).sum() / math.sqrt(((f @ f.T) ** 2).sum() * ((g @ g.T) ** 2).sum())
     assert parts["cka_gap"] == pytest.approx(1 - alignment, rel=1e-4)
+
+
+@pytest.mark.parametrize("scale", [0.05, 1.0, 7.0])
+def test_the_tempered_cross_entropy_is_the_least_over_temperatures(scale: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = 3 * torch.randn(300, 10, generator=generator)
+    labels = torch.randint(0, 10, (300,), generator=generator)
+    labels[:200] = logits[:200].argmax(1)
+    grid = [
+        float(torch.nn.functional.cross_entropy(scale * logits.double() / t, labels))
+        for t in torch.logspace(-1.8, 1.8, 721).tolist()
+    ]
+    found = tempered_cross_entropy(scale * logits, labels)
+    assert found == pytest.approx(min(grid), abs=1e-4)
+    assert found <= min(grid) + 1e-9
+
+
+def test_logits_without_a_number_have_no_tempered_cross_entropy() -> None:
+    assert math.isnan(tempered_cross_entropy(torch.full((4, 3), float("nan")), torch.zeros(4, dtype=torch.int64)))

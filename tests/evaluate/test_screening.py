@@ -71,7 +71,7 @@ def test_each_stage_turns_down_what_it_is_for(evaluator: Evaluator, text: str, s
     assert (evaluation.status, evaluation.stage) == ("rejected", stage)
     assert evaluation.fitness is None
     assert evaluation.steps == 0
-    assert evaluation.seed == evaluator.seed(parse(text))
+    assert evaluation.seed == evaluator.own_seed
 
 
 @pytest.mark.usefixtures("_oddities")
@@ -101,6 +101,15 @@ def test_trees_that_agree_in_effect_have_one_fingerprint(equal_task: Task, one: 
     evaluator = Evaluator(equal_task, EvaluationSettings(run_seed=3))
     assert parse(one).key != parse(other).key
     assert fingerprint(evaluator, one) == fingerprint(evaluator, other)
+
+
+@pytest.mark.parametrize("tail", ["", "channel", "local_r1"])
+def test_behind_an_aligner_they_agree_too(task: Task, tail: str) -> None:
+    """One tap has one aligner for all distillers, so what agrees behind it agrees in effect."""
+    assert task.student_taps["stage2"].shape[0] != task.teacher_taps["stage2"].shape[0]
+    evaluator = Evaluator(task, EvaluationSettings(run_seed=3))
+    text = f"weight(1, l2({tail}(stage2)))" if tail else "weight(1, l2(no(stage2)))"
+    assert fingerprint(evaluator, text) == fingerprint(evaluator, "weight(1, l2(stage2))")
 
 
 def test_trees_that_differ_in_effect_have_different_fingerprints(equal_task: Task) -> None:

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from kdzero_gp import parse
+from kdzero_gp.evaluate.evaluator import Entry, Trained
 from kdzero_gp.evaluate.screen import Screening
 from kdzero_gp.evolve.search import Search
 from kdzero_gp.evolve.settings import SearchSettings
-from kdzero_gp.execute.protocol import Job
+from kdzero_gp.execute.protocol import ScreenJob, TrainJob
 from kdzero_gp.grammar.grammar import Grammar, default_grammar
 from kdzero_gp.grammar.tree import Tree
 from kdzero_gp.store import RunStore
@@ -64,7 +65,8 @@ class FakeExecutor:
         self.fitness = fitness or (lambda tree: 1 + _number(tree.key, "fitness", 10_000) / 1000)
         self.troubled = troubled
         self.given = 0
-        self.trainings: list[str] = []
+        self.trainings: list[tuple[str, int, bytes | None]] = []
+        self.groups: list[tuple[str, ...]] = []
 
     def run(self, jobs: Sequence[Any]) -> Iterator[tuple[int, Any]]:
         order = list(range(len(jobs)))
@@ -79,16 +81,22 @@ class FakeExecutor:
     def close(self) -> None:
         pass
 
-    def _result(self, job: Job) -> Any:
-        tree = parse(job.tree)
-        if job.screening is None:
-            return self._screening(tree)
-        self.trainings.append(tree.key)
-        if self.troubled and _number(tree.key, "failure", 8) == 0:
+    def _result(self, job: ScreenJob | TrainJob) -> Any:
+        if isinstance(job, ScreenJob):
+            return self._screening(parse(job.tree))
+        self.groups.append(tuple(parse(entry.tree).key for entry in job.entries))
+        return tuple(self._trained(entry, job.rung) for entry in job.entries)
+
+    def _trained(self, entry: Entry, rung: int) -> Trained:
+        tree = parse(entry.tree)
+        self.trainings.append((tree.key, rung, entry.state))
+        if self.troubled and _number(tree.key, f"failure {rung or ''}", 8) == 0:
             status = ("nan", "error", "timeout", "oom", "worker_lost")[_number(tree.key, "status", 5)]
-            return evaluation(status, fingerprint=job.screening.fingerprint, error=f"{status} by design")
-        value = self.fitness(tree)
-        return evaluation("ok", fitness=value, parts={"ce": value}, fingerprint=job.screening.fingerprint, steps=9)
+            failed = evaluation(status, fingerprint=entry.screening.fingerprint, error=f"{status} by design")
+            return Trained(failed, None)
+        value = self.fitness(tree) + rung * _number(tree.key, f"rung {rung}", 100) / 1000
+        done = evaluation("ok", fitness=value, parts={"ce": value}, fingerprint=entry.screening.fingerprint, steps=9)
+        return Trained(done, f"{tree.key} at {rung}".encode())
 
     def _screening(self, tree: Tree) -> Any:
         if self.troubled and _number(tree.key, "rejected", 4) == 0:

@@ -1,9 +1,23 @@
-"""A run's configuration on a real pair, with primitives from a file as workers load them."""
+"""Executors over an evaluator to which everything happens, and primitives from a file as real workers load them."""
 
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+
+from kdzero_gp.execute.deadlines import Deadlines
+from kdzero_gp.execute.inprocess import InProcess
+from kdzero_gp.execute.processes import Processes
+from kdzero_gp.execute.protocol import Executor
+
+FOLDER = str(Path(__file__).resolve().parent)
+if FOLDER not in sys.path:
+    sys.path.insert(0, FOLDER)  # test folders are no packages, and workers have to find `faulty`
 
 PRIMITIVES = '''
 """Distances that go wrong in the worker that computes them."""
@@ -54,3 +68,78 @@ def primitive_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("primitives") / "worker_ops.py"
     path.write_text(PRIMITIVES)
     return path
+
+
+Noted = tuple[Executor, Path]
+DEADLINES = Deadlines(training=1.0, full=1.0, grace=0.5)
+"""Of the executors under test: long for what works, short for what hangs."""
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[Any]:
+    """A cluster on this machine, one for all tests."""
+    ray = pytest.importorskip("ray")
+    cluster_utils = pytest.importorskip("ray.cluster_utils")
+    room = {"num_cpus": 4, "object_store_memory": 200 * 2**20, "include_dashboard": False}
+    cluster = cluster_utils.Cluster(initialize_head=True, head_node_args=room)
+    ray.init(address=cluster.address, log_to_driver=False)
+    yield cluster
+    ray.shutdown()
+    cluster.shutdown()
+
+
+@pytest.fixture(scope="session")
+def ray_address(ray_cluster: Any) -> str:
+    """Where the cluster is."""
+    return str(ray_cluster.address)
+
+
+def make_executor(kind: str, request: Any, notes: Path) -> Executor:
+    import faulty
+
+    factory = partial(faulty.make, str(notes))
+    if kind == "in process":
+        return InProcess(factory(), deadlines=DEADLINES)  # type: ignore[arg-type]
+    if kind == "ray":
+        from kdzero_gp.execute.ray import Ray
+
+        address = request.getfixturevalue("ray_address")
+        return Ray(2, factory, address=address, deadlines=DEADLINES)  # type: ignore[arg-type]
+    return Processes(int(kind), factory, deadlines=DEADLINES)  # type: ignore[arg-type]
+
+
+KINDS = ("in process", "1", "2", "ray")
+
+
+@pytest.fixture(scope="session")
+def executors(tmp_path_factory: pytest.TempPathFactory, request: Any) -> Iterator[Callable[[str], Noted]]:
+    """One executor of each kind for all tests: what one test does to it must not harm the next."""
+    with ExitStack() as stack:
+
+        @cache
+        def get(kind: str) -> Noted:
+            notes = tmp_path_factory.mktemp("notes")
+            return stack.enter_context(closing(make_executor(kind, request, notes))), notes
+
+        yield get
+
+
+@pytest.fixture(params=KINDS)
+def noted(executors: Callable[[str], Noted], request: Any) -> Noted:
+    """An executor of every kind, and the folder of its evaluators' notes, empty."""
+    executor, notes = executors(request.param)
+    for path in notes.iterdir():
+        path.unlink()
+    return executor, notes
+
+
+@pytest.fixture
+def executor(noted: Noted) -> Executor:
+    """Every kind."""
+    return noted[0]
+
+
+@pytest.fixture
+def notes(noted: Noted) -> Path:
+    """What the executor's evaluators write down."""
+    return noted[1]

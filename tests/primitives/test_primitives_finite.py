@@ -43,7 +43,32 @@ BINARY = [
 
 
 def _options(operation):
-    return {"generator": torch.Generator().manual_seed(1)} if operation.random else {}
+    """What a call needs beside its tensors and constants."""
+    options = {"generator": torch.Generator().manual_seed(1)} if operation.random else {}
+    return options | ({"targets": torch.arange(4)} if operation.labels else {})
+
+
+def _function(operation, inputs):
+    """What is called: for a learned operation, the module made for these inputs."""
+    if not operation.learned:
+        return operation.function
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return operation.function(*(x.shape for x in inputs)).to(inputs[0].device)
+
+
+def _knowledge(signature):
+    """The types of a signature's tensors."""
+    return [t for t in signature.inputs if t not in (Tau, Value)]
+
+
+def _constants(signature, tau=1.0, value=1.0):
+    return [tau if t is Tau else value for t in signature.inputs if t in (Tau, Value)]
+
+
+def _transformed(operation, signature, inputs, tau=1.0):
+    function = _function(operation, inputs)
+    return function(*inputs, *_constants(signature, tau), **_options(operation))
 
 
 def _assert_finite(result, inputs, what):
@@ -60,20 +85,20 @@ def _assert_finite(result, inputs, what):
 @pytest.mark.parametrize(("name", "signature"), UNARY, ids=lambda v: v if isinstance(v, str) else str(v))
 def test_a_transform_is_finite_on_degenerate_input(operations, name, signature, dtype):
     for label, make in INPUTS.items():
-        inputs = [make(SHAPES[t]).to(dtype).requires_grad_() for t in signature.inputs]
-        result = operations[name].function(*inputs, **_options(operations[name]))
+        inputs = [make(SHAPES[t]).to(dtype).requires_grad_() for t in _knowledge(signature)]
+        result = _transformed(operations[name], signature, inputs)
         _assert_finite(result, inputs, f"{name} on {label}")
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16], ids=str)
 @pytest.mark.parametrize(("name", "signature"), BINARY, ids=lambda v: v if isinstance(v, str) else str(v))
 def test_a_distance_is_finite_on_degenerate_input(operations, name, signature, dtype):
-    constants = [1.0] * (len(signature.inputs) - 1)
+    constants, options = _constants(signature), _options(operations[name])
     for label_s, make_s in INPUTS.items():
         for label_t, make_t in INPUTS.items():
             student = make_s(SHAPES[signature.inputs[0]]).to(dtype).requires_grad_()
             teacher = make_t(SHAPES[signature.inputs[0]]).to(dtype)
-            result = operations[name].function(student, teacher, *constants)
+            result = operations[name].function(student, teacher, *constants, **options)
             _assert_finite(result, [student], f"{name} of {label_s} and {label_t}")
 
 
@@ -81,24 +106,25 @@ def test_a_distance_is_finite_on_degenerate_input(operations, name, signature, d
 def test_what_a_chain_can_reach_stays_finite(operations, factor):
     for name, signature in UNARY:
         x = (factor * torch.tanh(_randn(SHAPES[signature.inputs[0]]))).requires_grad_()
-        inputs = [x] * len(signature.inputs)
-        _assert_finite(operations[name].function(*inputs, **_options(operations[name])), [x], name)
+        inputs = [x] * len(_knowledge(signature))
+        _assert_finite(_transformed(operations[name], signature, inputs, tau=8.0), [x], name)
     for name, signature in BINARY:
         student = (factor * torch.tanh(_randn(SHAPES[signature.inputs[0]]))).requires_grad_()
         teacher = factor * torch.tanh(_randn(SHAPES[signature.inputs[0]], seed=1))
-        constants = [8.0 if t is Tau else 1.0 for t in signature.inputs if t in (Tau, Value)]
-        _assert_finite(operations[name].function(student, teacher, *constants), [student], name)
+        constants = _constants(signature, tau=8.0)
+        result = operations[name].function(student, teacher, *constants, **_options(operations[name]))
+        _assert_finite(result, [student], name)
 
 
-SMOOTH = [(name, signature) for name, signature in UNARY if default_registry()[name].side == "both"]
+SMOOTH = [(name, signature) for name, signature in UNARY if default_registry()[name].side != "teacher"]
 
 
 @pytest.mark.parametrize(("name", "signature"), SMOOTH, ids=lambda v: v if isinstance(v, str) else str(v))
 def test_the_gradient_of_a_transform_is_that_of_its_value(operations, name, signature):
     shapes = {Map: (3, 2, 3, 2), Rows: (3, 2, 3), Vector: (3, 4), Logits: (3, 4)}
-    inputs = [_randn(shapes[t], seed).double().requires_grad_() for seed, t in enumerate(signature.inputs)]
+    inputs = [_randn(shapes[t], seed).double().requires_grad_() for seed, t in enumerate(_knowledge(signature))]
     operation = operations[name]
-    assert torch.autograd.gradcheck(lambda *x: operation.function(*x, **_options(operation)), inputs)
+    assert torch.autograd.gradcheck(lambda *x: _transformed(operation, signature, x, tau=1.5), inputs)
 
 
 @pytest.mark.parametrize(("name", "signature"), BINARY, ids=lambda v: v if isinstance(v, str) else str(v))
@@ -106,8 +132,9 @@ def test_the_gradient_of_a_distance_is_that_of_its_value(operations, name, signa
     shapes = {Map: (3, 2, 3, 2), Rows: (3, 2, 3), Vector: (3, 4), Logits: (3, 4)}
     student = _randn(shapes[signature.inputs[0]]).double().requires_grad_()
     teacher = _randn(shapes[signature.inputs[0]], seed=1).double()
-    constants = [1.5] * (len(signature.inputs) - 1)
-    assert torch.autograd.gradcheck(lambda s: operations[name].function(s, teacher, *constants), [student])
+    constants, operation = _constants(signature, 1.5, 1.5), operations[name]
+    options = {"targets": torch.arange(3)} if operation.labels else {}
+    assert torch.autograd.gradcheck(lambda s: operation.function(s, teacher, *constants, **options), [student])
 
 
 def test_signed_log_and_root_keep_their_gradient_at_zero(operations):
@@ -150,8 +177,8 @@ def test_a_chain_of_transforms_and_a_distance_stay_finite(seed, kind):
 
 @pytest.mark.parametrize(("name", "signature"), UNARY, ids=lambda v: v if isinstance(v, str) else str(v))
 def test_a_shape_is_inferred_without_data(operations, name, signature):
-    inputs = [torch.randn(SHAPES[t]) for t in signature.inputs]
-    real = operations[name].function(*inputs, **_options(operations[name]))
-    inferred = operations[name].function(*(x.to("meta") for x in inputs), **_options(operations[name]))
+    inputs = [torch.randn(SHAPES[t]) for t in _knowledge(signature)]
+    real = _transformed(operations[name], signature, inputs)
+    inferred = _transformed(operations[name], signature, [x.to("meta") for x in inputs])
     assert inferred.is_meta
     assert inferred.shape == real.shape

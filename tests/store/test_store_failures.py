@@ -93,14 +93,14 @@ def test_database_of_another_program(tmp_path, journal):
 
 def test_database_of_a_newer_version(run):
     connection = sqlite3.connect(run / "run.sqlite")
-    connection.execute("PRAGMA user_version = 2")
+    connection.execute("PRAGMA user_version = 3")
     connection.close()
-    refused(run, "schema version 2, but this kdzero_gp works with version 1.*a newer version")
+    refused(run, "schema version 3, but this kdzero_gp works with version 2.*a newer version")
 
 
 def test_database_with_our_id_and_nothing_in_it(tmp_path):
     connection = sqlite3.connect(tmp_path / "run.sqlite")
-    connection.executescript(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1; VACUUM;")
+    connection.executescript(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 2; VACUUM;")
     connection.close()
     refused(tmp_path, "damaged: it lacks evaluations, generations, results, run")
 

@@ -69,7 +69,7 @@ def test_every_field_of_a_proposal_comes_back(tmp_path, proposal, evaluation):
     with RunStore.create(tmp_path, {}) as store:
         store.record(asked, evaluation())
         assert list(store.evaluations()) == [(asked, evaluation())]
-        assert store.get("random", 7) == (asked, evaluation())
+        assert store.get("random", 7, 1) == (asked, evaluation())
         assert store.get("evolve", 7) is None
 
 
@@ -113,7 +113,7 @@ def test_the_same_proposal_again_is_ignored(tmp_path, proposal, evaluation):
 def test_another_proposal_under_the_same_number_is_refused(tmp_path, proposal, evaluation):
     with RunStore.create(tmp_path, {}) as store:
         store.record(proposal(tree="first"), evaluation())
-        with pytest.raises(StoreError, match=r"(?s)under number 0 of arm 'evolve'.*first.*second.*--run-dir"):
+        with pytest.raises(StoreError, match=r"(?s)under number 0, rung 0, of arm 'evolve'.*first.*second.*--run-dir"):
             store.record(proposal(tree="second"), evaluation())
         with pytest.raises(StoreError, match="does not repeat"):
             store.record(proposal(tree="first", parents=(3,)), evaluation())
@@ -177,3 +177,39 @@ def test_use_by_another_thread_is_a_mistake_in_the_program(tmp_path):
         thread.start()
         thread.join()
     assert seen == ["ProgrammingError"]
+
+
+def test_states_are_kept_by_rung_until_they_are_dropped(tmp_path):
+    with RunStore.create(tmp_path, {}) as store:
+        for number in (0, 1, 2):
+            store.put_state("evolve", number, 0, b"old")
+            store.put_state("evolve", number, 0, bytes([number, 0, 255]))
+        store.put_state("evolve", 2, 1, b"next")
+        store.put_state("random", 0, 0, b"other")
+        assert [store.state("evolve", number, 0) for number in (0, 1, 2, 3)] == [
+            b"\0\0\xff",
+            b"\1\0\xff",
+            b"\2\0\xff",
+            None,
+        ]
+        store.drop_states("evolve", 1)
+        assert [store.state("evolve", number, 0) for number in (0, 1, 2)] == [None, None, b"\2\0\xff"]
+        assert store.state("evolve", 2, 1) == b"next"
+        assert store.state("random", 0, 0) == b"other"
+
+
+def test_a_trace_is_kept_in_order_and_its_first_word_counts(tmp_path):
+    with RunStore.create(tmp_path, {}) as store:
+        for position, event in ((1, "second"), (0, "first"), (1, "too late"), (2, "third")):
+            store.append_trace("evolve", position, event)
+        assert store.trace("evolve") == ["first", "second", "third"]
+        assert store.trace("random") == []
+
+
+def test_rungs_of_one_number_are_rows_of_their_own(tmp_path, proposal, evaluation):
+    with RunStore.create(tmp_path, {}) as store:
+        for rung in (1, 0):
+            assert store.record(proposal(rung=rung), evaluation(steps=rung))
+        assert [(p.rung, e.steps) for p, e in store.evaluations()] == [(0, 0), (1, 1)]
+        assert store.get("evolve", 0, 1)[1].steps == 1
+        assert store.get("evolve", 0, 2) is None

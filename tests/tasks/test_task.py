@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from kdzero_gp.data import Dataset, load_dataset
+from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.errors import KdzeroError, ModelError, TapError
 from kdzero_gp.grammar.types import Logits, Map, Vector
 from kdzero_gp.models import build
@@ -21,7 +22,9 @@ def digits() -> Dataset:
     return load_dataset("digits", limit=CHUNK + 60)
 
 
-def make(digits: Dataset, teacher: nn.Module | None = None, student: Callable[[], nn.Module] | None = None) -> Task:
+def make(
+    digits: Dataset, teacher: nn.Module | None = None, student: Callable[[], nn.Module] | None = None, amp: bool = False
+) -> Task:
     torch.manual_seed(0)
     return Task(
         "pair",
@@ -30,6 +33,7 @@ def make(digits: Dataset, teacher: nn.Module | None = None, student: Callable[[]
         digits,
         recipe=RECIPE,
         proxy=RECIPE,
+        amp=amp,
     )
 
 
@@ -126,6 +130,39 @@ def test_images_are_normalised_by_the_training_split(task: Task) -> None:
         expected = (data.images[i].double() / task.data.scale - task.data.mean[0]) / task.data.std[0]
         torch.testing.assert_close(task.all_images(split)[i].double(), expected, rtol=1e-5, atol=1e-6)
         assert torch.equal(task.labels(split), data.labels)
+
+
+def test_the_first_images_are_those_of_the_split(task: Task) -> None:
+    assert torch.equal(task.first_images("val", 3), task.all_images("val")[:3])
+    assert len(task.first_images("val", 10**6)) == len(task.data.val)
+
+
+def test_a_feed_serves_what_the_numbers_say(task: Task) -> None:
+    numbers = torch.tensor([5, 0, 5])
+    feed = task.feed(("pool", "logits"))
+    images, labels, knowledge = feed(numbers, 7)
+    assert len(feed) == CHUNK + 60
+    assert torch.equal(images, task.all_images("train")[numbers])
+    assert torch.equal(labels, task.data.train.labels[numbers])
+    assert tuple(knowledge) == ("pool", "logits")
+    assert torch.equal(knowledge["pool"], task.teacher_knowledge("train", ["pool"])["pool"][numbers])
+    assert tuple(task.feed(())(numbers, 0)[2]) == ()
+    with pytest.raises(TapError, match="no tap `stage9`"):
+        task.feed(("stage9",))
+
+
+@pytest.mark.parametrize(("amp", "dtype"), [(False, torch.float32), (True, torch.bfloat16)])
+def test_students_run_in_half_precision_where_it_was_asked_for(digits: Dataset, amp: bool, dtype: torch.dtype) -> None:
+    task = make(digits, amp=amp)
+    images, labels, teacher = task.feed(("stage1", "logits"))(torch.arange(8), 0)
+    distiller = Distiller("add(weight(1, kl(logits, 4)), weight(1, w_sim(l2(stage1))))")
+    with task.autocast(), task.reader(task.student(0), ("stage1", "logits")) as reader:
+        student = reader(images)
+        loss = distiller(student, teacher, labels)
+    assert student["logits"].dtype == dtype
+    assert {tap.dtype for tap in teacher.values()} == {torch.float32}
+    assert loss.dtype == torch.float32
+    loss.backward()
 
 
 def test_taps_have_the_types_of_the_grammar(task: Task) -> None:

@@ -1,0 +1,112 @@
+"""A default run on the digits, of this checkout and of an older one: seconds, and what was found.
+
+The older checkout runs as it was, in its own process, with the same interpreter; both train the same number of
+candidates with the same run seeds, in turn.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from benchmarks.result import RESULTS, Claim, Row, make_result
+from benchmarks.table import report
+
+ROOT = Path(__file__).resolve().parents[1]
+ROWS = {"student alone": "student alone", "KD": "kd", "random search": "random search", "evolved": "evolved 1"}
+QUICK = "--pop 2 --gens 0 --epochs 1 --final-seeds 2 --leader-seeds 1 --rungs 1".split()
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+def run(checkout: Path, seed: int, options: Sequence[str]) -> tuple[float, dict[str, float | None]]:
+    """Seconds of one run of a checkout, start of the program included, and its mean test accuracies in per cent."""
+    with tempfile.TemporaryDirectory(prefix="kdzero-gp-before-after-") as folder:
+        command = [sys.executable, "-m", "kdzero_gp.run", "--seed", str(seed), "--json", "--quiet", *options]
+        started = time.perf_counter()
+        done = subprocess.run(
+            [*command, "--run-dir", str(Path(folder) / "run")],
+            cwd=checkout,
+            env={**os.environ, "PYTHONPATH": str(checkout)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        seconds = time.perf_counter() - started
+    if done.returncode != 0:
+        raise RuntimeError(f"the run in {checkout} failed:\n{done.stderr[-2000:]}")
+    table: list[dict[str, Any]] = json.loads(done.stdout.strip().splitlines()[-1])["table"]
+    means = {row["name"]: row["mean"] for row in table}
+    return seconds, {name: 100 * means[own] if means.get(own) is not None else None for name, own in ROWS.items()}
+
+
+def commit(checkout: Path) -> str:
+    """The commit that is checked out there."""
+    done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=checkout, capture_output=True, text=True, check=False)
+    return done.stdout.strip()[:10] or "unknown"
+
+
+def summary(rows: Sequence[Row]) -> tuple[Row, list[Claim]]:
+    """The ratio of the median seconds, and the difference of the evolved distillers' mean accuracy."""
+    seconds, evolved = (
+        {
+            which: [float(str(row[column])) for row in rows if row["checkout"] == which and row[column] is not None]
+            for which in ("before", "after")
+        }
+        for column in ("seconds", "evolved")
+    )
+    ratio = statistics.median(seconds["before"]) / statistics.median(seconds["after"])
+    gain = statistics.fmean(evolved["after"]) - statistics.fmean(evolved["before"])
+    return (
+        {"part": "summary", "times faster": round(ratio, 2), "evolved, points more than before": round(gain, 2)},
+        [
+            Claim.at_least("a default run on the digits is faster than before by", ratio, 1.0, "×"),
+            Claim.at_least("test accuracy of the evolved distiller, difference to before, mean", gain, -0.2, "points"),
+        ],
+    )
+
+
+@app.command()
+def main(
+    before: Annotated[Path, typer.Option(help="A checkout of the version to compare with.")],
+    seeds: Annotated[int, typer.Option(min=1, help="Run seeds: 0, 1, …")] = 1,
+    quick: Annotated[bool, typer.Option("--quick", help="Tiny runs, to see that it works.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Result file, by default benchmarks/results/before_after.json.")
+    ] = None,
+) -> None:
+    """Compare a default run on the digits with that of an older checkout."""
+    options = (
+        ["--pop", "2", "--gens", "0", "--epochs", "1", "--final-seeds", "2", "--leader-seeds", "1"] if quick else []
+    )
+    checkouts = {"before": before.resolve(), "after": ROOT}
+    rows: list[Row] = []
+    for seed in range(seeds):
+        for which, checkout in checkouts.items():
+            seconds, accuracies = run(checkout, seed, options)
+            rows.append(
+                {
+                    "part": "runs",
+                    "checkout": which,
+                    "commit": commit(checkout),
+                    "seed": seed,
+                    "seconds": round(seconds, 1),
+                    **accuracies,
+                }
+            )
+    own, claims = summary(rows)
+    described = {"before": commit(checkouts["before"]), "seeds": seeds, "quick": quick}
+    result = make_result("before_after", described, seeds=range(seeds), rows=[own, *rows], claims=claims)
+    report(result, out or (None if quick else RESULTS / "before_after.json"))
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,230 @@
+"""What racing, screening and deduplication save: student steps until a search has found as good a distiller.
+
+Two searches of the same loop on the digits pair. The plain one trains every proposal by the whole schedule, those that
+repeat an earlier one, or that the screening would have turned down, included. The other one is the program's: screened,
+deduplicated, raced. Whatever was best at a moment is trained by the whole schedule with fresh seeds, beside the budget,
+so that both are measured by one thing that neither has selected on: the mean validation fitness there.
+"""
+
+import statistics
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+
+from benchmarks.result import RESULTS, Claim, Row, make_result
+from benchmarks.search_cost_trace import Moment, best_so_far, steps_until
+from benchmarks.table import report
+from kdzero_gp.evaluate.evaluator import Entrant, EvaluationSettings, Evaluator
+from kdzero_gp.evaluate.fitness import FITNESS
+from kdzero_gp.evaluate.screen import STEPS, Screening
+from kdzero_gp.evolve.search import Search
+from kdzero_gp.execute.inprocess import InProcess
+from kdzero_gp.grammar.tree import Tree
+from kdzero_gp.session.assemble import make_grammar, make_settings, make_task
+from kdzero_gp.session.config import RunConfig, make_config
+from kdzero_gp.session.determinism import settle_torch
+from kdzero_gp.session.runner import Silent
+from kdzero_gp.store import RunStore
+from kdzero_gp.store.record import Evaluation
+
+TARGET = 0.25
+FRESH = 3
+"""Full trainings by which an incumbent is measured."""
+SCREENING = STEPS + 1
+"""Student steps that a screening is worth: its short optimisation, and the gradients of the terms."""
+POINTS = 8
+"""Moments of a search at which its incumbent is measured, besides the last."""
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+class Unscreened(Evaluator):
+    """Computes what the screening computes, calibration above all, and turns nobody down."""
+
+    def screen(self, tree: Tree) -> Evaluation | Screening:
+        """A screening that is always passed, unless the candidate cannot even be compiled."""
+        screening = super().screen(tree)
+        if isinstance(screening, Evaluation) and screening.status == "rejected":
+            terms = str(tree.canonical()).count("weight(")
+            return Screening(None, screening.calibration or (1.0,) * terms, screening.fingerprint)
+        return screening
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One of the two searches.
+
+    Attributes:
+        generations: chosen such that the plain arm spends the budget and the other no more than that.
+        options: of the run.
+    """
+
+    name: str
+    plain: bool
+    generations: int
+    options: Mapping[str, Any]
+
+
+def arms(population: int, generations: int, rungs: int) -> tuple[Arm, Arm]:
+    """The plain search, and the program's within the same number of steps."""
+    config = make_config()
+    task_epochs = make_task(config).recipe.epochs
+    shared = {"pop": population, "proxy_epochs": task_epochs}
+    return (
+        Arm("plain", True, generations, {**shared, "rungs": 1}),
+        Arm("raced", False, generations, {**shared, "rungs": rungs}),
+    )
+
+
+def trace_of(arm: Arm, seed: int, folder: Path) -> tuple[list[Moment], Evaluator]:
+    """Runs one search; the best so far after every training, by the steps spent until then."""
+    config = make_config(seed=seed, gens=arm.generations, **arm.options)
+    task = make_task(config)
+    evaluator = _evaluator(config, task, plain=arm.plain)
+    settings = replace(make_settings(config, evaluator.ladder), deduplicate=not arm.plain)
+    with RunStore.create(folder, config.identity) as store:
+        Search("evolve", settings, make_grammar(config, task), InProcess(evaluator), store, Silent()).run()
+        records = list(store.in_order_of_recording("evolve"))
+    return best_so_far(records, screening=0 if arm.plain else SCREENING), evaluator
+
+
+def _evaluator(config: RunConfig, task: Any, *, plain: bool) -> Evaluator:
+    settings = EvaluationSettings(config.seed, fitness=config.fitness, rungs=config.rungs or 1, eta=config.eta)
+    return (Unscreened if plain else Evaluator)(task, settings)
+
+
+def worth(evaluator: Evaluator, moment: Moment) -> float:
+    """Mean validation fitness of full trainings with fresh seeds; infinity where one failed."""
+    fitness = FITNESS[evaluator.settings.fitness]
+    values = []
+    for number in range(FRESH):
+        alone, own = (
+            evaluator.full(entrant, number, "val").parts
+            for entrant in (Entrant(None), Entrant(moment.tree, moment.calibration))
+        )
+        if alone is None or own is None:
+            return float("inf")
+        values.append(fitness(own, alone))
+    return statistics.fmean(values)
+
+
+def one_seed(arm: Arm, seed: int) -> list[tuple[int, float]]:
+    """(steps spent, worth of the incumbent) at moments of one search."""
+    settle_torch(1, "cpu")
+    with tempfile.TemporaryDirectory(prefix="kdzero-gp-search-cost-") as folder:
+        trace, evaluator = trace_of(arm, seed, Path(folder) / "run")
+    known: dict[str, float] = {}
+    points = []
+    for moment in _spread(trace):
+        if moment.tree not in known:
+            known[moment.tree] = worth(evaluator, moment)
+        points.append((moment.steps, known[moment.tree]))
+    return points
+
+
+def _spread(trace: Sequence[Moment]) -> Iterator[Moment]:
+    """The incumbents at evenly spread shares of the budget, each with the steps spent when it was looked at."""
+    total = trace[-1].steps
+    for point in range(1, POINTS + 1):
+        limit = total * point // POINTS
+        reached = [moment for moment in trace if moment.steps <= limit]
+        if reached:
+            yield replace(reached[-1], steps=limit)
+
+
+def rows_of(results: Mapping[tuple[str, int], Sequence[tuple[int, float]]]) -> list[Row]:
+    """A row for each moment of each search."""
+    return [
+        {"part": "trace", "search": name, "seed": seed, "student steps": steps, "validation fitness": value}
+        for (name, seed), points in results.items()
+        for steps, value in points
+    ]
+
+
+def summary(results: Mapping[tuple[str, int], Sequence[tuple[int, float]]], seeds: Sequence[int]) -> list[Row]:
+    """By seed: what the plain search reached with its budget, and the steps after which the raced one was there."""
+    rows: list[Row] = []
+    for seed in seeds:
+        plain, raced = results["plain", seed], results["raced", seed]
+        steps = steps_until(raced, plain[-1][1])
+        rows.append(
+            {
+                "part": "by seed",
+                "seed": seed,
+                "plain: steps": plain[-1][0],
+                "plain: fitness": round(plain[-1][1], 4),
+                "raced: steps": raced[-1][0],
+                "raced: fitness": round(raced[-1][1], 4),
+                "steps until as good": steps,
+                "share of plain": None if steps is None else round(steps / plain[-1][0], 3),
+            }
+        )
+    return rows
+
+
+def claims(rows: Sequence[Row]) -> list[Claim]:
+    """The median share of the plain search's steps, a search that did not get there counting as more than all."""
+    shares = [1.0 if row["share of plain"] is None else float(str(row["share of plain"])) for row in rows]
+    gain = [float(str(row["plain: fitness"])) - float(str(row["raced: fitness"])) for row in rows]
+    return [
+        Claim.at_most(
+            "share of plain search's steps until the same validation fitness, median",
+            statistics.median(shares),
+            TARGET,
+            "",
+        ),
+        Claim.at_least(
+            "fitness of the plain search's best minus that of the raced one's, mean", statistics.fmean(gain), 0.0, ""
+        ),
+    ]
+
+
+@app.command()
+def main(
+    population: Annotated[int, typer.Option(help="Candidates of a generation.")] = 20,
+    generations: Annotated[int, typer.Option(help="Generations after the first.")] = 7,
+    rungs: Annotated[int, typer.Option(help="Rungs of the race.")] = 3,
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of each search.")] = 5,
+    workers: Annotated[int, typer.Option(min=1, help="Searches at a time.")] = 2,
+    quick: Annotated[bool, typer.Option("--quick", help="Tiny searches, to see that it works.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Result file, by default benchmarks/results/search_cost.json.")
+    ] = None,
+) -> None:
+    """Measure the student steps that racing, screening and deduplication save."""
+    torch.set_num_threads(1)
+    if quick:
+        population, generations, rungs, seeds, workers = 3, 0, 2, 1, 1
+    pair = arms(population, generations, rungs)
+    jobs = [(arm, seed) for seed in range(seeds) for arm in pair]
+    results: dict[tuple[str, int], list[tuple[int, float]]] = {}
+    if workers == 1:
+        results = {(arm.name, seed): one_seed(arm, seed) for arm, seed in jobs}
+    else:
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            futures = {(arm.name, seed): pool.submit(one_seed, arm, seed) for arm, seed in jobs}
+            results = {key: future.result() for key, future in futures.items()}
+    table = summary(results, range(seeds))
+    options = {
+        "population": population,
+        "generations": generations,
+        "rungs": rungs,
+        "seeds": seeds,
+        "workers": workers,
+        "quick": quick,
+    }
+    result = make_result(
+        "search_cost", options, seeds=range(seeds), rows=[*table, *rows_of(results)], claims=claims(table)
+    )
+    report(result, out or (None if quick else RESULTS / "search_cost.json"))
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,74 @@
+"""K students of one architecture in one module: what every way to stack them has in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from kdzero_gp.errors import KdzeroError
+
+
+class FuseError(KdzeroError):
+    """Why students of a model cannot be trained in one program; they can still be trained one by one."""
+
+
+class Stack(ABC):
+    """The parameters and buffers of K students, and one forward pass for all of them.
+
+    Attributes:
+        count: K.
+        leaves: what an optimiser holds, in the order of the student's own parameters. Each keeps the K students'
+            tensors one after another in memory.
+    """
+
+    def __init__(self, count: int) -> None:
+        if count < 1:
+            raise FuseError(f"a stack of {count} students was asked for, but it must be at least 1")
+        self.count = count
+        self.leaves: list[nn.Parameter] = []
+        self._tensors: dict[str, Tensor] = {}
+
+    @abstractmethod
+    def __call__(self, images: Tensor) -> dict[str, Tensor]:
+        """One forward pass in training mode of all students on the same images (B, C, H, W).
+
+        Returns:
+            The taps with a graph to the leaves, each to be taken apart by `apart`.
+        """
+
+    @abstractmethod
+    def apart(self, tap: Tensor) -> tuple[Tensor, ...]:
+        """The tap of each student, (B, C, H, W) or (B, D)."""
+
+    @abstractmethod
+    def scores(self, logits: Tensor) -> Tensor:
+        """The tap `logits` as (K, B, classes)."""
+
+    def read(self, student: int) -> dict[str, Tensor]:
+        """The `state_dict` of one student, as views."""
+        return {name: tensor[student] for name, tensor in self._tensors.items()}
+
+    def write(self, student: int, state: Mapping[str, Tensor]) -> None:
+        """Gives one student the weights and buffers of a `state_dict`."""
+        with torch.no_grad():
+            for name, tensor in self._tensors.items():
+                tensor[student].copy_(state[name])
+
+    def clear(self, student: int) -> None:
+        """Zeroes one student, so that nothing it computes from now on is NaN."""
+        with torch.no_grad():
+            for tensor in self._tensors.values():
+                tensor[student].zero_()
+
+    def split(self, leaf_sized: Tensor) -> Tensor:
+        """A tensor of a leaf's size (its gradient, its momentum) as a view (K, …), one row for each student."""
+        return torch.unflatten(leaf_sized, 0, (self.count, leaf_sized.shape[0] // self.count))
+
+    def rows(self, leaf_sized: Tensor) -> Tensor:
+        """The same as a view (K, numbers of one student), whatever their order within a row."""
+        if leaf_sized.dim() == 4 and leaf_sized.is_contiguous(memory_format=torch.channels_last):
+            leaf_sized = leaf_sized.permute(0, 2, 3, 1)
+        return leaf_sized.view(self.count, -1)

@@ -1,0 +1,167 @@
+"""A pool of workers: who is ready, who has which task and until when. Where the workers are, a `Crew` knows.
+
+One thread, no locks: the pool acts while jobs are submitted and waited for. Every worker has a place of its own with a
+line of its own to it, so that what befalls one worker befalls its task and nobody else's.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from kdzero_gp.execute.attempt import Fault
+from kdzero_gp.execute.deadlines import Deadlines
+from kdzero_gp.execute.desk import Task
+from kdzero_gp.execute.protocol import AnyJob, Result
+from kdzero_gp.execute.queued import ATTEMPTS, ExecutorError, Queued
+
+START_LIMIT = 1800.0
+"""Seconds in which at least one worker has to become ready: it may have to load data and train a teacher."""
+
+
+class WorkerError(ExecutorError):
+    """Workers cannot build what this process could."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a worker tells, or what is told of it.
+
+    Attributes:
+        kind: it is ready for a first task; it cannot start; it is done with its task; it is dead.
+        value: the outcome of the task, or how it came that there is none.
+    """
+
+    place: int
+    kind: Literal["ready", "broken", "done", "dead"]
+    value: Result | Fault | str = ""
+
+
+class Crew(Protocol):
+    """Workers by place, of one kind."""
+
+    def start(self, place: int) -> None:
+        """Starts a worker and does not wait for it: it will be ready, broken or dead."""
+        ...
+
+    def give(self, place: int, job: AnyJob, *, free: bool) -> None:
+        """Gives a worker that has none a job: it will be done or dead."""
+        ...
+
+    def kill(self, place: int) -> None:
+        """Ends a worker at once, whatever it is at; no event follows."""
+        ...
+
+    def events(self, seconds: float | None) -> list[Event]:
+        """What happened; waits so many seconds until something does."""
+        ...
+
+    def close(self) -> None:
+        """Ends all workers at once."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Running:
+    task: Task
+    started: float
+    limit: float | None
+
+    @property
+    def end(self) -> float:
+        return float("inf") if self.limit is None else self.started + self.limit
+
+
+class Pool(Queued):
+    """Runs jobs on a crew. Workers start when there is work for them, and again when they died.
+
+    Args:
+        deadlines: beyond a job's, its worker is killed and the job's candidates have the status `timeout`.
+        attempts: at a job whose worker dies, before its candidate is `worker_lost`.
+    """
+
+    def __init__(self, workers: int, crew: Crew, deadlines: Deadlines | None, attempts: int = ATTEMPTS) -> None:
+        super().__init__(workers, attempts)
+        self.crew = crew
+        self.deadlines = deadlines or Deadlines()
+        self._clear()
+
+    def submit(self, job: AnyJob) -> int:
+        """Hands a job over, to a worker at once if one is ready; returns its ticket. Tickets count from 0."""
+        ticket = super().submit(job)
+        self._hand_out()
+        return ticket
+
+    def close(self) -> None:
+        """Ends the workers without waiting for what they are at; jobs not finished are dropped."""
+        super().close()
+        self._clear()
+        self.crew.close()
+
+    def _clear(self) -> None:
+        self._starting: dict[int, float] = {}
+        self._idle: set[int] = set()
+        self._busy: dict[int, _Running] = {}
+        self._stillborn = 0
+
+    def _step(self) -> None:
+        self._hand_out()
+        for event in self.crew.events(self._patience()):
+            self._heed(event)
+        self._end_overdue()
+        self._hand_out()
+
+    def _hand_out(self) -> None:
+        """Gives every ready worker a task, and starts as many workers as there are tasks left."""
+        while self._idle and (task := self._desk.take()) is not None:
+            place = min(self._idle)
+            self._idle.remove(place)
+            self._busy[place] = _Running(task, time.monotonic(), self.deadlines(task.job))
+            self.crew.give(place, task.job, free=task.free)
+        for place in range(self.workers):
+            if len(self._starting) >= self._desk.waiting:
+                break
+            if place not in self._starting and place not in self._busy:
+                self.crew.start(place)
+                self._starting[place] = time.monotonic()
+
+    def _patience(self) -> float | None:
+        """Seconds until something has to be done that no event announces."""
+        ends = [running.end for running in self._busy.values()]
+        if not ends:
+            ends = [started + START_LIMIT for started in self._starting.values()]
+        end = min(ends, default=float("inf"))
+        return None if end == float("inf") else max(0.0, end - time.monotonic())
+
+    def _heed(self, event: Event) -> None:
+        place, value = event.place, event.value
+        if event.kind == "ready":
+            del self._starting[place]
+            self._stillborn = 0
+            self._idle.add(place)
+        elif event.kind == "broken":
+            del self._starting[place]
+            raise WorkerError(f"a worker cannot start ({value})")
+        elif event.kind == "done" and not isinstance(value, str):
+            self._idle.add(place)
+            self._desk.settle(self._busy.pop(place).task, value)
+        elif place in self._busy:
+            running = self._busy.pop(place)
+            self._desk.settle(running.task, Fault("worker_lost", time.monotonic() - running.started, str(value)))
+        elif place in self._starting:
+            del self._starting[place]
+            self._stillborn += 1
+            if self._stillborn >= self._desk.attempts:
+                raise WorkerError(f"a worker died {self._stillborn} times while it started ({value})")
+        else:
+            self._idle.discard(place)
+
+    def _end_overdue(self) -> None:
+        now = time.monotonic()
+        for place, running in list(self._busy.items()):
+            if running.end <= now:
+                del self._busy[place]
+                self.crew.kill(place)
+                message = f"took longer than {running.limit:g} s"
+                self._desk.settle(running.task, Fault("timeout", now - running.started, message))
+        if not self._busy and not self._idle and any(now - at > START_LIMIT for at in self._starting.values()):
+            raise WorkerError(f"no worker was ready {START_LIMIT:g} s after its start")

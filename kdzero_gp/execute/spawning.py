@@ -1,0 +1,58 @@
+"""How a worker process is born: what it inherits of its parent, and what it does not."""
+
+import os
+import signal
+import sys
+import types
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from kdzero_gp.errors import ConfigError
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+
+
+@contextmanager
+def spawning(environment: Mapping[str, str]) -> Iterator[None]:
+    """Processes spawned inside begin with these environment variables, before they import anything.
+
+    Ctrl-C reaches all processes of a terminal, but is the parent's affair from a worker's first moment on: the signal
+    stays blocked there. And a worker needs nothing of the parent's main script, which must not run a second time in
+    it; so a script that starts a search needs no `if __name__ == "__main__"`.
+    """
+    main = sys.modules["__main__"]
+    before = {name: os.environ.get(name) for name in environment}
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    os.environ.update(environment)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+        sys.modules["__main__"] = main
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+
+def share(device: str, threads: int) -> dict[str, str]:
+    """The environment of a worker that is to see one device and to use so many threads.
+
+    Args:
+        device: `cpu`, or `cuda:N` by this process' own count; to the worker that GPU is `cuda`.
+
+    Raises:
+        ConfigError: there is no such device.
+    """
+    environment = {"OMP_NUM_THREADS": str(threads)}
+    if device == "cpu":
+        return environment
+    kind, _, number = device.partition(":")
+    visible = [name for name in os.environ.get(VISIBLE, "").split(",") if name]
+    if kind != "cuda" or not (number or "0").isdecimal() or (visible and int(number or 0) >= len(visible)):
+        seen = f"; {VISIBLE} lets {len(visible)} be seen" if visible else ""
+        raise ConfigError(f"a worker's device is '{device}', but must be cpu or cuda:N{seen}")
+    index = int(number or 0)
+    return environment | {VISIBLE: visible[index] if visible else str(index)}
