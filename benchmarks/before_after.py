@@ -22,7 +22,7 @@ from benchmarks.table import report
 
 ROOT = Path(__file__).resolve().parents[1]
 ROWS = {"student alone": "student alone", "KD": "kd", "random search": "random search", "evolved": "evolved 1"}
-QUICK = "--pop 2 --gens 0 --epochs 1 --final-seeds 2 --leader-seeds 1 --rungs 1".split()
+QUICK = ["--pop", "2", "--gens", "0", "--epochs", "1", "--final-seeds", "2", "--leader-seeds", "1"]
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

@@ -96,7 +96,7 @@ def trace_of(arm: Arm, seed: int, folder: Path) -> tuple[list[Moment], Evaluator
 
 
 def _evaluator(config: RunConfig, task: Any, *, plain: bool) -> Evaluator:
-    settings = EvaluationSettings(config.seed, fitness=config.fitness, rungs=config.rungs or 1, eta=config.eta)
+    settings = EvaluationSettings(config.seed, fitness=config.fitness, rungs=config.rungs, eta=config.eta)
     return (Unscreened if plain else Evaluator)(task, settings)
 
 

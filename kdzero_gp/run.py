@@ -53,7 +53,7 @@ def run(
     primitives: Annotated[list[str] | None, option("Python file with primitives of your own; may be repeated.")] = None,
     seed_methods: Annotated[str | None, option("Hand-designed methods to start from, such as kd,at.")] = None,
     mode: Annotated[str | None, option("generational (default), or steady, which keeps all workers busy.")] = None,
-    rungs: Annotated[int | None, option("Rungs of the race that candidates run; 1 trains each to the end.")] = None,
+    rungs: Annotated[int | None, option("Rungs of the race of candidates; 1 (default) trains all to the end.")] = None,
     eta: Annotated[int | None, option("Of how many at a rung one goes on (default 3).")] = None,
     fuse: Annotated[
         str | None, option("Students in one program: a number (default 1), or auto (default on a GPU).")

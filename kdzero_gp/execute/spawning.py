@@ -6,6 +6,7 @@ import sys
 import types
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 
 from kdzero_gp.errors import ConfigError
 
@@ -20,6 +21,7 @@ def spawning(environment: Mapping[str, str]) -> Iterator[None]:
     stays blocked there. And a worker needs nothing of the parent's main script, which must not run a second time in
     it; so a script that starts a search needs no `if __name__ == "__main__"`.
     """
+    resource_tracker.ensure_running()  # the first spawn would start it, which lets the signal through again
     main = sys.modules["__main__"]
     before = {name: os.environ.get(name) for name in environment}
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

@@ -22,7 +22,7 @@ from kdzero_gp.session.config import RunConfig
 from kdzero_gp.session.determinism import settle_torch
 from kdzero_gp.session.fuse_option import parse_fuse
 from kdzero_gp.session.pair_check import check_pair
-from kdzero_gp.tasks.presets import recipes_for, rungs_for
+from kdzero_gp.tasks.presets import recipes_for
 from kdzero_gp.tasks.pretrain import cached_teacher
 from kdzero_gp.tasks.recipe import Recipe
 from kdzero_gp.tasks.task import Task
@@ -83,7 +83,7 @@ def make_evaluator(config: RunConfig, task: Task | None = None) -> Evaluator:
         calibrate=config.calibrate == "gradient",
         fitness=config.fitness,
         timeout=config.timeout,
-        rungs=config.rungs or rungs_for(config.data),
+        rungs=config.rungs,
         eta=config.eta,
         stacking=None if config.fuse in (None, "auto") else parse_fuse(config.fuse)[1],
     )

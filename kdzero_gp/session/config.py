@@ -43,7 +43,7 @@ class RunConfig(BaseModel):
     primitives: tuple[str, ...] = ()
     seed_methods: tuple[str, ...] = ()
 
-    rungs: int | None = Field(None, ge=1, le=20)
+    rungs: int = Field(1, ge=1, le=20)
     eta: int = Field(3, ge=2, le=100)
     fuse: str | None = None
     mode: Literal["generational", "steady"] = "generational"

@@ -6,10 +6,9 @@ from kdzero_gp.tasks.recipe import STUDENT, Recipe
 
 GENERAL = Recipe(epochs=60, batch_size=64, lr=0.05)
 """For any other data set; the published long schedules are a matter of --epochs."""
-DIGITS_PROXY_EPOCHS = 7
-DIGITS_RUNGS = 2
-"""On digits a candidate is trained for 35 of the full schedule's 240 steps, annealed, and the best third for 105: the
-first ranks distillers nearly as well as the whole schedule does, the second as well (`benchmarks/proxy_rank.py`)."""
+DIGITS_PROXY_EPOCHS = 3
+"""Of the full schedule's 16, annealed: they rank distillers nearly as well as the whole schedule does, fewer do not
+(`benchmarks/proxy_rank.py`)."""
 DIGITS_FUSE = 5
 """Students of the digits in one program: of 20 there are four equal groups, which share out well among workers."""
 PROXY_SHARE = 0.1
@@ -21,11 +20,6 @@ def recipes_for(data: str) -> tuple[Recipe, Recipe]:
     if data == "digits":
         return STUDENT, replace(STUDENT, epochs=DIGITS_PROXY_EPOCHS)
     return GENERAL, replace(GENERAL, epochs=max(1, round(PROXY_SHARE * GENERAL.epochs)))
-
-
-def rungs_for(data: str) -> int:
-    """Rungs of the race in which a candidate's proxy training is done, unless the user says otherwise."""
-    return DIGITS_RUNGS if data == "digits" else 1
 
 
 def fuse_for(data: str) -> int:

@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TINY = (
     *("--teacher", "cnn4", "--limit", "128", "--pop", "3", "--gens", "1", "--proxy-epochs", "1", "--epochs", "1"),
     *("--final-seeds", "1", "--finalists", "2", "--leaders", "2", "--leader-seeds", "1", "--batch-size", "32"),
+    *("--rungs", "2"),
 )
 ALONE = ("--workers", "1")
 

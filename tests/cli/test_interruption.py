@@ -105,7 +105,7 @@ def test_ctrl_c_in_a_terminal_reaches_the_workers_too(
         os.killpg(command.pid, signal.SIGINT)
         outcome = command.end()
         assert outcome.code == 130
-        assert outcome.err.startswith("interrupted; ")
+        assert outcome.err.startswith("interrupted; "), outcome.err
         assert outcome.err.count("\n") == 1, outcome.err
         assert not group_lives(command.pid)
         whole(folder)

@@ -192,6 +192,7 @@ def test_the_library_call_is_the_command(whole_run: Any, tmp_path: Path, teacher
         leaders=2,
         leader_seeds=1,
         batch_size=32,
+        rungs=2,
         seed=3,
         workers=1,
         run_dir=tmp_path / "run",
