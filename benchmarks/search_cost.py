@@ -100,19 +100,29 @@ def _evaluator(config: RunConfig, task: Any, *, plain: bool) -> Evaluator:
     return (Unscreened if plain else Evaluator)(task, settings)
 
 
-def worth(evaluator: Evaluator, moment: Moment) -> float:
-    """Mean validation fitness of full trainings with fresh seeds; infinity where one failed."""
-    fitness = FITNESS[evaluator.settings.fitness]
-    values = []
-    for number in range(FRESH):
-        alone, own = (
-            evaluator.full(entrant, number, "val").parts
-            for entrant in (Entrant(None), Entrant(moment.tree, moment.calibration))
-        )
-        if alone is None or own is None:
-            return float("inf")
-        values.append(fitness(own, alone))
-    return statistics.fmean(values)
+class Judge:
+    """Measures incumbents by full trainings with fresh seeds, each only once."""
+
+    def __init__(self, evaluator: Evaluator) -> None:
+        self.evaluator = evaluator
+        self.alone = [evaluator.full(Entrant(None), number, "val").parts for number in range(FRESH)]
+        self._known: dict[str, float] = {}
+
+    def __call__(self, moment: Moment) -> float:
+        """Mean validation fitness; infinity where a training failed."""
+        if moment.tree not in self._known:
+            self._known[moment.tree] = self._measured(Entrant(moment.tree, moment.calibration))
+        return self._known[moment.tree]
+
+    def _measured(self, entrant: Entrant) -> float:
+        fitness = FITNESS[self.evaluator.settings.fitness]
+        values = []
+        for number, alone in enumerate(self.alone):
+            own = self.evaluator.full(entrant, number, "val").parts
+            if alone is None or own is None:
+                return float("inf")
+            values.append(fitness(own, alone))
+        return statistics.fmean(values)
 
 
 def one_seed(arm: Arm, seed: int) -> list[tuple[int, float]]:
@@ -120,13 +130,8 @@ def one_seed(arm: Arm, seed: int) -> list[tuple[int, float]]:
     settle_torch(1, "cpu")
     with tempfile.TemporaryDirectory(prefix="kdzero-gp-search-cost-") as folder:
         trace, evaluator = trace_of(arm, seed, Path(folder) / "run")
-    known: dict[str, float] = {}
-    points = []
-    for moment in _spread(trace):
-        if moment.tree not in known:
-            known[moment.tree] = worth(evaluator, moment)
-        points.append((moment.steps, known[moment.tree]))
-    return points
+    worth = Judge(evaluator)
+    return [(moment.steps, worth(moment)) for moment in _spread(trace)]
 
 
 def _spread(trace: Sequence[Moment]) -> Iterator[Moment]:
@@ -189,7 +194,7 @@ def claims(rows: Sequence[Row]) -> list[Claim]:
 @app.command()
 def main(
     population: Annotated[int, typer.Option(help="Candidates of a generation.")] = 20,
-    generations: Annotated[int, typer.Option(help="Generations after the first.")] = 7,
+    generations: Annotated[int, typer.Option(help="Generations after the first.")] = 4,
     rungs: Annotated[int, typer.Option(help="Rungs of the race.")] = 3,
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each search.")] = 5,
     workers: Annotated[int, typer.Option(min=1, help="Searches at a time.")] = 2,
