@@ -6,18 +6,20 @@ candidates with the same run seeds, in turn.
 
 import json
 import os
+import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from benchmarks.result import RESULTS, Claim, Row, make_result
+from benchmarks.result import RESULTS, Claim, Row, Scalar, make_result
 from benchmarks.table import report
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,8 +29,8 @@ QUICK = ["--pop", "2", "--gens", "0", "--epochs", "1", "--final-seeds", "2", "--
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-def run(checkout: Path, seed: int, options: Sequence[str]) -> tuple[float, dict[str, float | None]]:
-    """Seconds of one run of a checkout, start of the program included, and its mean test accuracies in per cent."""
+def run(checkout: Path, seed: int, options: Sequence[str]) -> dict[str, Scalar]:
+    """One run of a checkout: seconds, start of the program included, where they went, mean test accuracies in %."""
     with tempfile.TemporaryDirectory(prefix="kdzero-gp-before-after-") as folder:
         command = [sys.executable, "-m", "kdzero_gp.run", "--seed", str(seed), "--json", "--quiet", *options]
         started = time.perf_counter()
@@ -41,11 +43,34 @@ def run(checkout: Path, seed: int, options: Sequence[str]) -> tuple[float, dict[
             check=False,
         )
         seconds = time.perf_counter() - started
-    if done.returncode != 0:
-        raise RuntimeError(f"the run in {checkout} failed:\n{done.stderr[-2000:]}")
+        if done.returncode != 0:
+            raise RuntimeError(f"the run in {checkout} failed:\n{done.stderr[-2000:]}")
+        spent = profile(Path(folder) / "run" / "run.sqlite")
     table: list[dict[str, Any]] = json.loads(done.stdout.strip().splitlines()[-1])["table"]
     means = {row["name"]: row["mean"] for row in table}
-    return seconds, {name: 100 * means[own] if means.get(own) is not None else None for name, own in ROWS.items()}
+    accuracies = {name: 100 * means[own] if means.get(own) is not None else None for name, own in ROWS.items()}
+    return {"seconds": round(seconds, 1), **spent, **accuracies}
+
+
+def profile(database: Path) -> dict[str, Scalar]:
+    """Where the time of a run went, from tables that both versions write alike."""
+    with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
+        stats = connection.execute("SELECT arm, stats FROM generations").fetchall()
+        trained = connection.execute("SELECT seconds, steps FROM evaluations WHERE status = 'ok'").fetchall()
+        full = connection.execute("SELECT value FROM results WHERE name LIKE 'full/%'").fetchall()
+    by_arm = {
+        arm: round(sum(float(json.loads(text)["seconds"]) for own, text in stats if own == arm), 1)
+        for arm in ("evolve", "random")
+    }
+    return {
+        "evolution, s": by_arm["evolve"],
+        "random search, s": by_arm["random"],
+        "full trainings, s of workers": round(sum(float(json.loads(value)["seconds"]) for (value,) in full), 1),
+        "proxy steps": sum(int(steps) for _, steps in trained),
+        "ms of a worker per proxy step": round(
+            1000 * sum(s for s, _ in trained) / max(1, sum(n for _, n in trained)), 2
+        ),
+    }
 
 
 def commit(checkout: Path) -> str:
@@ -91,17 +116,8 @@ def main(
     rows: list[Row] = []
     for seed in range(seeds):
         for which, checkout in checkouts.items():
-            seconds, accuracies = run(checkout, seed, options)
-            rows.append(
-                {
-                    "part": "runs",
-                    "checkout": which,
-                    "commit": commit(checkout),
-                    "seed": seed,
-                    "seconds": round(seconds, 1),
-                    **accuracies,
-                }
-            )
+            found = run(checkout, seed, options)
+            rows.append({"part": "runs", "checkout": which, "commit": commit(checkout), "seed": seed, **found})
     own, claims = summary(rows)
     described = {"before": commit(checkouts["before"]), "seeds": seeds, "quick": quick}
     result = make_result("before_after", described, seeds=range(seeds), rows=[own, *rows], claims=claims)
