@@ -68,8 +68,8 @@ def relative(parts: Parts, reference: Parts) -> float:
 def tempered(parts: Parts, reference: Parts) -> float:
     """Cross-entropy at the best temperature, relative to the student alone: 1 is the student alone, below is better.
 
-    Of all parts and sums of them this ranks distillers after a short training most like their test accuracy after the
-    full one: `benchmarks/proxy_rank.py` has the rank correlations that decided it.
+    Chosen on a sample of trees on which it ranked short trainings best; on fresh trees it is as good as the other sums
+    where trainings are short, and better than the plain sum where they are long (`benchmarks/proxy_rank.py`).
     """
     return _relative("tempered_ce", parts, reference)
 

@@ -7,8 +7,8 @@ from kdzero_gp.tasks.recipe import STUDENT, Recipe
 GENERAL = Recipe(epochs=60, batch_size=64, lr=0.05)
 """For any other data set; the published long schedules are a matter of --epochs."""
 DIGITS_PROXY_EPOCHS = 3
-"""Of the full schedule's 16, annealed: they rank distillers nearly as well as the whole schedule does, fewer do not
-(`benchmarks/proxy_rank.py`)."""
+"""Of the full schedule's 16, annealed: they rank distillers as well as one training of the whole schedule does, fewer
+do not (`benchmarks/proxy_rank.py`)."""
 DIGITS_FUSE = 5
 """Students of the digits in one program: of 20 there are four equal groups, which share out well among workers."""
 PROXY_SHARE = 0.1
