@@ -60,6 +60,7 @@ def run(
     ] = None,
     augment: Annotated[str | None, option("none (default) or crop-flip, the usual one for CIFAR.")] = None,
     views: Annotated[int | None, option("Views of an image that augmentation makes (default 8).")] = None,
+    amp: Annotated[bool | None, option("Students run in bfloat16 under autocast.", "--amp/--no-amp")] = None,
     cache_gb: Annotated[float | None, option("GiB of memory for teacher outputs (default 4); 0 keeps none.")] = None,
     epochs: Annotated[int | None, option("Epochs of a full training.")] = None,
     proxy_epochs: Annotated[int | None, option("Epochs of a candidate's training.")] = None,

@@ -63,6 +63,7 @@ def make_task(config: RunConfig, data: Dataset | None = None) -> Task:
         device=config.device,
         augment=NO_AUGMENTATION if config.augment == "none" else Augmentation(PADDING, flip=True, views=config.views),
         cache_gb=config.cache_gb,
+        amp=config.amp,
     )
 
 

@@ -54,6 +54,7 @@ class RunConfig(BaseModel):
     lr: float | None = Field(None, gt=0, allow_inf_nan=False)
     augment: Literal["none", "crop-flip"] = "none"
     views: int = Field(8, ge=1, le=1000)
+    amp: bool = False
     cache_gb: float = Field(4.0, ge=0, allow_inf_nan=False)
     timeout: float = Field(600.0, gt=0, allow_inf_nan=False)
 

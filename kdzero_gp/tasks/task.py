@@ -166,10 +166,6 @@ class Task:
         """
         return self._teach(self.first_images("train", count), self._known(names))
 
-    def forget(self, taps: Iterable[str] | None = None) -> None:
-        """Lets go of the memory of teacher outputs at these taps, or of all; what is asked for again comes back."""
-        self._teacher_cache.forget(taps)
-
     @cached_property
     def _teacher_cache(self) -> TeacherCache:
         return TeacherCache(

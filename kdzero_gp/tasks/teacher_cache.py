@@ -85,11 +85,6 @@ class TeacherCache:
             taken[name] = shown(some)
         return Knowledge(**taken)
 
-    def forget(self, names: Iterable[str] | None = None) -> None:
-        """Lets go of the memory of these taps, or of all; files stay for the next time."""
-        gone = set(self._taps) if names is None else set(names)
-        self._kept = {key: rows for key, rows in self._kept.items() if key[1] not in gone}
-
     def _ready(self, wanted: Wanted, names: tuple[str, ...]) -> dict[str, Tensor]:
         missing = [name for name in names if (wanted, name) not in self._kept]
         if missing:

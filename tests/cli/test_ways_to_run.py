@@ -69,6 +69,16 @@ def test_augmented_and_with_the_teacher_in_every_step(invoke: Any, tiny: Any, tm
     assert [r["fitness"] for r in kept] != [r["fitness"] for r in plain]
 
 
+@pytest.mark.parametrize("fuse", ["1", "3"])
+def test_in_bfloat16_other_numbers_come_out(invoke: Any, tiny: Any, tmp_path: Path, fuse: str) -> None:
+    for name, option in (("half", "--amp"), ("full", "--no-amp")):
+        outcome = invoke(*short(tiny), "--gens", "0", "--fuse", fuse, option, "--run-dir", tmp_path / name)
+        assert (outcome.code, outcome.err) == (0, "")
+    half, full = ([r for r in records(tmp_path / name) if r["status"] == "ok"] for name in ("half", "full"))
+    assert len(half) >= 3
+    assert [r["fitness"] for r in half] != [r["fitness"] for r in full]
+
+
 @pytest.mark.parametrize(
     ("options", "parts"),
     [

@@ -84,13 +84,10 @@ def test_a_file_is_computed_once_and_only_for_taps_and_views_that_are_asked_for(
     assert len(files(tmp_path)) == 1
     feed(torch.arange(9), 2)
     assert len(calls) == 3, "epoch 2 sees view 0 again"
-    task.forget(("logits",))
-    assert torch.equal(feed(torch.arange(50), 0)[2]["logits"], first)
-    assert len(calls) == 4, "the first chunk is compared when a file is opened"
     again = make()
     calls = passes(again)
     assert torch.equal(again.feed(("logits",))(torch.arange(50), 0)[2]["logits"], first)
-    assert len(calls) == 1
+    assert len(calls) == 1, "the first chunk is compared when a file is opened"
     again.feed(("logits",))(torch.arange(50), 1)
     assert len(files(tmp_path)) == 2
 
