@@ -1,26 +1,18 @@
 """`python -m kdzero_gp.run`: evolve a distiller for a pair, compare it, draw it, hand it over."""
 
 import json
-import os
 import shlex
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
-from types import FrameType
-from typing import Annotated, Any, TextIO
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
+from kdzero_gp.console.command import INTERRUPTED, interruptible, make_console, own_output
 from kdzero_gp.errors import EXIT_CODE, KdzeroError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-INTERRUPTED = 130
-WIDTH = 200
-"""Columns of a table that goes into a file."""
 
 
 def option(text: str, *names: str) -> Any:
@@ -42,6 +34,9 @@ def run(
     selection: Annotated[str | None, option("tournament (default) or nsga2 (fitness x size).")] = None,
     max_depth: Annotated[int | None, option("Greatest height of a tree (default 7).")] = None,
     max_size: Annotated[int | None, option("Greatest number of nodes of a tree (default 30).")] = None,
+    max_work: Annotated[
+        float | None, option("Numbers a distiller may compute, in multiples of those at all taps (default 8; 0: any).")
+    ] = None,
     space: Annotated[str | None, option("Operations to draw from: table1 (default) or extended.")] = None,
     calibrate: Annotated[
         str | None, option("gradient (default): terms start with CE's gradient norm; or none.")
@@ -119,8 +114,8 @@ def _search(
     from kdzero_gp.console.result_table import result_table
     from kdzero_gp.session.runner import search
 
-    console = _console(sys.stderr if as_json else sys.stdout, quiet=quiet)
-    with _interruptible(), ConsoleProgress(console) as progress, _own_output(quiet):
+    console = make_console(sys.stderr if as_json else sys.stdout, quiet=quiet)
+    with interruptible(), ConsoleProgress(console) as progress, own_output(quiet):
         events = TensorBoardEvents(progress)
         try:
             result = search(run_dir=run_dir, resume=resume, observer=events, **options)
@@ -148,19 +143,6 @@ def _search(
     )
 
 
-def _console(file: TextIO, *, quiet: bool = False) -> Console:
-    """A console with room for the tables where they go into a file or a pipe, which have no width of their own."""
-    console = Console(file=file, quiet=quiet)
-    return console if console.is_terminal else Console(file=file, quiet=quiet, width=WIDTH)
-
-
-@contextmanager
-def _own_output(quiet: bool) -> Iterator[None]:
-    """Keeps what the user's own primitives and models print apart from ours: on stderr, or nowhere."""
-    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere if quiet else sys.stderr):
-        yield
-
-
 def _say_how_to_go_on(folder: Path | None) -> None:
     if folder is None:
         typer.echo("interrupted before the run began; nothing was stored", err=True)
@@ -172,40 +154,19 @@ def _say_how_to_go_on(folder: Path | None) -> None:
         )
 
 
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM ends the run in order; further ones change nothing until the process is gone."""
-    signals = [s for s in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(s) is not signal.SIG_IGN]
-    before = {s: signal.getsignal(s) for s in signals}
-
-    def interrupt(signum: int, frame: FrameType | None) -> None:
-        for each in signals:
-            signal.signal(each, signal.SIG_IGN)
-        before.clear()
-        raise KeyboardInterrupt
-
-    for each in signals:
-        signal.signal(each, interrupt)
-    try:
-        yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
-
-
 def _list_primitives(options: dict[str, Any], *, as_json: bool) -> None:
     from kdzero_gp.console.primitive_table import primitive_rows, primitive_table
     from kdzero_gp.grammar.registry import active_registry
     from kdzero_gp.session.assemble import load_primitives
     from kdzero_gp.session.config import make_config
 
-    with _own_output(quiet=False):
+    with own_output(quiet=False):
         load_primitives(make_config(**options))
     rows = primitive_rows(active_registry().values())
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
         return
-    _console(sys.stdout).print(primitive_table(rows))
+    make_console(sys.stdout).print(primitive_table(rows))
 
 
 def _write_history(folder: Path) -> None:
@@ -221,13 +182,13 @@ def _list_taps(options: dict[str, Any]) -> None:
     from kdzero_gp.session.assemble import make_task
     from kdzero_gp.session.config import make_config
 
-    with _own_output(quiet=False):
+    with own_output(quiet=False):
         task = make_task(make_config(**options))
     table = Table("tap", "teacher", "shape", "student", "shape", title=task.name)
     for name, teacher in task.teacher_taps.items():
         student = task.student_taps[name]
         table.add_row(name, str(teacher), str(tuple(teacher.shape)), str(student), str(tuple(student.shape)))
-    _console(sys.stdout).print(table)
+    make_console(sys.stdout).print(table)
 
 
 if __name__ == "__main__":

@@ -46,6 +46,7 @@ class EvaluationSettings:
         timeout: seconds that one training may take.
         rungs: into how many the proxy training is divided.
         eta: of how many at a rung one goes on.
+        max_work: the most that a distiller may compute, see `Screener`.
         stacking: how students that are trained together are stacked; None takes the first way they allow.
     """
 
@@ -55,6 +56,7 @@ class EvaluationSettings:
     timeout: float = 600.0
     rungs: int = 1
     eta: int = 3
+    max_work: float = math.inf
     stacking: Way | None = None
 
 
@@ -159,7 +161,11 @@ class Evaluator:
         def work() -> Evaluation | Screening:
             if self._screener is None:
                 self._screener = Screener(
-                    self.task, seed=self.own_seed, init_seed=self.init_seed, calibrate=self.settings.calibrate
+                    self.task,
+                    seed=self.own_seed,
+                    init_seed=self.init_seed,
+                    calibrate=self.settings.calibrate,
+                    max_work=self.settings.max_work,
                 )
             screening = self._screener(tree)
             if screening.stage is None:

@@ -16,10 +16,18 @@ from kdzero_gp.distiller.calibrate import gradient, norm
 from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.distiller.knowledge import Knowledge
 from kdzero_gp.evaluate.gaps import cka_gap
+from kdzero_gp.evaluate.work import NumbersWritten, numbers_at
 from kdzero_gp.grammar.tree import Tree
 from kdzero_gp.tasks.task import Task
 
-Stage = Literal["non_finite_loss", "no_gradient", "not_smaller_when_equal", "no_progress", "functional_duplicate"]
+Stage = Literal[
+    "too_expensive",
+    "non_finite_loss",
+    "no_gradient",
+    "not_smaller_when_equal",
+    "no_progress",
+    "functional_duplicate",
+]
 
 PROBE = 64
 """Images of the probe batch, the first of the training split."""
@@ -54,12 +62,15 @@ class Screener:
         seed: of the distillers' aligners and masks.
         init_seed: of the student's initial weights, the ones that rung 0 starts from.
         calibrate: whether terms are scaled to the cross-entropy's gradient norm.
+        max_work: how many times the numbers at all taps of the pair a distiller may write on its way to the loss of an
+            image.
     """
 
-    def __init__(self, task: Task, *, seed: int, init_seed: int, calibrate: bool) -> None:
+    def __init__(self, task: Task, *, seed: int, init_seed: int, calibrate: bool, max_work: float = math.inf) -> None:
         self.task = task
         self.seed = seed
         self.calibrate = calibrate
+        self.most_numbers = max_work * numbers_at(task.student_taps, task.teacher_taps)
         count = min(PROBE, len(task.data.train))
         self.images = task.first_images("train", count)
         self.labels = task.labels("train")[:count]
@@ -78,7 +89,10 @@ class Screener:
     def __call__(self, tree: Tree) -> Screening:
         """Runs the stages, cheapest first."""
         distiller = Distiller(tree, seed=self.seed)
-        means = distiller.means(self.student, self.teacher, self.labels)
+        with NumbersWritten() as written:
+            means = distiller.means(self.student, self.teacher, self.labels)
+        if written.count > self.most_numbers * len(self.labels):
+            return Screening("too_expensive")
         if not all(bool(torch.isfinite(mean)) for mean in means):
             return Screening("non_finite_loss")
         gradients = [gradient(mean, self.parameters) for mean in means]

@@ -19,6 +19,7 @@ ARMS = {"evolve": "evolution", "random": "random search"}
 FUNNEL = {
     "proposed": "proposed",
     "duplicate": "same canonical form as an earlier one",
+    "too_expensive": "computes more than --max-work allows",
     "non_finite_loss": "loss not finite",
     "no_gradient": "gradient zero or not finite",
     "not_smaller_when_equal": "not smaller where student = teacher",

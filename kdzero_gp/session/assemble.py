@@ -1,5 +1,6 @@
 """From a configuration to the objects of a run: task, evaluator, grammar, in the main process and in workers."""
 
+import math
 from dataclasses import replace
 from functools import partial
 
@@ -86,6 +87,7 @@ def make_evaluator(config: RunConfig, task: Task | None = None) -> Evaluator:
         timeout=config.timeout,
         rungs=config.rungs,
         eta=config.eta,
+        max_work=config.max_work or math.inf,
         stacking=None if config.fuse in (None, "auto") else parse_fuse(config.fuse)[1],
     )
     return Evaluator(task or make_task(config), settings)

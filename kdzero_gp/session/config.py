@@ -36,6 +36,7 @@ class RunConfig(BaseModel):
     selection: Literal["tournament", "nsga2"] = "tournament"
     max_depth: int = Field(7, ge=2, le=50)
     max_size: int = Field(30, ge=4, le=1000)
+    max_work: float = Field(8.0, ge=0, allow_inf_nan=False)
     space: Literal["table1", "extended"] = "table1"
     calibrate: Literal["gradient", "none"] = "gradient"
     fitness: Literal["tempered", "relative", "eq2"] = "tempered"
