@@ -45,6 +45,8 @@ def correlation_rows(proxies: Iterable[Proxy], found: Outcomes) -> list[dict[str
             settings.append(setting_row(proxy, stop, len(runs), ", ".join(devices) or "not measured"))
             row = {name: settings[-1][name] for name in ("setting", "epochs", "share of the full schedule %", "seeds")}
             row = {"part": "correlations"} | row
+            if not runs:
+                continue  # the settings say that it was not measured
             each, together = by_fitness([run for run in runs if run[ALONE] is not None])
             row |= {name: round(statistics.fmean(each[name]), 2) if each else None for name in FITNESSES}
             by_seed += [

@@ -1,8 +1,9 @@
-"""Fills the README's result tables from the result files, so that the two cannot differ.
+"""Fills the result tables of the two README pages from the result files, so that they cannot differ.
 
 A table stands between the lines `<!-- table: NAME -->` and `<!-- end -->`. NAME is `trees.screening` for those rows of
 `benchmarks/results/trees.json` whose `part` is `screening`, `trees.claims` for the claims, and `trees` for the first
-part. Where a script has not been run yet, a line says so.
+part. `<!-- claims: trees, engine -->` begins one table of the claims of several files. Where a script has not been run
+yet, a line says so.
 """
 
 import re
@@ -14,8 +15,10 @@ import typer
 from benchmarks.result import RESULTS, ROOT, Result, read_result
 from benchmarks.table import Table, claims_table, make_table
 
-BEGIN = re.compile(r"<!-- table: ([a-z0-9_]+)(?:\.([a-z0-9_]+))? -->")
+BEGIN = re.compile(r"<!-- (table|claims): ([a-z0-9_., ]+) -->")
+NAME = re.compile(r"([a-z0-9_]+)(?:\.([a-z0-9_]+))?")
 END = "<!-- end -->"
+PAGES = (ROOT / "README.md", ROOT / "benchmarks" / "README.md")
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -34,13 +37,14 @@ def filled(readme: str, results: Path) -> str:
             raise ValueError(f"line {number}: `{line.strip()}` begins before `{inside}` has its `{END}`")
         if begin:
             inside = line.strip()
-            lines += [line, *_section(begin[1], begin[2], results, number)]
+            lines += [line, *_filling(begin[1], begin[2], results, number)]
         elif line.strip() == END:
             inside = None
             lines.append(line)
-        elif "<!-- table" in line:
+        elif re.search(r"<!-- (table|claims)", line):
             raise ValueError(
-                f"line {number}: `{line.strip()}` is no marker; write <!-- table: NAME --> alone on a line"
+                f"line {number}: `{line.strip()}` is no marker; write <!-- table: NAME --> or "
+                "<!-- claims: NAME, NAME --> alone on a line"
             )
         elif inside is None:
             lines.append(line)
@@ -61,6 +65,27 @@ def origin(result: Result) -> str:
     seeds = ", ".join(map(str, result.seeds))
     commit = result.commit[:10] + ("-dirty" if result.commit.endswith("-dirty") else "")
     return f"<sub>`{result.command}` · {result.hardware} · seeds {seeds} · commit {commit} · {result.date[:10]}</sub>"
+
+
+def _filling(kind: str, names: str, results: Path, number: int) -> list[str]:
+    if kind == "claims":
+        return _all_claims([name.strip() for name in names.split(",")], results, number)
+    name = NAME.fullmatch(names.strip())
+    if name is None:
+        raise ValueError(f"line {number}: `{names}` is no table; write NAME or NAME.PART")
+    return _section(name[1], name[2], results, number)
+
+
+def _all_claims(names: list[str], results: Path, number: int) -> list[str]:
+    """One table of several files' claims, each with its script."""
+    cells: list[tuple[str, ...]] = []
+    for name in names:
+        path = results / f"{name}.json"
+        if not path.is_file():
+            raise ValueError(f"line {number}: there is no {path}; run python -m benchmarks.{name}")
+        cells += [(*claim, f"`{name}`") for claim in claims_table(read_result(path).claims).cells]
+    columns = ("claim", "measured", "target", "holds", "script")
+    return ["", *markdown(Table(columns, (False, True, True, False, False), tuple(cells))), ""]
 
 
 def _section(benchmark: str, part: str | None, results: Path, number: int) -> list[str]:
@@ -84,24 +109,33 @@ def _section(benchmark: str, part: str | None, results: Path, number: int) -> li
 @app.command()
 def main(
     check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 if a table differs.")] = False,
-    readme: Annotated[Path, typer.Option(help="The page to fill.")] = ROOT / "README.md",
+    readme: Annotated[
+        list[Path] | None, typer.Option(help="A page to fill; by default the README's and the benchmarks'.")
+    ] = None,
     results: Annotated[Path, typer.Option(help="Folder of the result files.")] = RESULTS,
 ) -> None:
-    """Fill the tables of the README from benchmarks/results."""
-    before = readme.read_text(encoding="utf-8")
+    """Fill the tables of the README pages from benchmarks/results."""
+    differing = [page for page in readme or PAGES if _fill(page, results, check=check)]
+    if check and differing:
+        raise typer.Exit(1)
+
+
+def _fill(page: Path, results: Path, *, check: bool) -> bool:
+    """Whether a page's tables differed from the result files."""
+    before = page.read_text(encoding="utf-8")
     try:
         after = filled(before, results)
     except ValueError as error:
-        typer.echo(f"error: {readme}: {error}", err=True)
+        typer.echo(f"error: {page}: {error}", err=True)
         raise typer.Exit(2) from None
     if after == before:
-        typer.echo(f"{readme}: the tables agree with the result files")
+        typer.echo(f"{page}: the tables agree with the result files")
     elif check:
-        typer.echo(f"{readme}: tables differ from the result files; run python -m benchmarks.readme_tables", err=True)
-        raise typer.Exit(1)
+        typer.echo(f"{page}: tables differ from the result files; run python -m benchmarks.readme_tables", err=True)
     else:
-        readme.write_text(after, encoding="utf-8")
-        typer.echo(f"{readme}: tables written")
+        page.write_text(after, encoding="utf-8")
+        typer.echo(f"{page}: tables written")
+    return after != before
 
 
 if __name__ == "__main__":

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from benchmarks.readme_tables import app, filled
-from benchmarks.result import RESULTS, ROOT, Claim, make_result, write_result
+from benchmarks.readme_tables import PAGES, app, filled
+from benchmarks.result import RESULTS, Claim, make_result, write_result
 
 
 @pytest.fixture
@@ -25,8 +25,9 @@ def page(*lines: str) -> str:
     return "\n".join(["# title", *lines, "after"]) + "\n"
 
 
-def test_readme_agrees_with_the_result_files() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("page_path", PAGES, ids=lambda path: path.parent.name)
+def test_pages_agree_with_the_result_files(page_path: Path) -> None:
+    text = page_path.read_text(encoding="utf-8")
     assert filled(text, RESULTS) == text, "run `python -m benchmarks.readme_tables`"
 
 
@@ -59,6 +60,16 @@ def test_claims_are_a_table(results: Path) -> None:
     assert "| time | – | 6.00 s | not measured |" in text
 
 
+def test_claims_of_several_files_are_one_table(results: Path) -> None:
+    other = make_result("other", {}, seeds=[0], rows=[{"a": 1}], claims=[Claim.at_most("size", 3.0, 4.0, "kB")])
+    write_result(other, results / "other.json")
+    text = filled(page("<!-- claims: toy, other -->", "stale", "<!-- end -->"), results)
+    assert "| share at least | 100.00 % | 100.00 % | no | `toy` |" in text
+    assert "| size | 3.00 kB | 4.00 kB | yes | `other` |" in text
+    assert text.count("| claim |") == 1
+    assert "stale" not in text
+
+
 def test_filling_twice_changes_nothing(results: Path) -> None:
     once = filled(
         page("<!-- table: toy.counts -->", "<!-- end -->", "between", "<!-- table: toy -->", "<!-- end -->"), results
@@ -81,6 +92,8 @@ def test_what_was_not_run_is_not_passed_over(results: Path) -> None:
         (["<!-- table: none -->", "<!-- end -->"], "nor a script benchmarks/none.py"),
         (["<!-- table: toy.none -->", "<!-- end -->"], "no part `none`, but speed, counts, claims"),
         (["<!-- table toy -->", "<!-- end -->"], "is no marker"),
+        (["<!-- table: toy, digits -->", "<!-- end -->"], "is no table"),
+        (["<!-- claims: toy, none -->", "<!-- end -->"], "there is no .*none.json"),
     ],
 )
 def test_bad_marker_is_named(results: Path, lines: list[str], message: str) -> None:
