@@ -17,7 +17,7 @@ def step_parts(task: Task) -> Mapping[str, Step]:
     images, labels, _ = task.feed(())(numbers, 0)
     student = task.student(0).train()
     parameters = list(student.parameters())
-    optimiser = RECIPE.optimiser(parameters)
+    optimiser = RECIPE.make_optimiser(parameters)
     pictures = usual_batches(task)
     plain, taught = task.feed(()), task.feed(tuple(task.teacher_taps))
 

@@ -14,11 +14,13 @@ from kdzero_gp.grammar.tree import Tree
 from kdzero_gp.grammar.types import Logits, Loss, Map, PerSample, Rows, Tau, Value, Vector
 
 if TYPE_CHECKING:
+    from kdzero_gp.fit.own_loop import Distillation
     from kdzero_gp.session.runner import SearchResult, search
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Distillation",
     "Distiller",
     "KdzeroError",
     "Knowledge",
@@ -46,9 +48,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Loads the search on first use: a training script that only wants a loss need not import plots and data sets."""
+    """Loads these on first use: a training script that only wants a loss need not import plots and data sets."""
     if name in ("search", "SearchResult"):
         from kdzero_gp.session import runner
 
         return getattr(runner, name)
+    if name == "Distillation":
+        from kdzero_gp.fit.own_loop import Distillation
+
+        return Distillation
     raise AttributeError(f"module 'kdzero_gp' has no attribute '{name}'")

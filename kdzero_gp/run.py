@@ -22,11 +22,23 @@ def option(text: str, *names: str) -> Any:
 
 @app.command()
 def run(
-    data: Annotated[str | None, option("Data set: digits (default), npz:FILE or FILE.npz.")] = None,
+    data: Annotated[
+        str | None, option("digits (default), cifar10, cifar100, npz:FILE, folder:PATH or imagenet:PATH.")
+    ] = None,
     limit: Annotated[int | None, option("Use only the first N training images.")] = None,
-    teacher: Annotated[str | None, option("Teacher network (default cnn32), or package.module:factory.")] = None,
-    student: Annotated[str | None, option("Student network (default cnn2), or package.module:factory.")] = None,
+    teacher: Annotated[
+        str | None, option("Teacher (default cnn32): a name, torchvision:NAME, timm:NAME or package.module:factory.")
+    ] = None,
+    student: Annotated[str | None, option("Student network (default cnn2), named likewise.")] = None,
     teacher_weights: Annotated[str | None, option("Checkpoint of the teacher; else it is trained once.")] = None,
+    teacher_input: Annotated[int | None, option("Side that images are resized to for the teacher.")] = None,
+    student_input: Annotated[int | None, option("Side that images are resized to for the student.")] = None,
+    teacher_norm: Annotated[
+        str | None, option("The teacher's normalisation: data (default), cifar10, cifar100, imagenet, or M,M,M/S,S,S.")
+    ] = None,
+    taps: Annotated[
+        list[str] | None, option("Taps set by hand: stage2=layer2.3, or student:stage2=… for one; may be repeated.")
+    ] = None,
     pop: Annotated[int | None, option("Candidates trained in every generation (default 20).")] = None,
     gens: Annotated[int | None, option("Generations after the first (default 25).")] = None,
     seed: Annotated[int | None, option("Seed of the run (default 0): same seed, same run.")] = None,
@@ -53,7 +65,9 @@ def run(
     fuse: Annotated[
         str | None, option("Students in one program: a number (default 1), or auto (default on a GPU).")
     ] = None,
-    augment: Annotated[str | None, option("none (default) or crop-flip, the usual one for CIFAR.")] = None,
+    augment: Annotated[
+        str | None, option("none (default), crop-flip, the usual one, or strong, for transformers.")
+    ] = None,
     views: Annotated[int | None, option("Views of an image that augmentation makes (default 8).")] = None,
     amp: Annotated[bool | None, option("Students run in bfloat16 under autocast.", "--amp/--no-amp")] = None,
     cache_gb: Annotated[float | None, option("GiB of memory for teacher outputs (default 4); 0 keeps none.")] = None,
@@ -91,6 +105,7 @@ def run(
         given.pop(name)
     given["seed_methods"] = tuple(name.strip() for name in seed_methods.split(",")) if seed_methods else None
     given["primitives"] = tuple(primitives) if primitives else None
+    given["taps"] = tuple(taps) if taps else None
     options = {name: value for name, value in given.items() if value is not None}
     try:
         if list_primitives:
@@ -177,18 +192,16 @@ def _write_history(folder: Path) -> None:
 
 
 def _list_taps(options: dict[str, Any]) -> None:
-    from rich.table import Table
-
-    from kdzero_gp.session.assemble import make_task
+    from kdzero_gp.console.tap_table import tap_table
+    from kdzero_gp.session.assemble import make_data
     from kdzero_gp.session.config import make_config
+    from kdzero_gp.session.pair_check import check_pair
 
+    config = make_config(**options)
     with own_output(quiet=False):
-        task = make_task(make_config(**options))
-    table = Table("tap", "teacher", "shape", "student", "shape", title=task.name)
-    for name, teacher in task.teacher_taps.items():
-        student = task.student_taps[name]
-        table.add_row(name, str(teacher), str(tuple(teacher.shape)), str(student), str(tuple(student.shape)))
-    make_console(sys.stdout).print(table)
+        data = make_data(config)
+        pair = check_pair(config, data)
+    make_console(sys.stdout).print(tap_table(pair, f"{config.pair} on {data.name}"))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,9 @@ from kdzero_gp.errors import ConfigError
 from kdzero_gp.grammar.parse import parse
 from kdzero_gp.grammar.tree import Tree
 
+PUBLISHED_EPOCHS = 240
+"""Of the schedule that published weights and warm-ups belong to, RepDistiller's for CIFAR-100."""
+
 
 @dataclass(frozen=True)
 class Method:
@@ -19,8 +22,8 @@ class Method:
         source: the paper.
         ce_weight: weight of the cross-entropy with the labels beside the tree.
         needs_stages: whether it reads feature maps.
-        warmup_epochs: of the 240 epochs of its published schedule, those over which the tree's weight rises
-            linearly from 0.
+        warmup_epochs: of the `PUBLISHED_EPOCHS` of its schedule, those over which the tree's weight rises linearly
+            from 0.
     """
 
     name: str

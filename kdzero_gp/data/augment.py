@@ -1,4 +1,4 @@
-"""Augmentation as a fixed set of views, each of which can be replayed: what was computed from one can be kept."""
+"""Augmentation as a set of views, each of which can be replayed: what was computed from one can be kept."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kdzero_gp.data.crop_box import Crop
 from kdzero_gp.errors import ConfigError
 
 LARGEST_SEED = 2**63
@@ -42,6 +43,9 @@ class Augmentation:
         flip: whether every image is mirrored with probability 1/2.
         views: V, how many times each image is drawn.
         seed: of the draws; not the run's, so that runs share what is kept.
+        area: least and greatest share of the image that a random resized crop takes, as is usual on ImageNet; it is
+            made when a file is decoded, so of streamed images alone.
+        strong: whether RandAugment and random erasing come on top, see `kdzero_gp.data.strong`.
 
     Raises:
         ConfigError: a value out of range.
@@ -51,12 +55,16 @@ class Augmentation:
     flip: bool = False
     views: int = 1
     seed: int = 0
+    area: tuple[float, float] | None = None
+    strong: bool = False
 
     def __post_init__(self) -> None:
         rules = (
             ("padding", self.padding >= 0, "0 or more pixels"),
             ("views", self.views >= 1, "at least 1"),
             ("views", self.views == 1 or self.active, "1 without padding and flip, which make views differ"),
+            ("area", self.area is None or 0 < self.area[0] <= self.area[1] <= 1, "two ascending shares in (0, 1]"),
+            ("area", self.area is None or self.padding == 0, "None where there is a padding: one crop or the other"),
             ("seed", 0 <= self.seed < LARGEST_SEED, "0 … 2**63 - 1"),
         )
         for name, holds, rule in rules:
@@ -66,7 +74,20 @@ class Augmentation:
     @property
     def active(self) -> bool:
         """Whether any image is changed."""
+        return self.moves or self.strong or self.area is not None
+
+    @property
+    def moves(self) -> bool:
+        """Whether pixels of the image itself are put elsewhere: by a crop with a border or a mirroring."""
         return self.padding > 0 or self.flip
+
+    def key(self, view: int) -> tuple[int, ...]:
+        """Words of 32 bits that the further draws of a view depend on."""
+        return (self.seed & 0xFFFFFFFF, self.seed >> 32, view, 1)
+
+    def crop(self, view: int, number: int) -> Crop | None:
+        """The random resized crop of the image numbered `number`, whatever its size; None where there is none."""
+        return None if self.area is None else Crop((*self.key(view), number), self.area)
 
     def shifts(self, view: int, images: int) -> Shifts:
         """The draws of view `view` for a training split of `images` images.

@@ -1,4 +1,4 @@
-"""A labelled image data set, split in three and kept in memory as integers."""
+"""A labelled image data set, split in three: kept in memory as integers, or decoded from files when it is used."""
 
 from __future__ import annotations
 
@@ -9,25 +9,28 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from kdzero_gp.data.files import ImageFiles
+
 
 @dataclass(frozen=True)
 class Split:
     """Images with their labels.
 
     Attributes:
-        images: (N, C, H, W) uint8.
+        images: (N, C, H, W) uint8; of a streamed split files that give such a tensor for a slice of them.
         labels: (N,) int64, each in 0 … num_classes - 1.
     """
 
-    images: Tensor
+    images: Tensor | ImageFiles
     labels: Tensor
 
     def __len__(self) -> int:
         return int(self.labels.shape[0])
 
     def to(self, device: torch.device | str) -> Split:
-        """The same split with its tensors on `device`."""
-        return Split(self.images.to(device), self.labels.to(device))
+        """The same split with its tensors on `device`; files stay files."""
+        images = self.images if isinstance(self.images, ImageFiles) else self.images.to(device)
+        return Split(images, self.labels.to(device))
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Dataset:
     Attributes:
         name: what the user is shown.
         num_classes: K; every class occurs in `train`.
-        mean, std: per channel over `train`, of the pixels divided by `scale`.
+        mean, std: per channel, of the pixels divided by `scale`: counted over `train`, or the published constants.
         scale: the pixel value that stands for 1.0 (255 for photographs, 16 for digits).
     """
 
@@ -57,6 +60,11 @@ class Dataset:
         """(C, H, W) of one image."""
         channels, height, width = self.train.images.shape[1:]
         return int(channels), int(height), int(width)
+
+    @property
+    def streamed(self) -> bool:
+        """Whether images are decoded from files when they are used: then nothing is kept of the training split."""
+        return isinstance(self.train.images, ImageFiles)
 
     def normalise(self, images: Tensor) -> Tensor:
         """`(images / scale - mean) / std` per channel.
@@ -83,7 +91,8 @@ class Dataset:
     def fingerprint(self) -> str:
         """16 hex digits of a SHA-256 over everything that training or evaluation can see.
 
-        The name is left out: two files with the same content are the same data.
+        The name is left out: two files with the same content are the same data. Of streamed images the files' names
+        and sizes stand for the content.
         """
         return self._digest
 
@@ -93,7 +102,10 @@ class Dataset:
         constants = (self.num_classes, self.mean, self.std, self.scale)
         digest.update(repr(constants).encode())
         for split in (self.train, self.val, self.test):
-            for tensor in (split.images, split.labels):
+            if isinstance(split.images, ImageFiles):
+                digest.update(split.images.digest())
+            tensors = (split.labels,) if isinstance(split.images, ImageFiles) else (split.images, split.labels)
+            for tensor in tensors:
                 digest.update(repr((tuple(tensor.shape), str(tensor.dtype))).encode())
                 digest.update(tensor.cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()[:16]

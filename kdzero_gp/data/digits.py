@@ -37,7 +37,7 @@ def load_digits(*, limit: int | None = None) -> Dataset:
     )
     if limit is not None:
         train = _first(train, limit)
-    mean, std = channel_statistics(train.images, SCALE)
+    mean, std = channel_statistics(train.images[:], SCALE)
     return Dataset("digits", 10, train, val, test, mean, std, SCALE)
 
 

@@ -3,43 +3,84 @@
 from __future__ import annotations
 
 import difflib
+import re
 from pathlib import Path
 
+from kdzero_gp.data.cifar import SOURCES, load_cifar
 from kdzero_gp.data.dataset import Dataset
 from kdzero_gp.data.digits import load_digits
+from kdzero_gp.data.folder import load_folder
 from kdzero_gp.data.npz import load_npz
+from kdzero_gp.data.source import FOLDER, IMAGENET, NPZ, Source
+from kdzero_gp.data.split import SplitRules
 from kdzero_gp.errors import DataError
 
-KNOWN = ("digits", "npz:FILE", "FILE.npz")
+FOLDERS = {"folder": FOLDER, "imagenet": IMAGENET}
+KNOWN = ("digits", *SOURCES, "npz:FILE", "FILE.npz", "folder:PATH", "imagenet:PATH")
+SMALLEST_SIDE, LARGEST_SIDE = 8, 2048
 
 
 def load_dataset(
     spec: str,
     *,
-    val_fraction: float = 0.1,
-    test_fraction: float = 0.2,
+    val_fraction: float | None = None,
+    test_fraction: float | None = None,
     limit: int | None = None,
     seed: int = 0,
 ) -> Dataset:
     """Load the data set that `spec` names.
 
     Args:
-        spec: "digits", "npz:FILE" or "FILE.npz" (see `kdzero_gp.data.npz` for what such a file holds).
-        val_fraction: share of the training images for validation. `digits` has its fixed split instead.
-        test_fraction: share of the images for testing, where a file brings no test images.
-        limit: use only the first `limit` training images. Of `digits`, the 400 validation images stay.
+        spec: "digits"; "cifar10" or "cifar100" (`kdzero_gp.data.cifar`); "npz:FILE" or "FILE.npz"
+            (`kdzero_gp.data.npz`); "folder:PATH" or "imagenet:PATH" (`kdzero_gp.data.folder`), with "@SIZE" behind the
+            path if images are to have another height and width than 224: "folder:PATH@96".
+        val_fraction: share of the training images for validation; None means what is usual for the data set, which
+            `kdzero_gp.data.source` tells. `digits` has its fixed split instead.
+        test_fraction: share of the images for testing, where a set brings no test images; None likewise.
+        limit: use only this many training images: the first, or of folders equally many of each class. Validation
+            images are taken from them; of `digits`, the 400 stay.
         seed: of the splits; not the run's seed, so that runs with different seeds share one test split.
 
     Raises:
-        DataError: unknown name, or a file that cannot be used.
+        DataError: unknown name, or data that cannot be used.
     """
     if spec == "digits":
         return load_digits(limit=limit)
+
+    def rules(source: Source) -> SplitRules:
+        return SplitRules(
+            source.val_fraction if val_fraction is None else val_fraction,
+            source.test_fraction if test_fraction is None else test_fraction,
+            limit,
+            seed,
+        )
+
+    if spec in SOURCES:
+        return load_cifar(spec, rules(SOURCES[spec]))
     if spec.startswith("npz:") or spec.endswith(".npz"):
-        path = spec.removeprefix("npz:")
-        return load_npz(path, val_fraction=val_fraction, test_fraction=test_fraction, limit=limit, seed=seed)
-    close = difflib.get_close_matches(spec, ["digits"], n=1)
+        return load_npz(spec.removeprefix("npz:"), rules(NPZ))
+    kind, _, path = spec.partition(":")
+    if kind in FOLDERS and path:
+        folder, side = _sized(path)
+        return load_folder(folder, FOLDERS[kind], rules(FOLDERS[kind]), side=side)
+    names = ("digits", *SOURCES)
+    close = difflib.get_close_matches(spec, names, n=1)
     hint = f" Did you mean '{close[0]}'?" if close else ""
-    if Path(spec).expanduser().exists():
+    if Path(spec).expanduser().is_dir():
+        hint = f" It is the path of a folder: write folder:{spec}."
+    elif Path(spec).expanduser().exists():
         hint = " It is the path of something that exists, but not of an .npz file: write x and y with np.savez."
     raise DataError(f"Unknown data set '{spec}'.{hint} Known: {', '.join(KNOWN)}")
+
+
+def _sized(path: str) -> tuple[str, int | None]:
+    """The folder and the size behind it, if there is one: a folder that exists under the whole name goes first."""
+    match = re.fullmatch(r"(.+)@(\d{1,9})", path)
+    if match is None or Path(path).expanduser().exists():
+        return path, None
+    side = int(match[2])
+    if not SMALLEST_SIDE <= side <= LARGEST_SIDE:
+        raise DataError(
+            f"The size of the images of {match[1]} is {side} pixels, but must be {SMALLEST_SIDE} … {LARGEST_SIDE}"
+        )
+    return match[1], side

@@ -119,6 +119,18 @@ class Distiller(nn.Module):
 
     def means(self, student: Knowledge, teacher: Knowledge, targets: Tensor | None = None) -> list[Tensor]:
         """The batch mean of every term's distance, before weight and calibration."""
+        return self._means(student, teacher, targets)[0]
+
+    def trace(
+        self, student: Knowledge, teacher: Knowledge, targets: Tensor | None = None
+    ) -> tuple[dict[Node, Tensor], list[Tensor]]:
+        """The student's value at every node with its graph, and the terms' `means`, for looking into a distiller."""
+        means, context, program = self._means(student, teacher, targets)
+        return program.values(context), means
+
+    def _means(
+        self, student: Knowledge, teacher: Knowledge, targets: Tensor | None
+    ) -> tuple[list[Tensor], Context, Program]:
         if self._program is None:
             self.prepare(student, teacher)
         program = self._prepared_program(student, teacher)
@@ -126,7 +138,7 @@ class Distiller(nn.Module):
         context = Context(student, teacher, targets, self._generator, [])
         device = next(iter(student.values())).device.type
         with torch.autocast(device, enabled=False):
-            return [distance.mean() for distance in program(context)]
+            return [distance.mean() for distance in program(context)], context, program
 
     def terms(self) -> dict[str, Tensor]:
         """Every weighted term of the last call by its text, without gradient, for logging."""
@@ -174,6 +186,12 @@ class Distiller(nn.Module):
     def extra_repr(self) -> str:
         """The formula."""
         return str(self.tree)
+
+    def _repr_svg_(self) -> str:
+        """The drawing with calibration and aligners, for notebooks."""
+        from kdzero_gp.gallery.render import svg  # only here: the distiller stands below the gallery
+
+        return svg(self.tree.canonical(), aligned=tuple(self.aligners), calibration=self.calibration.tolist())
 
     def _read_taps(self) -> tuple[str, ...]:
         names = dict.fromkeys(tap for term in self.terms_in_order for tap in term.distance.taps())

@@ -46,6 +46,25 @@ def save(
         DistillerFileError: the file cannot be written.
     """
     path = Path(path).expanduser()
+    text = distiller_json(distiller, teacher=teacher, student=student, fitness=fitness, parts=parts, extra=extra)
+    write_whole(path, text)
+    return path
+
+
+def distiller_json(
+    distiller: Distiller,
+    *,
+    teacher: str | None = None,
+    student: str | None = None,
+    fitness: float | None = None,
+    parts: Mapping[str, float] | None = None,
+    extra: Mapping[str, JSON] | None = None,
+) -> str:
+    """The content of the file that `save` writes; arguments as there.
+
+    Raises:
+        ConfigError: a number is not finite, or a value has no JSON form.
+    """
     content = {
         "format": FORMAT,
         "version": VERSION,
@@ -67,14 +86,12 @@ def save(
         if not (math.isfinite(factor) and factor > 0):
             raise ConfigError(f"the calibration of `{name}` is {factor}, but must be finite and positive to be saved")
     try:
-        text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=True) + "\n"
+        return json.dumps(content, indent=2, allow_nan=False, ensure_ascii=True) + "\n"
     except (TypeError, ValueError) as error:
         raise ConfigError(
-            f"this distiller cannot be written to {path}: {error}; `fitness`, `parts` and `extra` may hold finite "
+            f"this distiller cannot be written as JSON: {error}; `fitness`, `parts` and `extra` may hold finite "
             "numbers, strings, booleans, None, lists and mappings alone"
         ) from error
-    write_whole(path, text)
-    return path
 
 
 def load(path: str | Path) -> Distiller:

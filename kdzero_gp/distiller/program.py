@@ -95,6 +95,10 @@ class Program:
             values[slot] = self._steps[slot](context)
         return [values[slot] for slot in self.results]
 
+    def values(self, context: Context) -> dict[Node, Tensor]:
+        """What the last call on this context left at every node: the student's side, (N,) behind a distance."""
+        return {node: context.values[slot] for (node, side, _), slot in self._slots.items() if side != "teacher"}
+
     def _add(self, key: tuple[Node, str, bool], step: Step, *, frozen: bool) -> int:
         self._slots[key] = len(self._steps)
         self._steps.append(step)

@@ -9,29 +9,40 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal, TypeVar
+from typing import TypeVar
 
-import torch
 from safetensors.torch import load, save
 from torch import nn
 
 from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.evaluate.fitness import FITNESS, fitness_parts
+from kdzero_gp.evaluate.full import Entrant, FullResult, FullResults, FullSplit, FullTrainings
 from kdzero_gp.evaluate.fused import FusedTraining
 from kdzero_gp.evaluate.fused_stack import FuseError
 from kdzero_gp.evaluate.fused_ways import Way
+from kdzero_gp.evaluate.memory import out_of_memory
 from kdzero_gp.evaluate.rungs import Ladder
 from kdzero_gp.evaluate.screen import Screener, Screening
 from kdzero_gp.evaluate.seeds import derive_seed
-from kdzero_gp.evaluate.train import distil
 from kdzero_gp.evaluate.training import DeadlineError, DivergedError, Training
 from kdzero_gp.grammar.parse import parse
 from kdzero_gp.grammar.tree import Tree
 from kdzero_gp.store.record import Evaluation, Status
 from kdzero_gp.tasks.task import Task
 
+__all__ = [
+    "Entrant",
+    "Entry",
+    "EvaluationSettings",
+    "Evaluator",
+    "FullResult",
+    "FullResults",
+    "FullSplit",
+    "StepCount",
+    "Trained",
+]
+
 Result = TypeVar("Result")
-FullSplit = Literal["val", "test"]
 _log = logging.getLogger(__name__)
 
 
@@ -82,34 +93,6 @@ class Trained:
     state: bytes | None
 
 
-@dataclass(frozen=True)
-class Entrant:
-    """What is trained in full.
-
-    Attributes:
-        tree: text form, or None for the student alone.
-        calibration: one factor per term, or None for the formula as written.
-    """
-
-    tree: str | None
-    calibration: tuple[float, ...] | None = None
-    ce_weight: float = 1.0
-
-
-@dataclass(frozen=True)
-class FullResult:
-    """One full training: the parts measured on its split, or None and the traceback of its failure."""
-
-    parts: dict[str, float] | None
-    seconds: float
-    error: str | None
-
-    @property
-    def accuracy(self) -> float | None:
-        """Share of the split that the student got right, 0 … 1."""
-        return None if self.parts is None else self.parts["accuracy"]
-
-
 class StepCount:
     """Counts the steps of a training, also of one that fails."""
 
@@ -142,6 +125,7 @@ class Evaluator:
         self.ladder = Ladder.of(task.proxy.steps(len(task.data.train)), settings.rungs, settings.eta)
         self.recipe = replace(task.proxy, restarts=self.ladder.ends[:-1])
         self._apart = False
+        self._full = FullTrainings(task, settings.run_seed, settings.stacking)
         self._screener: Screener | None = None
 
     @cached_property
@@ -253,28 +237,12 @@ class Evaluator:
         return self._evaluation("ok", seconds, screening, fitness=fitness, parts=parts, steps=steps)
 
     def full(self, entrant: Entrant, number: int, split: FullSplit = "test") -> FullResult:
-        """A full training with the fresh seeds of this number, and one look at a split.
+        """A full training with the fresh seeds of this number, and one look at a split; see `FullTrainings`."""
+        return self._full.alone(entrant, number, split)
 
-        All entrants of one number and split start from the same student and see the same batches, so their results
-        are pairs. Seeds for the test split are used for nothing else.
-        """
-        started = time.perf_counter()
-        seeds = {
-            use: derive_seed(self.settings.run_seed, "full", split, use, number)
-            for use in ("student", "batches", f"distiller {entrant.tree}")
-        }
-        student_seed, order_seed, own_seed = seeds.values()
-        try:
-            distiller = None
-            if entrant.tree is not None:
-                distiller = Distiller(entrant.tree, calibration=entrant.calibration, seed=own_seed)
-            student = self.task.student(student_seed)
-            recipe = replace(self.task.recipe, ce_weight=entrant.ce_weight)
-            distil(self.task, student, distiller, recipe, seed=order_seed)
-            parts = fitness_parts(self.task, student, split)
-        except (Exception, SystemExit):
-            return FullResult(None, time.perf_counter() - started, traceback.format_exc())
-        return FullResult(parts, time.perf_counter() - started, None)
+    def full_group(self, entrants: Sequence[Entrant], number: int, split: FullSplit = "test") -> FullResults:
+        """The same for several entrants, trained in one program where that is possible."""
+        return self._full.together(entrants, number, split)
 
     def rejected(self, screening: Screening, stage: str, seconds: float) -> Evaluation:
         """The record of a candidate that a screening stage turned down."""
@@ -333,20 +301,9 @@ class Evaluator:
         except DeadlineError as error:
             status, message = "timeout", str(error)
         except (Exception, SystemExit) as error:  # a primitive that calls sys.exit ends itself, not the run
-            if _out_of_memory(error):
+            if out_of_memory(error):
                 status, message = "oom", f"{type(error).__name__}: {error}"
             else:
                 status, message = "error", traceback.format_exc()
         spent = steps.done if steps is not None else 0
         return self._evaluation(status, time.perf_counter() - started, screening, steps=spent, error=message)
-
-
-def _out_of_memory(error: BaseException | None) -> bool:
-    """Whether memory ran out, be it under an error that names the operation.
-
-    Torch's allocator for the CPU reports it by an ordinary RuntimeError.
-    """
-    if error is None:
-        return False
-    exhausted = isinstance(error, MemoryError | torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
-    return exhausted or _out_of_memory(error.__cause__)

@@ -8,6 +8,7 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor, nn
 from torch.nn import functional
 
+from kdzero_gp.distiller.knowledge import Knowledge
 from kdzero_gp.evaluate.gaps import cka_gap, sharpness_gap
 from kdzero_gp.evaluate.train import measure
 from kdzero_gp.tasks.task import Task
@@ -17,7 +18,20 @@ Parts = Mapping[str, float]
 
 def fitness_parts(task: Task, student: nn.Module, split: str = "val") -> dict[str, float]:
     """Cross-entropy (also at the best temperature), sharpness gap, CKA gap of the penultimate features, accuracy."""
+    return _parts(task, measure(task, student, split), split)
+
+
+def full_parts(task: Task, student: nn.Module, split: str) -> dict[str, float]:
+    """The same and, where there are more than five classes, `top5`: how often the label is among the five highest."""
     knowledge = measure(task, student, split)
+    parts = _parts(task, knowledge, split)
+    if knowledge["logits"].shape[1] > 5:
+        highest = knowledge["logits"].topk(5, dim=1).indices
+        parts["top5"] = float((highest == task.labels(split).unsqueeze(1)).any(1).double().mean())
+    return parts
+
+
+def _parts(task: Task, knowledge: Knowledge, split: str) -> dict[str, float]:
     teacher = task.teacher_knowledge(split, tuple(knowledge))
     labels = task.labels(split)
     features = "pool" if "pool" in knowledge else "logits"

@@ -33,6 +33,8 @@ class FusedTraining:
 
     Args:
         distillers: one for each student; None trains a student alone.
+        ce_weights: of each student's cross-entropy; None takes the recipe's for all.
+        distiller_warmups: steps during which each distiller's weight rises linearly; None means none. Not in a graph.
         way: how the students are stacked, by default the first way that the student allows.
         cuda_graph: capture the step as one CUDA graph, where the distillers allow it.
 
@@ -41,7 +43,7 @@ class FusedTraining:
         errors: for each student what ended its training, or None.
 
     Raises:
-        FuseError: the student cannot be stacked; train one by one.
+        FuseError: the student cannot be stacked, or the optimiser is another than SGD; train one by one.
     """
 
     def __init__(
@@ -52,9 +54,13 @@ class FusedTraining:
         *,
         student_seed: int,
         order_seed: int,
+        ce_weights: Sequence[float] | None = None,
+        distiller_warmups: Sequence[int] | None = None,
         way: Way | None = None,
         cuda_graph: bool = False,
     ) -> None:
+        if recipe.optimiser != "sgd":
+            raise FuseError(f"the recipe's optimiser is {recipe.optimiser}, and students in one program take SGD alone")
         self.task, self.distillers, self.recipe = task, tuple(distillers), recipe
         self._twin = Training(task, None, recipe, student_seed=student_seed, order_seed=order_seed)
         teacher_taps = dict.fromkeys(tap for distiller in distillers if distiller for tap in distiller.taps)
@@ -65,14 +71,18 @@ class FusedTraining:
         own = [list(distiller.parameters()) if distiller else [] for distiller in self.distillers]
         self._update = FusedUpdate(self.stack, own, recipe)
         self._random = [{k: v for k, v in self._twin.state().items() if k.startswith("random.")}] * self.stack.count
-        self._cuda_graph = cuda_graph
+        self._ce_weight = (
+            recipe.ce_weight if ce_weights is None else torch.tensor(ce_weights, dtype=torch.float64).to(task.device)
+        )
+        self._warmups = tuple(distiller_warmups or ())
+        self._cuda_graph = cuda_graph and not any(self._warmups)
         self._begin(0)
 
     def _begin(self, step: int) -> None:
         """All students are alive at this step of the schedule."""
         self.step = step
         self.errors: list[BaseException | None] = [None] * self.stack.count
-        self._step = FusedStep(self.stack, self.distillers, self._update, self.recipe.ce_weight, self.task.autocast)
+        self._step = FusedStep(self.stack, self.distillers, self._update, self._ce_weight, self.task.autocast)
         self._graph: StepGraph | None = None
         if self._cuda_graph:
             refusal = graph_refusal(self.task.device, self.distillers)
@@ -117,6 +127,7 @@ class FusedTraining:
         until = min(until, self.steps)
         with torch.random.fork_rng(devices=[self.task.device] if self.task.device.type == "cuda" else []):
             torch.set_rng_state(self._random[0]["random.cpu"])
+            self.feed.follow((self._twin.order[step], step // self._twin.per_epoch) for step in range(self.step, until))
             while self.step < until and any(self.alive):
                 self._one_step()
                 if self.step % self._twin.per_epoch == 0 or self.step == until:
@@ -132,6 +143,8 @@ class FusedTraining:
     def _one_step(self) -> None:
         images, labels, teacher = self.feed(self._twin.order[self.step], self.step // self._twin.per_epoch)
         calls = [distiller.calls if distiller else 0 for distiller in self.distillers]
+        if self._warmups:
+            self._step.rises = [min(1.0, (self.step + 1) / max(1, steps)) for steps in self._warmups]
         (self._graph or self._step)(images, labels, teacher, self._twin.rates[self.step])
         self.step += 1
         for number, distiller in enumerate(self.distillers):

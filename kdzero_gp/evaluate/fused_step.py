@@ -20,12 +20,13 @@ class FusedStep:
     """One forward pass of the stack, the distillers one after another, one backward pass, one update.
 
     Args:
-        ce_weight: weight of the cross-entropy beside the distillers.
+        ce_weight: weight of the cross-entropy beside the distillers: one for all, or (K,) one for each.
         autocast: what the forward pass runs under.
 
     Attributes:
         losses: (K,) of the last step; those of dropped students mean nothing.
         raised: which distillers raised what in the last step. Their students did that step on the labels alone.
+        rises: by what each distiller is weighted beside its own weight, during its warm-up.
     """
 
     def __init__(
@@ -33,7 +34,7 @@ class FusedStep:
         stack: Stack,
         distillers: Sequence[Distiller | None],
         update: FusedUpdate,
-        ce_weight: float,
+        ce_weight: float | Tensor,
         autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         self._autocast = autocast
@@ -41,6 +42,7 @@ class FusedStep:
         self._moving: Tensor | None = None
         self.losses = torch.zeros(stack.count)
         self.raised: dict[int, BaseException] = {}
+        self.rises = [1.0] * stack.count
 
     def __call__(self, images: Tensor, labels: Tensor, teacher: Knowledge, rate: float | Tensor) -> None:
         """Trains all students on one batch.
@@ -57,7 +59,8 @@ class FusedStep:
         each = functional.cross_entropy(
             unhalved(scores).flatten(0, 1), labels.repeat(self._stack.count), reduction="none"
         )
-        entropies = self._ce_weight * each.unflatten(0, scores.shape[:2]).mean(1)
+        weight = self._ce_weight.to(each.dtype) if isinstance(self._ce_weight, Tensor) else self._ce_weight
+        entropies = weight * each.unflatten(0, scores.shape[:2]).mean(1)
         roots, gradients = [entropies.sum()], [torch.ones_like(entropies[0])]
         losses = list(entropies.detach().unbind())
         parts = {name: self._stack.apart(tap) for name, tap in taps.items()}
@@ -69,6 +72,8 @@ class FusedStep:
             mine = {name: parts[name][number].detach().requires_grad_() for name in distiller.taps}
             try:
                 loss = distiller(Knowledge(**mine), teacher, labels)
+                if self.rises[number] != 1:
+                    loss = self.rises[number] * loss
                 if loss.requires_grad:
                     loss.backward()
             except (Exception, SystemExit) as error:

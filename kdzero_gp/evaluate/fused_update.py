@@ -24,7 +24,7 @@ class FusedUpdate:
         self.stack = stack
         self.own = own
         self.clip = recipe.clip
-        self.optimiser = recipe.optimiser([*stack.leaves, *(p for parameters in own for p in parameters)])
+        self.optimiser = recipe.make_optimiser([*stack.leaves, *(p for parameters in own for p in parameters)])
         self._members: dict[tuple[int, ...], Tensor] = {}
 
     def zero_grad(self) -> None:

@@ -1,16 +1,23 @@
 """One student's training, which can stop at any step and go on later as if it had not."""
 
 import time
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from functools import lru_cache
+from typing import Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from kdzero_gp.distiller.distiller import Distiller
+from kdzero_gp.distiller.knowledge import Knowledge
 from kdzero_gp.tasks.recipe import Recipe
+from kdzero_gp.tasks.taps import TapReader
 from kdzero_gp.tasks.task import Task
+
+KEPT = {"momentum_buffer": "momentum", "exp_avg": "exp_avg", "exp_avg_sq": "exp_avg_sq", "step": "updates"}
+"""What SGD and AdamW keep of a parameter, by torch's name, and its name in a state."""
 
 
 class DivergedError(Exception):
@@ -39,44 +46,68 @@ class Training:
         distiller: None trains the student alone. Its aligners and learned operations are trained along.
         student_seed: of the student's initial weights.
         order_seed: of the order of the images, and of the student's own randomness (dropout).
+        distiller_warmup: steps during which the distiller's weight rises linearly to its own, as DKD's does.
 
     Attributes:
         student: with its current weights; its mode is set by every `advance`.
         step: steps done.
         steps: of the whole schedule.
+        check_every: steps after which the loss is looked at, which makes the host wait for a GPU.
     """
 
     def __init__(
-        self, task: Task, distiller: Distiller | None, recipe: Recipe, *, student_seed: int, order_seed: int
+        self,
+        task: Task,
+        distiller: Distiller | None,
+        recipe: Recipe,
+        *,
+        student_seed: int,
+        order_seed: int,
+        distiller_warmup: int = 0,
     ) -> None:
-        self._begin(task, task.student(student_seed), distiller, recipe, order_seed)
+        self._begin(task, task.student(student_seed), distiller, recipe, order_seed, distiller_warmup)
 
     @classmethod
     def of(
-        cls, task: Task, student: nn.Module, distiller: Distiller | None, recipe: Recipe, *, order_seed: int
-    ) -> "Training":
+        cls,
+        task: Task,
+        student: nn.Module,
+        distiller: Distiller | None,
+        recipe: Recipe,
+        *,
+        order_seed: int,
+        distiller_warmup: int = 0,
+    ) -> Self:
         """The training of a student that exists already, in place."""
         training = cls.__new__(cls)
-        training._begin(task, student, distiller, recipe, order_seed)
+        training._begin(task, student, distiller, recipe, order_seed, distiller_warmup)
         return training
 
     def _begin(
-        self, task: Task, student: nn.Module, distiller: Distiller | None, recipe: Recipe, order_seed: int
+        self,
+        task: Task,
+        student: nn.Module,
+        distiller: Distiller | None,
+        recipe: Recipe,
+        order_seed: int,
+        distiller_warmup: int,
     ) -> None:
         self.task, self.student, self.distiller, self.recipe = task, student, distiller, recipe
+        self.distiller_warmup = distiller_warmup
         self.feed = task.feed(distiller.taps if distiller else ())
         self.order = batches(len(self.feed), recipe, order_seed)
         self.rates = recipe.learning_rates(len(self.order))
         self.per_epoch = recipe.steps_per_epoch(len(self.feed))
+        self.check_every = self.per_epoch
         self.step = 0
         self.taps = tuple(dict.fromkeys((*(distiller.taps if distiller else ()), "logits")))
-        with _own_randomness(task.device):
+        with own_randomness(task.device):
             torch.manual_seed(order_seed)
-            self._random = _random_state(task.device)
+            self._random = random_state(task.device)
         if distiller is not None:
             self._prepare(distiller)
         self.parameters: list[nn.Parameter] = [*student.parameters(), *(distiller.parameters() if distiller else ())]
-        self.optimiser = recipe.optimiser(self.parameters)
+        self.optimiser = recipe.make_optimiser(self.parameters)
 
     def _prepare(self, distiller: Distiller) -> None:
         """Builds the aligners. Only shapes are wanted: the running statistics of batch norms stay as they are."""
@@ -97,38 +128,61 @@ class Training:
             seconds: time it may take.
 
         Raises:
-            DivergedError: the loss is NaN or infinite at the end of an epoch, or of the last step asked for.
+            DivergedError: the loss is NaN or infinite at the end of an epoch (or whenever `check_every` says), or of
+                the last step asked for.
             DeadlineError: it took longer than `seconds`.
         """
         deadline = None if seconds is None else time.perf_counter() + seconds
         until = min(until, self.steps)
         self.student.train()
-        with _own_randomness(self.task.device), self.task.reader(self.student, self.taps) as reader:
+        with own_randomness(self.task.device), self.task.reader(self.student, self.taps) as reader:
             _set_random_state(self._random, self.task.device)
+            self.feed.follow(self._coming(until))
             while self.step < until:
                 epoch = self.step // self.per_epoch
-                images, labels, teacher = self.feed(self.order[self.step], epoch)
-                with self.task.autocast():
-                    knowledge = reader(images)
-                loss = self.recipe.ce_weight * functional.cross_entropy(unhalved(knowledge["logits"]), labels)
-                if self.distiller is not None:
-                    loss = loss + self.distiller(knowledge, teacher, labels)
                 self.optimiser.zero_grad(set_to_none=True)
-                loss.backward()
+                loss = self._backward(reader, self.order[self.step], epoch)
                 nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip)
                 self.optimiser.param_groups[0]["lr"] = self.rates[self.step]
                 self.optimiser.step()
                 self.step += 1
-                if (self.step % self.per_epoch == 0 or self.step == until) and not bool(torch.isfinite(loss)):
+                if (self.step % self.check_every == 0 or self.step == until) and not bool(torch.isfinite(loss)):
                     raise DivergedError(f"the loss is {loss.item()} after {self.step} of {self.steps} steps")
                 if deadline is not None and time.perf_counter() > deadline:
                     raise DeadlineError(f"{seconds:g} s were over after {self.step} of {self.steps} steps")
-            self._random = _random_state(self.task.device)
+            self._random = random_state(self.task.device)
+
+    def _coming(self, until: int) -> Iterator[tuple[Tensor, int]]:
+        """The batches up to step `until` with their epochs, in the order in which they will be asked for."""
+        return ((self.order[step], step // self.per_epoch) for step in range(self.step, until))
+
+    def _backward(self, reader: TapReader, batch: Tensor, epoch: int) -> Tensor:
+        """One batch's loss, its gradients added to those of the parameters."""
+        images, labels, teacher = self.feed(batch, epoch)
+        with self.task.autocast():
+            knowledge = reader(images)
+        loss = self._loss(knowledge, teacher, labels)
+        loss.backward()
+        return loss
+
+    def _loss(self, student: Knowledge, teacher: Knowledge, labels: Tensor) -> Tensor:
+        """The loss of one batch at this step: cross-entropy and distiller, weighted."""
+        loss = self.recipe.ce_weight * functional.cross_entropy(unhalved(student["logits"]), labels)
+        if self.distiller is None:
+            return loss
+        distilled: Tensor = self.distiller(student, teacher, labels)
+        return loss + (distilled if self.step >= self.distiller_warmup else self.rise * distilled)
+
+    @property
+    def rise(self) -> float:
+        """By what the distiller is weighted at this step beside its own weight: 1 after its warm-up."""
+        return min(1.0, (self.step + 1) / max(1, self.distiller_warmup))
 
     def state(self) -> dict[str, Tensor]:
         """Everything that the steps to come depend on, copied to the CPU.
 
-        Keys: `student.*`, `distiller.*`, `momentum.<place among the parameters>`, `calls`, `step`, `random.*`.
+        Keys: `student.*`, `distiller.*`, the optimiser's `momentum.<place among the parameters>` and its like, `calls`,
+        `step`, `random.*`.
         """
         state = {f"student.{name}": value for name, value in self.student.state_dict().items()}
         state |= self._random
@@ -137,9 +191,8 @@ class Training:
             calls = self.distiller.calls
             state |= {f"distiller.{name}": value for name, value in self.distiller.state_dict().items()}
         for place, parameter in enumerate(self.parameters):
-            momentum = self.optimiser.state[parameter].get("momentum_buffer")
-            if momentum is not None:
-                state[f"momentum.{place}"] = momentum
+            kept = self.optimiser.state[parameter]
+            state |= {f"{short}.{place}": kept[name] for name, short in KEPT.items() if kept.get(name) is not None}
         state |= {"calls": torch.tensor(calls), "step": torch.tensor(self.step)}
         return {name: value.detach().cpu().clone().contiguous() for name, value in state.items()}
 
@@ -150,9 +203,10 @@ class Training:
             self.distiller.load_state_dict(_below("distiller.", state))
             self.distiller.calls = int(state["calls"])
         for place, parameter in enumerate(self.parameters):
-            momentum = state.get(f"momentum.{place}")
-            if momentum is not None:
-                self.optimiser.state[parameter]["momentum_buffer"] = momentum.to(parameter.device, copy=True)
+            for name, short in KEPT.items():
+                value = state.get(f"{short}.{place}")
+                if value is not None:
+                    self.optimiser.state[parameter][name] = value.to(parameter.device, copy=True)
         self._random = {name: value.clone() for name, value in state.items() if name.startswith("random.")}
         self.step = int(state["step"])
 
@@ -166,12 +220,13 @@ def _below(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
 
 
-def _own_randomness(device: torch.device) -> AbstractContextManager[None]:
+def own_randomness(device: torch.device) -> AbstractContextManager[None]:
     """Whatever happens to torch's global random state inside, it is as before afterwards."""
     return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
 
 
-def _random_state(device: torch.device) -> dict[str, Tensor]:
+def random_state(device: torch.device) -> dict[str, Tensor]:
+    """Torch's global random state, as part of a training's."""
     states = {"random.cpu": torch.get_rng_state()}
     if device.type == "cuda":
         states["random.device"] = torch.cuda.get_rng_state(device)

@@ -10,11 +10,11 @@ from typing import Literal
 
 import torch
 
-from kdzero_gp.evaluate.evaluator import Evaluator, FullResult
+from kdzero_gp.evaluate.evaluator import Evaluator, FullResult, FullResults
 from kdzero_gp.evaluate.screen import Screening
 from kdzero_gp.evaluate.training import DeadlineError
 from kdzero_gp.execute.noise import quiet
-from kdzero_gp.execute.protocol import AnyJob, FullJob, Result, ScreenJob, Trained, TrainJob, perform
+from kdzero_gp.execute.protocol import AnyJob, FullGroupJob, FullJob, Result, ScreenJob, Trained, TrainJob, perform
 from kdzero_gp.store.record import Evaluation
 
 
@@ -60,6 +60,8 @@ def failed(job: AnyJob, fault: Fault) -> Result:
     match job:
         case FullJob():
             return FullResult(None, fault.seconds, fault.message)
+        case FullGroupJob(entrants):
+            return FullResults(tuple(FullResult(None, fault.seconds, fault.message) for _ in entrants))
         case ScreenJob():
             return _evaluation(fault, None)
         case TrainJob(entries):

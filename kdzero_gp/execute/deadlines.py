@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from kdzero_gp.execute.protocol import AnyJob, FullJob, ScreenJob, TrainJob
+from kdzero_gp.execute.protocol import AnyJob, FullGroupJob, FullJob, ScreenJob, TrainJob
 
 
 @dataclass(frozen=True)
@@ -31,3 +31,5 @@ class Deadlines:
                 return self.training * (len(entries) + 1) + self.grace  # one more: the student alone, the reference
             case FullJob():
                 return None if self.full is None else self.full + self.grace
+            case FullGroupJob(entrants):
+                return None if self.full is None else self.full * len(entrants) + self.grace

@@ -4,12 +4,23 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from kdzero_gp.evaluate.evaluator import Entrant, Entry, Evaluator, FullResult, FullSplit, Trained
+from kdzero_gp.evaluate.evaluator import Entrant, Entry, Evaluator, FullResult, FullResults, FullSplit, Trained
 from kdzero_gp.evaluate.screen import Screening
 from kdzero_gp.grammar.parse import parse
 from kdzero_gp.store.record import Evaluation
 
-__all__ = ["AnyJob", "Entry", "Executor", "FullJob", "Result", "ScreenJob", "TrainJob", "Trained", "perform"]
+__all__ = [
+    "AnyJob",
+    "Entry",
+    "Executor",
+    "FullGroupJob",
+    "FullJob",
+    "Result",
+    "ScreenJob",
+    "TrainJob",
+    "Trained",
+    "perform",
+]
 
 
 @dataclass(frozen=True)
@@ -36,10 +47,20 @@ class FullJob:
     split: FullSplit
 
 
-AnyJob = ScreenJob | TrainJob | FullJob
+@dataclass(frozen=True)
+class FullGroupJob:
+    """Full trainings of several entrants with the fresh seeds of one number, all in one program."""
+
+    entrants: tuple[Entrant, ...]
+    number: int
+    split: FullSplit
+
+
+AnyJob = ScreenJob | TrainJob | FullJob | FullGroupJob
 """Plain data: texts, numbers and bytes, which any transport can carry."""
-Result = Screening | Evaluation | FullResult | tuple[Trained, ...]
-"""A screening that was passed or the evaluation it ended in; a result per entry of a training; a full training's."""
+Result = Screening | Evaluation | FullResult | FullResults | tuple[Trained, ...]
+"""A screening that was passed or the evaluation it ended in; a result per entry of a training; a full training's, or
+those of several."""
 
 
 class Executor(Protocol):
@@ -77,3 +98,5 @@ def perform(evaluator: Evaluator, job: AnyJob) -> Result:
             return evaluator.train(entries, rung)
         case FullJob(entrant, number, split):
             return evaluator.full(entrant, number, split)
+        case FullGroupJob(entrants, number, split):
+            return evaluator.full_group(entrants, number, split)

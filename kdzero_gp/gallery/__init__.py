@@ -4,11 +4,13 @@ from kdzero_gp.gallery.best import write_best
 from kdzero_gp.gallery.diagram import graph, gv
 from kdzero_gp.gallery.formula import formula_svg
 from kdzero_gp.gallery.latex import formula_lines, latex
-from kdzero_gp.gallery.page import render_page, write_gallery
+from kdzero_gp.gallery.page import render_page, write_galleries, write_gallery
 from kdzero_gp.gallery.render import png, svg
+from kdzero_gp.gallery.run_view import READINGS
 from kdzero_gp.gallery.show import show
 
 __all__ = [
+    "READINGS",
     "formula_lines",
     "formula_svg",
     "graph",
@@ -19,5 +21,6 @@ __all__ = [
     "show",
     "svg",
     "write_best",
+    "write_galleries",
     "write_gallery",
 ]

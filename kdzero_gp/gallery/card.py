@@ -1,88 +1,88 @@
-"""One distiller as the gallery shows it: its drawing and formula, or the reason why there is none."""
+"""One distiller as the gallery draws it: drawing, LaTeX, file and source, or the reason why there is none."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
-from markupsafe import Markup
-
+from kdzero_gp.distiller.distiller import Distiller
+from kdzero_gp.distiller.export import distiller_json
+from kdzero_gp.distiller.readings import Reading
 from kdzero_gp.distiller.shapes import Shapes, aligned_arguments
+from kdzero_gp.distiller.standalone import standalone_source
 from kdzero_gp.errors import KdzeroError
-from kdzero_gp.gallery.formula import formula_svg
-from kdzero_gp.gallery.latex import formula_lines, latex, operations
-from kdzero_gp.gallery.plain_text import rounded
+from kdzero_gp.gallery.latex import latex
+from kdzero_gp.gallery.plain_text import printable
 from kdzero_gp.gallery.render import svg
+from kdzero_gp.gallery.rows import Recorded
 from kdzero_gp.grammar.operation import Operation
 from kdzero_gp.grammar.parse import parse
 from kdzero_gp.grammar.tree import Tree
-from kdzero_gp.store import Evaluation, Proposal
 
 
 @dataclass(frozen=True)
 class Card:
-    """What a card holds.
+    """What a card holds beside its row in the table.
 
     Attributes:
-        drawing, formula: SVG of our own making, or None.
+        drawing: SVG of our own making, or None.
         latex: the formula's LaTeX, or None where the text cannot be read.
-        problem: why a drawing is missing.
-        parts, calibration: numbers as they are shown.
-        operations: the operations the tree uses.
+        file: content of a `best.json` with this distiller.
+        python: the stand-alone module, or None where it was not asked for.
+        aligned: taps whose student side passes a learned aligner.
+        readings: whether the drawing shows values and gradients of a probe batch.
+        problem: why something is missing.
     """
 
-    proposal: Proposal
-    evaluation: Evaluation
-    drawing: Markup | None
-    formula: Markup | None
-    latex: str | None
-    problem: str | None
-    parts: tuple[tuple[str, str], ...]
-    calibration: tuple[str, ...]
-    operations: tuple[Operation, ...]
+    drawing: str | None = None
+    latex: str | None = None
+    file: str | None = None
+    python: str | None = None
+    aligned: tuple[str, ...] = ()
+    readings: bool = False
+    problem: str | None = None
+
+    def data(self) -> dict[str, object]:
+        """The card as JSON holds it, without what is missing."""
+        return {name: value for name, value in asdict(self).items() if value}
 
 
 def make_card(
-    proposal: Proposal,
-    evaluation: Evaluation,
+    recorded: Recorded,
     *,
+    pair: tuple[str | None, str | None] = (None, None),
     shapes: Shapes | None = None,
     registry: Mapping[str, Operation] | None = None,
+    readings: Mapping[str, Reading] | None = None,
+    python: bool = False,
 ) -> Card:
     """Draws a distiller; a text that cannot be read, or a tree that cannot be drawn, becomes a card that says so.
 
     Args:
+        pair: names of teacher and student.
         shapes: of the taps of student and teacher, which tell where the tree needs an aligner.
+        readings: by node text, what a probe batch showed there.
+        python: whether the card carries the stand-alone source.
     """
-    drawing = formula = source = problem = None
-    used: list[Operation] = []
+    proposal, evaluation = recorded
     try:
         # the canonical form is what was computed, and the order of the calibration's terms is its order
         tree = parse(proposal.tree, registry=registry).canonical()
-        used = operations(tree)
-        source = latex(tree, evaluation.calibration)
-        outline = formula_svg(formula_lines(tree, evaluation.calibration), label="The distiller as a formula")
-        formula = None if outline is None else Markup(outline)
         aligned = aligned_arguments(tree.root, *shapes)[1] if shapes and covers(shapes, tree) else ()
-        drawing = Markup(svg(tree, aligned=aligned, calibration=evaluation.calibration))
+        source = latex(tree, evaluation.calibration)
+        drawing = svg(tree, aligned=aligned, calibration=evaluation.calibration, readings=readings)
     except KdzeroError as error:
-        problem = str(error)
-    return Card(
-        proposal=proposal,
-        evaluation=evaluation,
-        drawing=drawing,
-        formula=formula,
-        latex=source,
-        problem=problem,
-        parts=tuple((name, rounded_part(value)) for name, value in evaluation.parts.items()),
-        calibration=tuple(rounded(factor) for factor in evaluation.calibration),
-        operations=tuple(used),
-    )
+        return Card(problem=printable(str(error), limit=2000))
+    card = Card(drawing=drawing, latex=source, aligned=aligned, readings=bool(readings))
+    try:
+        distiller = Distiller(tree, calibration=evaluation.calibration or None, seed=evaluation.seed)
+        teacher, student = pair
+        numbers = {name: value for name, value in evaluation.parts.items() if abs(value) < float("inf")}
+        file = distiller_json(distiller, teacher=teacher, student=student, fitness=evaluation.fitness, parts=numbers)
+        code = standalone_source(distiller) if python else None
+    except KdzeroError as error:
+        return Card(**(asdict(card) | {"problem": printable(str(error), limit=2000)}))
+    return Card(**(asdict(card) | {"file": file, "python": code}))
 
 
 def covers(shapes: Shapes, tree: Tree) -> bool:
     """Whether both sides' shapes are known for every tap of a tree."""
     return all(tap in side for tap in tree.root.taps() for side in shapes)
-
-
-def rounded_part(value: float) -> str:
-    """A part of the fitness, to four decimal places where that says something."""
-    return f"{value:.4f}" if 1e-3 <= abs(value) < 1e4 else rounded(value)

@@ -9,8 +9,9 @@ from collections.abc import Collection, Mapping, Sequence
 
 import graphviz
 
+from kdzero_gp.distiller.readings import Reading, muted
 from kdzero_gp.errors import KdzeroError
-from kdzero_gp.gallery.palette import INK, STUDENT, TEACHER, colour
+from kdzero_gp.gallery.palette import CONSTANT, INK, STUDENT, TEACHER, colour
 from kdzero_gp.gallery.plain_text import printable, rounded
 from kdzero_gp.gallery.terms import calibration_by_term
 from kdzero_gp.grammar.tree import Node, Tree
@@ -37,6 +38,7 @@ def graph(
     title: str | None = None,
     calibration: Sequence[float] = (),
     tap_notes: Mapping[str, str] | None = None,
+    readings: Mapping[str, Reading] | None = None,
 ) -> graphviz.Digraph:
     """Builds the drawing of a tree, not yet laid out.
 
@@ -45,6 +47,7 @@ def graph(
         title: a line above the drawing.
         calibration: one factor per term, shown at the `weight` nodes.
         tap_notes: by tap name, a line to show at the tap, such as its shape or its aligner's.
+        readings: by node text, value and gradient on a probe batch; nodes that are constant or dead there turn grey.
 
     Raises:
         KdzeroError: the tree has too many nodes to be drawn.
@@ -67,8 +70,9 @@ def graph(
     for node in nodes:
         if node.kind != "constant":
             names[node] = f"n{len(names)}"
-            lines = _lines(node, aligned, tap_notes or {}, factors)
-            _draw(drawing, names[node], node, lines, root=node == tree.root, dashed=node.symbol in aligned)
+            lines = _lines(node, aligned, tap_notes or {}, factors) + _reading_lines(node, readings or {})
+            grey = muted(readings or {}, node)
+            _draw(drawing, names[node], node, lines, root=node == tree.root, dashed=node.symbol in aligned, grey=grey)
             _connect(drawing, node, names)
     return drawing
 
@@ -80,9 +84,10 @@ def gv(
     title: str | None = None,
     calibration: Sequence[float] = (),
     tap_notes: Mapping[str, str] | None = None,
+    readings: Mapping[str, Reading] | None = None,
 ) -> str:
     """The drawing in Graphviz's own language; arguments as for `graph`."""
-    drawing = graph(tree, aligned=aligned, title=title, calibration=calibration, tap_notes=tap_notes)
+    drawing = graph(tree, aligned=aligned, title=title, calibration=calibration, tap_notes=tap_notes, readings=readings)
     return str(drawing.source)
 
 
@@ -115,15 +120,25 @@ def _lines(node: Node, aligned: Collection[str], notes: Mapping[str, str], facto
     return lines
 
 
+def _reading_lines(node: Node, readings: Mapping[str, Reading]) -> list[str]:
+    reading = readings.get(node.text)
+    if reading is None:
+        return []
+    state = [] if reading.state == "live" else [reading.state]
+    return [f"|x| {rounded(reading.value)}, |∇| {rounded(reading.gradient)}", *state]
+
+
 def _tooltip(node: Node, lines: Sequence[str]) -> str:
     doc = node.operation.doc.partition("\n")[0] if node.operation is not None else ""
     return "\n".join(filter(None, [printable(node.text, limit=300), printable(doc, limit=300), *lines[2:]]))
 
 
-def _draw(drawing: graphviz.Digraph, name: str, node: Node, lines: Sequence[str], *, root: bool, dashed: bool) -> None:
+def _draw(
+    drawing: graphviz.Digraph, name: str, node: Node, lines: Sequence[str], *, root: bool, dashed: bool, grey: bool
+) -> None:
     shape, style = SHAPES[node.kind]
     dashed = dashed and node.kind == "tap"
-    paint = colour(node)
+    paint = CONSTANT if grey else colour(node)
     drawing.node(
         name,
         label=_label(lines),
@@ -133,7 +148,7 @@ def _draw(drawing: graphviz.Digraph, name: str, node: Node, lines: Sequence[str]
         color=paint.line,
         peripheries="2" if root else "1",
         tooltip=graphviz.escape(_tooltip(node, lines)),
-        **{"class": f"kind-{node.kind} type-{paint.name}"},
+        **{"class": f"kind-{node.kind} type-{paint.name}{' muted' if grey else ''}"},
     )
 
 

@@ -1,8 +1,9 @@
-"""A run's gallery: one HTML file that opens from disk and needs nothing beside it."""
+"""The gallery: one HTML file that opens from disk and needs nothing beside it, for one run or several."""
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +12,39 @@ from markupsafe import Markup
 
 from kdzero_gp.errors import StoreError
 from kdzero_gp.gallery import palette
-from kdzero_gp.gallery.card import Card, make_card
-from kdzero_gp.gallery.curves import fitness_figure, funnel_figure, table_figure
-from kdzero_gp.gallery.formula import formula_svg
+from kdzero_gp.gallery.chosen import Key
+from kdzero_gp.gallery.json_block import json_block
 from kdzero_gp.gallery.plain_text import printable
-from kdzero_gp.gallery.run_view import ARMS, read_run
+from kdzero_gp.gallery.run_data import BEST, run_data
 from kdzero_gp.grammar.operation import Operation
 from kdzero_gp.store import RunStore
 from kdzero_gp.store.run_folder import write_whole
 
+SCRIPTS = (
+    "elements",
+    "text_form",
+    "difference",
+    "formula",
+    "drawing",
+    "chart",
+    "run",
+    "overview",
+    "table",
+    "card",
+    "lineage",
+    "operations",
+    "compare",
+    "app",
+)
+"""The page's script, file by file in the order in which they build on each other."""
 
-def write_gallery(store: RunStore, *, best: int = 12, registry: Mapping[str, Operation] | None = None) -> Path:
+
+def write_gallery(store: RunStore, *, best: int = BEST, registry: Mapping[str, Operation] | None = None) -> Path:
     """Writes `gallery/index.html` into a run's folder, in place of an earlier one.
 
     Args:
         store: the run, finished or not; a store opened for reading will do.
-        best: number of distillers to show as cards.
+        best: number of the best distillers to be drawn; the front, the final table and all ancestors come on top.
         registry: the operations of the run's distillers, by default all that are registered.
 
     Returns:
@@ -35,10 +53,37 @@ def write_gallery(store: RunStore, *, best: int = 12, registry: Mapping[str, Ope
     Raises:
         StoreError: the run cannot be read, or the file cannot be written.
     """
-    folder = store.folder / "gallery"
-    text = render_page(store, best=best, registry=registry)
+    return write_page([run_data(store, best=best, registry=registry)], store.folder / "gallery")
+
+
+def write_galleries(folders: Sequence[Path], out: Path | None = None, *, named: Sequence[Key] = ()) -> Path:
+    """Writes the gallery of one run, or of several that are compared side by side.
+
+    Args:
+        folders: run folders, which are only read.
+        out: where `index.html` goes; by default `gallery` in the run's folder, or here for several runs.
+        named: distillers to be drawn beside the best.
+
+    Raises:
+        StoreError: a run cannot be read, or the file cannot be written.
+    """
+    runs = []
+    for folder in folders:
+        with RunStore.read(folder) as store:
+            runs.append(run_data(store, named=named))
+    default = Path(folders[0]) / "gallery" if len(folders) == 1 else Path("gallery")
+    return write_page(runs, out or default)
+
+
+def write_page(runs: Sequence[Mapping[str, Any]], folder: Path) -> Path:
+    """Writes `index.html` into a folder, which is made if need be.
+
+    Raises:
+        StoreError: the folder or the file cannot be written.
+    """
+    text = page({"runs": runs})
     try:
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"cannot create {folder}: {error.strerror}. Mend that, then try again") from error
     path = folder / "index.html"
@@ -46,61 +91,41 @@ def write_gallery(store: RunStore, *, best: int = 12, registry: Mapping[str, Ope
     return path
 
 
-def render_page(store: RunStore, *, best: int = 12, registry: Mapping[str, Operation] | None = None) -> str:
-    """The gallery's HTML; arguments as for `write_gallery`."""
-    run = read_run(store, best=best)
-    cards = [make_card(p, e, shapes=run.shapes, registry=registry) for p, e in run.best]
-    environment = _environment()
-    script = environment.get_template("page.js").render()
-    return environment.get_template("index.html").render(
-        run=run,
-        cards=cards,
-        arms=ARMS,
-        fitness=_markup(fitness_figure(run.generations)),
-        funnel=_markup(funnel_figure(run.funnel)),
-        table=_markup(table_figure(run.final.rows)) if run.final else None,
-        legend=_legend(cards),
-        palette=palette,
-        style=Markup(environment.get_template("page.css").render(colours=palette.ALL)),
-        script=Markup(script),
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-    )
+def render_page(store: RunStore, *, best: int = BEST, registry: Mapping[str, Operation] | None = None) -> str:
+    """The HTML of one run; arguments as for `write_gallery`."""
+    return page({"runs": [run_data(store, best=best, registry=registry)]})
 
 
-def _environment() -> jinja2.Environment:
+def page(data: Mapping[str, Any] | None) -> str:
+    """The page around some data; None makes the live page, which asks its own server for `data.json`."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("kdzero_gp.gallery"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_shown,
     )
-    environment.filters["fixed"] = _fixed
-    return environment
+    script = page_script()
+    colours = {"colours": palette.ALL, "student": palette.STUDENT, "teacher": palette.TEACHER}
+    style = environment.get_template("page.css").render(colours)
+    names = [run["name"] for run in data["runs"]] if data else []
+    return environment.get_template("index.html").render(
+        title=printable(", ".join(names), limit=120) or "live",
+        live=data is None,
+        data=Markup(json_block(data)),
+        style=Markup(style),
+        script=Markup(script),
+        script_hash=script_hash(script),
+    )
 
 
-def _shown(value: Any) -> Any:
-    """Every value on its way into the page: our own markup as it is, other text without unfit characters."""
-    if isinstance(value, Markup):
-        return value
-    return "–" if value is None else printable(str(value))
+def page_script() -> str:
+    """All of the page's JavaScript; it holds nothing of a run."""
+    folder = files("kdzero_gp.gallery").joinpath("templates")
+    parts = [folder.joinpath(f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS]
+    return '"use strict";\n' + "\n".join(parts)
 
 
-def _fixed(value: float | None, digits: int = 2, sign: bool = False) -> str:
-    if value is None:
-        return "–"
-    return f"{value:+.{digits}f}".replace("-", "−") if sign else f"{value:.{digits}f}"
-
-
-def _markup(svg: str | None) -> Markup | None:
-    return None if svg is None else Markup(svg)
-
-
-def _legend(cards: list[Card]) -> list[tuple[Operation, Markup | None]]:
-    """The operations on the page with their formulas, by name."""
-    used = {operation.name: operation for card in cards for operation in card.operations}
-    return [
-        (used[name], _markup(formula_svg([used[name].formula])) if used[name].formula else None)
-        for name in sorted(used)
-    ]
+def script_hash(script: str) -> str:
+    """The hash by which the page's policy allows exactly this script."""
+    return base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")

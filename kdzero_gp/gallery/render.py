@@ -11,6 +11,7 @@ from typing import Any
 
 import matplotlib
 
+from kdzero_gp.distiller.readings import Reading
 from kdzero_gp.errors import KdzeroError
 from kdzero_gp.gallery.diagram import gv
 from kdzero_gp.gallery.svg_text import cleaned_drawing
@@ -27,13 +28,14 @@ def svg(
     title: str | None = None,
     calibration: Sequence[float] = (),
     tap_notes: Mapping[str, str] | None = None,
+    readings: Mapping[str, Reading] | None = None,
 ) -> str:
     """A tree's drawing as an `<svg>` element that stands alone or inside HTML; arguments as for `graph`.
 
     Raises:
         KdzeroError: the tree is too large, or Graphviz is not there.
     """
-    source = gv(tree, aligned=aligned, title=title, calibration=calibration, tap_notes=tap_notes)
+    source = gv(tree, aligned=aligned, title=title, calibration=calibration, tap_notes=tap_notes, readings=readings)
     return cleaned_drawing(render(source, "svg").decode("utf-8"), label=f"Diagram of the distiller {tree}")
 
 

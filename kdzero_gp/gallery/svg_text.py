@@ -1,14 +1,11 @@
-"""Turns what Graphviz and matplotlib write into SVG that can stand inside a page, several to a page."""
+"""Turns what Graphviz writes into SVG that can stand inside a page, several to a page."""
 
-import hashlib
 import re
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Mapping
 
 _SVG = "http://www.w3.org/2000/svg"
 _XLINK = "http://www.w3.org/1999/xlink"
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
-_REFERENCE = re.compile(r"url\(#([^)]+)\)")
 _SHAPES = ("path", "polygon", "ellipse")
 
 
@@ -28,39 +25,6 @@ def cleaned_drawing(text: str, *, label: str) -> str:
         else:
             for title in group.findall(f"{{{_SVG}}}title"):
                 group.remove(title)
-    return _finished(root, label)
-
-
-def cleaned_figure(text: str, *, label: str, colours: Mapping[str, str]) -> str:
-    """Matplotlib's SVG without date and style sheet, its identifiers made unique, its colours open to the page.
-
-    Args:
-        text: the SVG file matplotlib wrote.
-        label: what a screen reader says in its place.
-        colours: by lower-case hexadecimal colour, the CSS variable that the page may set in its place.
-    """
-    root = ElementTree.fromstring(text)
-    for parent in list(root.iter()):
-        for child in list(parent):
-            if child.tag in (f"{{{_SVG}}}style", f"{{{_SVG}}}metadata") or child.tag.endswith("}metadata"):
-                parent.remove(child)
-    referenced = {match for e in root.iter() for value in e.attrib.values() for match in _REFERENCE.findall(value)}
-    referenced |= {e.get(f"{{{_XLINK}}}href", "").removeprefix("#") for e in root.iter()}
-    prefix = "f" + hashlib.sha256(text.encode("utf-8")).hexdigest()[:8] + "-"
-    for element in root.iter():
-        identity = element.attrib.pop("id", None)
-        if identity in referenced:
-            element.set("id", prefix + str(identity))
-        target = element.attrib.pop(f"{{{_XLINK}}}href", None)
-        if target is not None:
-            element.set("href", "#" + prefix + target.removeprefix("#"))
-        for name, value in element.attrib.items():
-            value = _REFERENCE.sub(lambda match: f"url(#{prefix}{match[1]})", value)
-            if name == "style":
-                for colour, variable in colours.items():
-                    value = value.replace(colour, f"var({variable}, {colour})")
-            element.set(name, value)
-    root.set("style", "stroke-linejoin: round; stroke-linecap: butt")
     return _finished(root, label)
 
 

@@ -12,20 +12,24 @@ from torch import nn
 from kdzero_gp.errors import ModelError
 
 
-def build_user_model(spec: str, *, num_classes: int, in_channels: int) -> nn.Module:
+def build_user_model(
+    spec: str, *, num_classes: int, in_channels: int, image_size: tuple[int, int] | None = None
+) -> nn.Module:
     """Import `module` and call `factory` of `spec = "module:factory"`.
 
-    `in_channels` is passed only to a factory whose signature names it. Importing runs the module's code: the user asks
-    for that by naming it, as with any script of their own.
+    `in_channels` and `image_size`, (H, W), are passed only to a factory whose signature names them. Importing runs the
+    module's code: the user asks for that by naming it, as with any script of their own.
 
     Raises:
         ModelError: not importable, no such name in the module, not callable, raised, or gave something else than a
             `torch.nn.Module`.
     """
     factory = _find(spec)
-    arguments: dict[str, int] = {"num_classes": num_classes}
+    arguments: dict[str, Any] = {"num_classes": num_classes}
     if _names_parameter(factory, "in_channels"):
         arguments["in_channels"] = in_channels
+    if image_size is not None and _names_parameter(factory, "image_size"):
+        arguments["image_size"] = image_size
     try:
         model = factory(**arguments)
     except Exception as error:

@@ -1,12 +1,13 @@
 """From a configuration to the objects of a run: task, evaluator, grammar, in the main process and in workers."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
 import torch
 
-from kdzero_gp.data import NO_AUGMENTATION, Augmentation, Dataset, load_dataset
+from kdzero_gp.data import Dataset, load_dataset, named_augmentation
 from kdzero_gp.errors import PrimitiveError
 from kdzero_gp.evaluate.evaluator import EvaluationSettings, Evaluator
 from kdzero_gp.evaluate.rungs import Ladder
@@ -23,15 +24,16 @@ from kdzero_gp.session.config import RunConfig
 from kdzero_gp.session.determinism import settle_torch
 from kdzero_gp.session.fuse_option import parse_fuse
 from kdzero_gp.session.pair_check import check_pair
+from kdzero_gp.session.untrained_pair import input_specs
+from kdzero_gp.tasks.network_input import NetworkInput
 from kdzero_gp.tasks.presets import recipes_for
 from kdzero_gp.tasks.pretrain import cached_teacher
 from kdzero_gp.tasks.recipe import Recipe
+from kdzero_gp.tasks.tap_override import parse_taps
 from kdzero_gp.tasks.task import Task
 
 TEACHING = 0.02
 """Seconds that the teacher may take for a training image, once for each view: a worker waits for its outputs."""
-PADDING = 4
-"""Pixels around an image from which `--augment crop-flip` cuts it anew: the usual number for CIFAR."""
 
 
 def make_data(config: RunConfig) -> Dataset:
@@ -50,10 +52,16 @@ def make_task(config: RunConfig, data: Dataset | None = None) -> Task:
         KdzeroError: what is wrong with the data, the models or the weights.
     """
     data = data or make_data(config)
-    check_pair(config.teacher, config.student, data)
-    teacher = cached_teacher(config.teacher, data, weights=config.teacher_weights, device=config.device)
+    check_pair(config, data)
+    specs = input_specs(config)
+    teacher = cached_teacher(
+        config.teacher, data, weights=config.teacher_weights, device=config.device, spec=specs.teacher
+    )
     recipe, proxy = _recipes(config, data)
-    student = partial(build, config.student, num_classes=data.num_classes, in_channels=data.image_shape[0])
+    channels, *size = NetworkInput(specs.student, data).shape
+    student = partial(
+        build, config.student, num_classes=data.num_classes, in_channels=channels, image_size=(size[0], size[1])
+    )
     return Task(
         f"{config.pair} on {data.name}",
         teacher,
@@ -62,15 +70,18 @@ def make_task(config: RunConfig, data: Dataset | None = None) -> Task:
         recipe=recipe,
         proxy=proxy,
         device=config.device,
-        augment=NO_AUGMENTATION if config.augment == "none" else Augmentation(PADDING, flip=True, views=config.views),
+        augment=named_augmentation(config.augment, data, views=config.views),
         cache_gb=config.cache_gb,
         amp=config.amp,
+        teacher_input=specs.teacher,
+        student_input=specs.student,
+        taps=parse_taps(config.taps),
     )
 
 
 def _recipes(config: RunConfig, data: Dataset) -> tuple[Recipe, Recipe]:
     """The recipe of a full training and that of a proxy training."""
-    full, proxy = recipes_for(data.name)
+    full, proxy = recipes_for(data.name, config.student)
     changes = {name: value for name in ("batch_size", "lr") if (value := getattr(config, name)) is not None}
     full = replace(full, epochs=config.epochs or full.epochs, **changes)
     proxy_epochs = config.proxy_epochs or min(proxy.epochs, full.epochs)
@@ -116,6 +127,25 @@ def make_executor(config: RunConfig, evaluator: Evaluator, workers: int) -> Exec
     deadlines = Deadlines(
         training=config.timeout, full=config.timeout * max(1.0, full / proxy), grace=60 + TEACHING * views
     )
+    return start_executor(config, evaluator, workers, deadlines, make_worker_evaluator)
+
+
+def start_executor(
+    config: RunConfig,
+    evaluator: Evaluator,
+    workers: int,
+    deadlines: Deadlines,
+    make: Callable[[RunConfig], Evaluator],
+) -> Executor:
+    """This process, worker processes or a Ray cluster, as the configuration says.
+
+    Args:
+        evaluator: of this process.
+        make: how a worker makes its own; a module-level function, or one of `functools.partial`.
+
+    Raises:
+        ConfigError: Ray is wanted and not installed, or its cluster is not there.
+    """
     kind = config.executor
     if kind == "auto":
         kind = "inprocess" if workers == 1 else "processes"
@@ -123,12 +153,12 @@ def make_executor(config: RunConfig, evaluator: Evaluator, workers: int) -> Exec
         return InProcess(evaluator, deadlines=deadlines)
     on_gpu = torch.device(config.device).type == "cuda"
     # a worker sees one GPU and knows it as the only one
-    make = partial(make_worker_evaluator, config.model_copy(update={"device": "cuda" if on_gpu else config.device}))
+    made = partial(make, config.model_copy(update={"device": "cuda" if on_gpu else config.device}))
     if kind == "processes":
-        return Processes(workers, make, devices=_devices(config), threads=config.threads, deadlines=deadlines)
+        return Processes(workers, made, devices=_devices(config), threads=config.threads, deadlines=deadlines)
     from kdzero_gp.execute.ray import Ray
 
-    return Ray(workers, make, address=config.ray_address, threads=config.threads, gpus=int(on_gpu), deadlines=deadlines)
+    return Ray(workers, made, address=config.ray_address, threads=config.threads, gpus=int(on_gpu), deadlines=deadlines)
 
 
 def _devices(config: RunConfig) -> list[str]:

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from kdzero_gp.catalog.methods import method
 from kdzero_gp.errors import ConfigError, KdzeroError
 from kdzero_gp.session.fuse_option import parse_fuse
+from kdzero_gp.tasks.normalisation import parse_normalisation
+from kdzero_gp.tasks.tap_override import parse_taps
 
 NOT_IDENTITY = ("workers", "executor", "ray_address")
 """Options that change how fast a run goes and not what it finds, so a run may be resumed under others.
@@ -28,6 +30,10 @@ class RunConfig(BaseModel):
     teacher: str = "cnn32"
     student: str = "cnn2"
     teacher_weights: str | None = None
+    teacher_input: int | None = Field(None, ge=1, le=4096)
+    student_input: int | None = Field(None, ge=1, le=4096)
+    teacher_norm: str = "data"
+    taps: tuple[str, ...] = ()
 
     pop: int = Field(20, ge=2, le=100_000)
     gens: int = Field(25, ge=0, le=100_000)
@@ -53,7 +59,7 @@ class RunConfig(BaseModel):
     proxy_epochs: int | None = Field(None, ge=1)
     batch_size: int | None = Field(None, ge=2)
     lr: float | None = Field(None, gt=0, allow_inf_nan=False)
-    augment: Literal["none", "crop-flip"] = "none"
+    augment: Literal["none", "crop-flip", "strong"] = "none"
     views: int = Field(8, ge=1, le=1000)
     amp: bool = False
     cache_gb: float = Field(4.0, ge=0, allow_inf_nan=False)
@@ -82,6 +88,18 @@ class RunConfig(BaseModel):
     @classmethod
     def _absolute(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(str(Path(path).expanduser().resolve()) for path in paths)
+
+    @field_validator("teacher_norm")
+    @classmethod
+    def _known_normalisation(cls, text: str) -> str:
+        parse_normalisation(text)
+        return text
+
+    @field_validator("taps")
+    @classmethod
+    def _readable_taps(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
+        parse_taps(texts)
+        return texts
 
     @field_validator("fuse")
     @classmethod

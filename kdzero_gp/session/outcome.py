@@ -34,6 +34,12 @@ class SearchResult:
     individuals: Sequence[Individual]
     table: Sequence[Row]
 
+    def _repr_html_(self) -> str:
+        """Table and winner, for notebooks."""
+        from kdzero_gp.gallery.notebook import result_html  # only here: drawing is slow to import
+
+        return result_html(self.folder, self.best, self.table)
+
 
 def stored_result(store: RunStore, config: RunConfig) -> SearchResult | None:
     """The result of a finished run from its folder, which is only read; None where the run has not finished."""

@@ -1,36 +1,49 @@
 """Whether two networks can be used for a data set, seen before the teacher is trained for it."""
 
 import torch
-from torch import nn
 
 from kdzero_gp.data import Dataset
 from kdzero_gp.errors import ModelError
-from kdzero_gp.models import build
+from kdzero_gp.session.config import RunConfig
+from kdzero_gp.session.untrained_pair import input_specs, untrained
+from kdzero_gp.tasks.pair_taps import PairTaps, Seat, pair_taps
+from kdzero_gp.tasks.tap_override import parse_taps
+
+IMAGES = 2
 
 
-def check_pair(teacher: str, student: str, data: Dataset) -> None:
-    """Builds both networks and shows them two images.
+def check_pair(config: RunConfig, data: Dataset) -> PairTaps:
+    """Builds both networks and shows them two images, each in its own size and normalisation.
+
+    Returns:
+        Their taps, which do not depend on weights.
 
     Raises:
         ModelError: one is unknown, cannot take these images, or does not score the data's classes.
+        ConfigError: an input that does not fit the data.
+        TapError: their taps cannot be found, or not as `--taps` says.
     """
-    images = data.normalise(data.train.images[:2])
-    for role, name in (("teacher", teacher), ("student", student)):
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            model = build(name, num_classes=data.num_classes, in_channels=data.image_shape[0])
-            _check(role, name, model, images, data)
+    images = data.normalise(data.train.images[:IMAGES])
+    specs = input_specs(config)
+    seats = []
+    for role, name, spec in (("teacher", config.teacher, specs.teacher), ("student", config.student, specs.student)):
+        seats.append(untrained(name, spec, data))
+        _check(role, name, seats[-1], images, data)
+    return pair_taps(seats[0], seats[1], images, parse_taps(config.taps))
 
 
-def _check(role: str, name: str, model: nn.Module, images: torch.Tensor, data: Dataset) -> None:
+def _check(role: str, name: str, seat: Seat, images: torch.Tensor, data: Dataset) -> None:
+    images = seat.input(images)
     shape = tuple(images.shape)
+    origin = f"as {data.name} has them" if seat.input.size is None else f"to which those of {data.name} are resized"
     try:
         with torch.no_grad():
-            scores = model.eval()(images)
+            scores = seat.model(images)
     except Exception as error:  # it can be the user's own, and fail in any way
         raise ModelError(
-            f"the {role} {name} fails on images of shape {shape}, as {data.name} has them: "
-            f"{type(error).__name__}: {error}; take a network for such images"
+            f"the {role} {name} fails on images of shape {shape}, {origin}: "
+            f"{type(error).__name__}: {error}; take a network for such images, or resize them for it with "
+            f"--{role}-input N"
         ) from error
     if not isinstance(scores, torch.Tensor) or scores.dim() != 2 or len(scores) != len(images):
         found = f"shape {tuple(scores.shape)}" if isinstance(scores, torch.Tensor) else f"a {type(scores).__name__}"

@@ -17,7 +17,7 @@ from kdzero_gp.evolve.search import Search
 from kdzero_gp.evolve.settings import Arm
 from kdzero_gp.evolve.steady import SteadySearch
 from kdzero_gp.execute.protocol import Executor
-from kdzero_gp.gallery import write_gallery
+from kdzero_gp.gallery import READINGS, write_gallery
 from kdzero_gp.grammar.generate import random_tree
 from kdzero_gp.grammar.parse import parse
 from kdzero_gp.grammar.tree import Tree
@@ -35,6 +35,7 @@ from kdzero_gp.session.contenders import BASELINE, contenders
 from kdzero_gp.session.determinism import settled_torch
 from kdzero_gp.session.fusing import settle_fuse
 from kdzero_gp.session.new_folder import default_folder, reserved
+from kdzero_gp.session.node_readings import node_readings
 from kdzero_gp.session.observer import RunObserver, Silent
 from kdzero_gp.session.outcome import FINISHED, SearchResult, stored_result
 from kdzero_gp.session.summary import hardware, run_summary, versions
@@ -101,6 +102,7 @@ class Run:
             table = self._final(best, rival, executor, store)
         store.put_result("summary", summary | {"seconds": time.perf_counter() - self.started})
         winner = export_winner(best[0].individual, self.config, self.task, store.folder) if best else None
+        store.put_result(READINGS, node_readings([leader.individual for leader in [*best, *rival]], self.task))
         store.write_history()
         write_gallery(store)
         store.put_result(FINISHED, True)

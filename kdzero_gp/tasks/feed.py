@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from torch import Tensor
 
-from kdzero_gp.data import ImageBatches
+from kdzero_gp.data import Batches, StreamedBatches
 from kdzero_gp.distiller.knowledge import Knowledge
 
 Taught = Callable[[Tensor, int | None, Tensor], Knowledge]
@@ -21,11 +21,12 @@ class Feed:
         teacher: the teacher's knowledge of images by (numbers, view, the images themselves).
     """
 
-    def __init__(self, images: ImageBatches, labels: Tensor, teacher: Taught) -> None:
+    def __init__(self, images: Batches, labels: Tensor, teacher: Taught) -> None:
         self.device = images.device
         self._images, self._labels, self._teacher = images, labels, teacher
         self._views = images.augmentation.views
         self._augmented = images.augmentation.active
+        self._streamed = isinstance(images, StreamedBatches)
 
     def __len__(self) -> int:
         return len(self._labels)
@@ -39,6 +40,16 @@ class Feed:
             epoch: 0-based; it selects the view, which is `epoch % views` of the task's augmentation.
         """
         numbers = batch.to(self.device, non_blocking=True)
-        view = epoch % self._views if self._augmented else None
-        images = self._images(numbers, view)
+        view = self._view(epoch)
+        images = self._images(batch if self._streamed else numbers, view)
         return images, self._labels.index_select(0, numbers), self._teacher(batch, view, images)
+
+    def follow(self, batches: Iterable[tuple[Tensor, int]]) -> None:
+        """Takes note of the batches, with their epochs, that will be asked for: files are then decoded ahead.
+
+        It changes how long they take and nothing else. A later call takes the place of this one.
+        """
+        self._images.follow((batch, self._view(epoch)) for batch, epoch in batches)
+
+    def _view(self, epoch: int) -> int | None:
+        return epoch % self._views if self._augmented else None

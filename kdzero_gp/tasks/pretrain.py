@@ -20,6 +20,7 @@ from kdzero_gp.data import Dataset
 from kdzero_gp.errors import ConfigError, ModelError
 from kdzero_gp.models import build, load_weights
 from kdzero_gp.tasks.cache_folder import CACHE_VARIABLE, cache_folder
+from kdzero_gp.tasks.network_input import InputSpec, NetworkInput
 from kdzero_gp.tasks.recipe import TEACHER, Recipe
 from kdzero_gp.tasks.supervised import accuracy, seeded, train_teacher
 
@@ -38,6 +39,7 @@ def cached_teacher(
     recipe: Recipe = TEACHER,
     seed: int = 0,
     device: torch.device | str = "cpu",
+    spec: InputSpec | None = None,
 ) -> nn.Module:
     """The teacher called `name` for `dataset`: with the weights given, else out of the cache, else trained now.
 
@@ -55,29 +57,37 @@ def cached_teacher(
         recipe: of the training.
         seed: of the initialisation and of the order of the images.
         device: where the model shall be.
+        spec: size and normalisation that it wants, where they are not the data set's.
 
     Returns:
-        The model in evaluation mode; no parameter needs a gradient.
+        The model in evaluation mode; no parameter needs a gradient. It takes images as `spec` says.
 
     Raises:
         ModelError: unknown name, or weights that do not fit.
         ConfigError: a cache folder that cannot be written.
     """
+    adapt = NetworkInput(spec or InputSpec(), dataset)
+    channels, height, width = adapt.shape
     with seeded(seed, device):
-        model = build(name, num_classes=dataset.num_classes, in_channels=dataset.image_shape[0])
+        model = build(name, num_classes=dataset.num_classes, in_channels=channels, image_size=(height, width))
     if weights is not None:
         load_weights(model, weights)
     else:
-        path = cache_folder(cache_dir) / _file_name(name, dataset, recipe, seed)
+        path = cache_folder(cache_dir) / _file_name(name, dataset, recipe, seed, adapt)
         with FileLock(path.with_suffix(".lock")):
             if not _restored(model, path):
+                handle = adapt.attach(model)
                 train_teacher(model, dataset, recipe, seed=seed, device=device)
                 _keep(model, path, name, dataset, recipe, seed)
+                if handle is not None:
+                    handle.remove()
     return model.to(device).eval().requires_grad_(False)
 
 
-def _file_name(name: str, dataset: Dataset, recipe: Recipe, seed: int) -> str:
+def _file_name(name: str, dataset: Dataset, recipe: Recipe, seed: int, adapt: NetworkInput) -> str:
     origin = [_VERSION, name, dataset.num_classes, dataset.fingerprint(), asdict(recipe), seed]
+    if not adapt.unchanged:
+        origin.append(adapt.identity)
     digest = hashlib.sha256(json.dumps(origin, sort_keys=True).encode()).hexdigest()[:16]
     readable = re.sub(r"[^A-Za-z0-9_.]+", "_", f"{name}-{dataset.name}")[:60]
     return f"{readable}-{digest}.safetensors"

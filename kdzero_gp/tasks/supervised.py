@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from kdzero_gp.data import Dataset, Split
+from kdzero_gp.data import Dataset, Split, image_batches
 from kdzero_gp.errors import ModelError
 from kdzero_gp.tasks.recipe import TEACHER, Recipe
 
@@ -34,17 +34,19 @@ def train_teacher(
         ModelError: the loss became NaN or infinite.
     """
     model.to(device).train()
-    images, labels = dataset.normalise(dataset.train.images.to(device)), dataset.train.labels.to(device)
+    images, labels = image_batches(dataset, dataset.train, device=device), dataset.train.labels.to(device)
     order = torch.Generator().manual_seed(seed)
     per_epoch = recipe.steps_per_epoch(len(labels))
     rates = iter(recipe.learning_rates(recipe.epochs * per_epoch))
-    optimiser = recipe.optimiser(model.parameters())
+    optimiser = recipe.make_optimiser(model.parameters())
     with seeded(seed, device), torch.enable_grad():
         for epoch in range(recipe.epochs):
             shuffled = torch.randperm(len(labels), generator=order).to(device)
-            for batch in shuffled.split(recipe.batch_size)[:per_epoch]:
+            batches = shuffled.split(recipe.batch_size)[:per_epoch]
+            images.follow((batch, None) for batch in batches)
+            for batch in batches:
                 optimiser.param_groups[0]["lr"] = next(rates)
-                loss = F.cross_entropy(model(images[batch]), labels[batch])
+                loss = F.cross_entropy(model(images(batch)), labels[batch])
                 optimiser.zero_grad(set_to_none=True)
                 loss.backward()
                 optimiser.step()
@@ -62,9 +64,11 @@ def accuracy(model: nn.Module, dataset: Dataset, split: Split, *, batch_size: in
     model.eval()
     device = next(model.parameters()).device
     right = 0
-    for images, labels in zip(split.images.split(batch_size), split.labels.split(batch_size), strict=True):
-        scores = model(dataset.normalise(images.to(device)))
-        right += int((scores.argmax(1) == labels.to(device)).sum())
+    images, labels = image_batches(dataset, split, device=device), split.labels.to(device)
+    batches = torch.arange(len(split), device=device).split(batch_size)
+    images.follow((batch, None) for batch in batches)
+    for batch in batches:
+        right += int((model(images(batch)).argmax(1) == labels[batch]).sum())
     return right / len(split)
 
 

@@ -6,6 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+Layout = Literal["map", "tokens", "channels_last"]
+"""How a module hands a feature map over: (N, C, H, W); tokens (N, P + H·W, C), the first P of them no places of the
+image; or (N, H, W, C)."""
+
 
 @dataclass(frozen=True)
 class Tap:
@@ -17,6 +21,8 @@ class Tap:
         side: whether the module's output or its first input is read.
         call: which call of the module within one forward pass, from 0: one ReLU may serve several places.
         clone: the model overwrites the tensor in place later on, so a copy is taken at once.
+        layout: of a stage, as the module gives it.
+        prefix: P, the class token and others that come before the places of the image.
     """
 
     path: str
@@ -24,11 +30,14 @@ class Tap:
     side: Literal["output", "input"] = "output"
     call: int = 0
     clone: bool = False
+    layout: Layout = "map"
+    prefix: int = 0
 
     def __str__(self) -> str:
         place = self.path or "the model"
         nth = f" (call {self.call + 1})" if self.call else ""
-        return f"{'input of ' if self.side == 'input' else ''}{place}{nth}"
+        form = {"map": "", "tokens": " (tokens)", "channels_last": " (channels last)"}[self.layout]
+        return f"{'input of ' if self.side == 'input' else ''}{place}{nth}{form}"
 
 
 @dataclass(frozen=True)

@@ -4,49 +4,34 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from kdzero_gp.errors import TapError
 from kdzero_gp.tasks.tap import Tap, Taps
-from kdzero_gp.tasks.tap_reader import version
+from kdzero_gp.tasks.tap_watch import Sight, Watch, watched_pass
+
+DEPTHS = 3
+"""Stages of a transformer whose blocks all work on one resolution, unless its partner has another number."""
 
 
-@dataclass
-class _Sight:
-    """A tensor as it was when a module took it in or gave it out."""
-
-    path: str
-    call: int
-    value: Tensor
-    version: int
-
-    def tap(self, name: str, side: Any = "output") -> Tap:
-        shape = tuple(self.value.shape[1:])
-        if not name.startswith("stage"):
-            shape = (self.value[0].numel(),)
-        return Tap(self.path, shape, side, self.call, clone=version(self.value) != self.version)
-
-
-@dataclass
-class _Watch:
-    """What one forward pass showed."""
-
-    stages: dict[tuple[int, int], _Sight] = field(default_factory=dict)  # last one per resolution, in order
-    linears: list[tuple[_Sight, Tensor]] = field(default_factory=list)  # input, output
-    outputs: dict[str, _Sight | str] = field(default_factory=dict)  # of overridden paths; a type's name if no tensor
-
-
-def find_taps(model: nn.Module, example: Tensor, override: Mapping[str, str] | None = None) -> Taps:
+def find_taps(
+    model: nn.Module, example: Tensor, override: Mapping[str, str] | None = None, *, depths: int = DEPTHS
+) -> Taps:
     """The taps of `model`, found in one forward pass in evaluation mode without gradient.
 
     - `stage1 … stageK`: for each resolution (H, W) above 1x1 among the modules' 4-D outputs, in order of appearance,
-      the last output. Of nested modules that give the same tensor that is the outermost.
-    - `pool`: the input of the last linear layer that gives the logits, flattened to (N, D).
+      the last output; each smaller than those before. Of nested modules that give the same tensor that is the
+      outermost. What a block that goes on to the next resolution computes at the former one (a bottleneck, an
+      expansion) does not count. Tokens (N, P + H·W, C) that a transformer's blocks give, and channels-last maps, count
+      as maps and are folded to (N, C, H, W), without the P tokens that are no place of the image (see
+      `kdzero_gp.tasks.tap_fold`).
+    - Where all blocks of a transformer work on one resolution, the stages are the outputs of `depths` of them at equal
+      steps from the first to the last: of twelve blocks and three stages, blocks 0, 6 and 11, as in "Locality Guidance
+      for Improving Vision Transformers on Tiny Datasets", https://arxiv.org/abs/2207.10026.
+    - `pool`: the input of the last linear layer (or convolution of 1x1 maps) that gives the logits, as (N, D).
     - `logits`: the model's output.
 
     The model is left as it was: training modes, BatchNorm statistics and hooks included.
@@ -56,6 +41,7 @@ def find_taps(model: nn.Module, example: Tensor, override: Mapping[str, str] | N
         example: (N, C, H, W), as the model takes it and on its device; N = 1 will do.
         override: tap name to the path of the module whose output it shall be, such as {"stage2": "layer2.3"}. If the
             module runs several times, its last output. The stages must be numbered without gaps.
+        depths: stages of a transformer of one resolution, or as many as it has blocks.
 
     Raises:
         TapError: the model fails on the example or gives no scores, no linear layer gives the logits, an override
@@ -63,10 +49,9 @@ def find_taps(model: nn.Module, example: Tensor, override: Mapping[str, str] | N
     """
     override = dict(override or {})
     paths = _resolved(model, override)
-    watch = _Watch()
-    result = _watched_pass(model, example, watch, set(paths.values()))
+    result, watch = watched_pass(model, example, set(paths.values()))
     places: dict[str, Tap] = {
-        f"stage{number}": sight.tap("stage") for number, sight in enumerate(watch.stages.values(), 1)
+        f"stage{number}": sight.tap("stage") for number, sight in enumerate(_stages(watch, depths), 1)
     }
     places |= {name: _overridden(name, paths[name], watch) for name in override}
     if "logits" not in places:
@@ -79,6 +64,19 @@ def find_taps(model: nn.Module, example: Tensor, override: Mapping[str, str] | N
         given = ", ".join(name for name in places if name.startswith("stage"))
         raise TapError(f"There is no {missing[0]} among the stages {given}; number them from stage1 without gaps")
     return Taps(tuple((name, places[name]) for name in order))
+
+
+def _stages(watch: Watch, depths: int) -> list[Sight]:
+    grids = {block.grid for block in watch.blocks}
+    if len(grids) == 1 and set(watch.maps) <= grids:  # its patch embedding is no stage
+        last = len(watch.blocks) - 1
+        steps = min(depths, len(watch.blocks)) - 1
+        # The half is rounded up: of twelve blocks the middle one is block 6.
+        return [watch.blocks[(2 * last * step + steps) // (2 * steps) if steps else last] for step in range(steps + 1)]
+    stages = dict(watch.maps)
+    for block in watch.blocks:  # a network that begins with convolutions ends with its blocks
+        stages[block.grid] = block
+    return list(stages.values())
 
 
 def _resolved(model: nn.Module, override: Mapping[str, str]) -> dict[str, str]:
@@ -95,51 +93,7 @@ def _resolved(model: nn.Module, override: Mapping[str, str]) -> dict[str, str]:
     return {name: first[modules[path]] for name, path in override.items()}
 
 
-def _watched_pass(model: nn.Module, example: Tensor, watch: _Watch, wanted: set[str]) -> Any:
-    modes = [(module, module.training) for module in model.modules()]
-    handles = [
-        module.register_forward_hook(_watcher(path, watch, path in wanted))
-        for path, module in model.named_modules()
-        if path
-    ]
-    try:
-        model.eval()
-        with torch.no_grad():
-            return model(example)
-    except Exception as error:  # whatever a user's model raises
-        raise TapError(
-            f"{type(model).__name__} failed on an example of shape {tuple(example.shape)} with {type(error).__name__}: "
-            f"{error}. Check that it takes images of this size and number of channels"
-        ) from error
-    finally:
-        for handle in handles:
-            handle.remove()
-        for module, training in modes:
-            module.training = training
-
-
-def _watcher(path: str, watch: _Watch, wanted: bool) -> Callable[[nn.Module, Any, Any], None]:
-    calls = 0
-
-    def look(module: nn.Module, inputs: Any, output: Any) -> None:
-        nonlocal calls
-        call, calls = calls, calls + 1
-        if not isinstance(output, Tensor):
-            if wanted:
-                watch.outputs[path] = type(output).__name__
-            return
-        sight = _Sight(path, call, output, version(output))
-        if wanted:
-            watch.outputs[path] = sight
-        if output.dim() == 4 and output.shape[2] * output.shape[3] > 1:
-            watch.stages[output.shape[2], output.shape[3]] = sight
-        if isinstance(module, nn.Linear) and inputs:
-            watch.linears.append((_Sight(path, call, inputs[0], version(inputs[0])), output))
-
-    return look
-
-
-def _overridden(name: str, path: str, watch: _Watch) -> Tap:
+def _overridden(name: str, path: str, watch: Watch) -> Tap:
     sight = watch.outputs.get(path)
     if sight is None:
         raise TapError(f"Tap '{name}' is set to '{path}', but that module does not run in a forward pass; take another")
@@ -148,9 +102,10 @@ def _overridden(name: str, path: str, watch: _Watch) -> Tap:
             f"Tap '{name}' is set to '{path}', whose output is a {sight}, but must be a tensor; take another"
         )
     shape = tuple(sight.value.shape)
-    fits = {"stage": len(shape) == 4, "logit": len(shape) == 2}.get(name[:5], len(shape) >= 2)
+    on_image = len(shape) == 4 or (len(shape) == 3 and sight.layout == "tokens")
+    fits = {"stage": on_image, "logit": len(shape) == 2}.get(name[:5], len(shape) >= 2)
     if not fits:
-        needed = "(N, C, H, W)" if name.startswith("stage") else "(N, D)"
+        needed = "(N, C, H, W), or tokens (N, P + H·W, C)" if name.startswith("stage") else "(N, D)"
         raise TapError(f"Tap '{name}' is set to '{path}', whose output is {shape}, but must be {needed}; take another")
     return sight.tap(name)
 
@@ -165,14 +120,16 @@ def _scores(result: Any) -> Tensor:
     )
 
 
-def _penultimate(watch: _Watch, result: Any, logits: Tap) -> Tap:
+def _penultimate(watch: Watch, result: Any, logits: Tap) -> Tap:
     same = [
         source
         for source, output in watch.linears
-        if isinstance(result, Tensor) and output.data_ptr() == result.data_ptr() and output.shape == result.shape
+        if isinstance(result, Tensor)
+        and output.data_ptr() == result.data_ptr()
+        and output.flatten(1).shape == result.shape
     ]
     # Scores that are rescaled after the classifier are another tensor of the same shape.
-    alike = [source for source, output in watch.linears if tuple(output.shape[1:]) == logits.shape]
+    alike = [source for source, output in watch.linears if tuple(output.flatten(1).shape[1:]) == logits.shape]
     if not same and not alike:
         raise TapError(
             "No linear layer gives the logits, so the penultimate vector is unknown; set the tap 'pool' to the module "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 from kdzero_gp.errors import TapError
@@ -15,13 +16,18 @@ class TapPair(NamedTuple):
     student: Taps
 
 
-def match_taps(teacher: Taps, student: Taps) -> TapPair:
+def match_taps(teacher: Taps, student: Taps, *, same_size: bool = True, paired: Collection[str] = ()) -> TapPair:
     """Keep the taps that both networks have.
 
     With equally many stages they are matched by order, whatever their resolutions. Otherwise a stage is
     matched with the other network's stage of the same resolution (H, W), and the matched ones are numbered
-    anew from 1; if no resolution is shared (another input size), the last stages are matched, deepest with
-    deepest.
+    anew from 1; if no resolution is shared, or the networks see images of different sizes, the last stages are
+    matched, deepest with deepest.
+
+    Args:
+        same_size: whether both networks get images of one size.
+        paired: names of stages that the user has set in both networks. If the numbers of stages differ, these and no
+            others are matched, each with that of the same name.
 
     Raises:
         TapError: the logits have different sizes, that is, the networks tell a different number of classes
@@ -34,7 +40,7 @@ def match_taps(teacher: Taps, student: Taps) -> TapPair:
         )
     matched = [
         (f"stage{number}", teacher[ours], student[theirs])
-        for number, (ours, theirs) in enumerate(_stage_pairs(teacher, student), 1)
+        for number, (ours, theirs) in enumerate(_stage_pairs(teacher, student, same_size, paired), 1)
     ]
     matched += [
         (name, tap, student[name]) for name, tap in teacher.items() if not name.startswith("stage") and name in student
@@ -45,16 +51,19 @@ def match_taps(teacher: Taps, student: Taps) -> TapPair:
     )
 
 
-def _stage_pairs(teacher: Taps, student: Taps) -> list[tuple[str, str]]:
+def _stage_pairs(teacher: Taps, student: Taps, same_size: bool, paired: Collection[str]) -> list[tuple[str, str]]:
     if len(teacher.stages) == len(student.stages):
         return list(zip(teacher.stages, student.stages, strict=True))
+    given = [name for name in teacher.stages if name in paired and name in student]
+    if given:
+        return [(name, name) for name in given]
     by_resolution = {student[name].shape[1:]: name for name in student.stages}
     pairs = [
         (name, by_resolution[teacher[name].shape[1:]])
         for name in teacher.stages
         if teacher[name].shape[1:] in by_resolution
     ]
-    if pairs:
+    if pairs and same_size:
         return pairs
     count = min(len(teacher.stages), len(student.stages))
     return list(

@@ -11,6 +11,7 @@ from torch.utils.hooks import RemovableHandle
 from kdzero_gp.distiller.knowledge import Knowledge
 from kdzero_gp.errors import TapError
 from kdzero_gp.tasks.tap import Tap, Taps
+from kdzero_gp.tasks.tap_fold import folded
 
 
 class TapReader:
@@ -117,7 +118,7 @@ class TapReader:
                 "found; tap the module that overwrites it (such as a Dropout(inplace=True)), or make that "
                 "one not in-place"
             )
-        return value if name.startswith("stage") else value.flatten(1)
+        return folded(value, tap) if name.startswith("stage") else value.flatten(1)
 
 
 def version(value: Tensor) -> int:

@@ -9,15 +9,18 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from kdzero_gp.data import NO_AUGMENTATION, Augmentation, Dataset, ImageBatches, Split
+from kdzero_gp.data import NO_AUGMENTATION, Augmentation, Batches, Dataset, Split, image_batches
 from kdzero_gp.distiller.knowledge import Knowledge
 from kdzero_gp.errors import ConfigError, ModelError, TapError
 from kdzero_gp.grammar.grammar import tap_type
 from kdzero_gp.tasks.cache_folder import cache_folder
 from kdzero_gp.tasks.feed import Feed
 from kdzero_gp.tasks.layout import MOST, chunk_size, fitting_layout, laid_out
+from kdzero_gp.tasks.network_input import InputSpec, NetworkInput, adapts_itself
+from kdzero_gp.tasks.pair_taps import PairTaps, Seat, pair_taps
 from kdzero_gp.tasks.recipe import Recipe
-from kdzero_gp.tasks.taps import TapPair, TapReader, Taps, find_taps, match_taps
+from kdzero_gp.tasks.tap_override import TapOverride
+from kdzero_gp.tasks.taps import TapReader, Taps
 from kdzero_gp.tasks.teacher_cache import TeacherCache
 from kdzero_gp.tasks.teacher_files import TeacherFiles
 from kdzero_gp.tasks.teacher_identity import teacher_identity
@@ -42,10 +45,19 @@ class Task:
         augment: of the training split; teacher and student see the same view of an image.
         cache_gb: GiB of memory for teacher outputs, see `kdzero_gp.tasks.teacher_tiers`. 0 keeps none of the training
             split's: the teacher runs in every step, on batches instead of chunks, which may change the last bits of
-            its outputs; so this is a choice that belongs to what a run is, and nothing falls back to it by itself.
+            its outputs; so this is a choice that belongs to what a run is, and nothing falls back to it by itself. Of
+            streamed data none are kept in any case.
         cache_dir: of outputs that are kept in files; None means `$KDZERO_GP_CACHE`, or else `~/.cache/kdzero_gp`.
         amp: whether students run in bfloat16 under autocast, which changes results and so belongs to what a run is. On
             a CPU with AMX a step of resnet20 takes 124 ms of one core instead of 215; not measured on a GPU.
+        teacher_input: size and normalisation that the teacher wants, where they are not the data set's.
+        student_input: the same for the student. Every student that the task hands out or reads adapts its own input, so
+            images are handed about as the data set has them, whatever the networks want.
+        taps: places that the user sets by hand.
+
+    Attributes:
+        teacher_taps, student_taps: what distillers read, under common names.
+        pair_taps: those, and what either network has beside them.
 
     Raises:
         ModelError: the networks do not fit the data or one another.
@@ -67,6 +79,9 @@ class Task:
         cache_gb: float = CACHE_GB,
         cache_dir: str | Path | None = None,
         amp: bool = False,
+        teacher_input: InputSpec | None = None,
+        student_input: InputSpec | None = None,
+        taps: TapOverride | None = None,
     ) -> None:
         if not cache_gb >= 0:
             raise ConfigError(f"The cache is {cache_gb} GiB, but must be 0 (the teacher runs in every step) or more")
@@ -76,18 +91,25 @@ class Task:
         self.recipe = recipe
         self.proxy = proxy
         self.augment = augment
-        self.online = cache_gb == 0
+        self.online = cache_gb == 0 or data.streamed
         self.amp = amp
         self.teacher = teacher.to(self.device).eval().requires_grad_(False)
         self.channels_last = False
         self._build_student = build_student
         self._cache_gb, self._cache_dir = cache_gb, cache_dir
-        self._batches: dict[str, ImageBatches] = {}
-        pair = self._matched_taps()
-        self.teacher_taps: Taps = pair.teacher
-        self.student_taps: Taps = pair.student
-        for role, taps in (("teacher", pair.teacher), ("student", pair.student)):
-            classes = taps["logits"].shape[0]
+        self._batches: dict[str, Batches] = {}
+        if adapts_itself(teacher):
+            raise ModelError(
+                "the teacher adapts its images by itself, being a student of another task; load its weights into a new "
+                "network and say what that wants by teacher_input"
+            )
+        self.teacher_input = NetworkInput(teacher_input or InputSpec(), data)
+        self.student_input = NetworkInput(student_input or InputSpec(), data)
+        self.pair_taps = self._found_taps(taps)
+        self.teacher_taps: Taps = self.pair_taps.shared.teacher
+        self.student_taps: Taps = self.pair_taps.shared.student
+        for role, shared in (("teacher", self.teacher_taps), ("student", self.student_taps)):
+            classes = shared["logits"].shape[0]
             if classes != data.num_classes:
                 raise ModelError(
                     f"the {role} gives {classes} class scores, but {data.name} has {data.num_classes} classes; "
@@ -103,10 +125,13 @@ class Task:
         """A student on the device whose initial weights depend on the seed alone."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return self._build_student().to(self.device)
+            student = self._build_student().to(self.device)
+        self.student_input.attach(student)
+        return student
 
     def reader(self, student: nn.Module, names: Iterable[str]) -> TapReader:
-        """Reads the named taps of a student while it runs."""
+        """Reads the named taps of a student while it runs on images as the data set has them."""
+        self.student_input.attach(student)
         return TapReader(student, self.student_taps, names)
 
     def autocast(self) -> AbstractContextManager[object]:
@@ -132,7 +157,9 @@ class Task:
 
     def chunks(self, split_name: str) -> Iterator[Tensor]:
         """The normalised images of a split, as many at a time as a forward pass without gradient takes best."""
-        for numbers in torch.arange(len(self.split(split_name))).split(self._chunk):
+        parts = torch.arange(len(self.split(split_name))).split(self._student_chunk)
+        self._images(split_name).follow((numbers, None) for numbers in parts)
+        for numbers in parts:
             yield self.images(split_name, numbers)
 
     def labels(self, split_name: str) -> Tensor:
@@ -172,38 +199,44 @@ class Task:
             self._teach,
             self.teacher_taps,
             {name: self._images(name) for name in ("train", "val", "test")},
-            chunk=self._chunk,
+            chunk=self._teacher_chunk,
             views=self.augment.views,
             budget_gb=self._cache_gb or CACHE_GB,  # the other splits are kept in any case
             files=self._teacher_files,
         )
 
     def _teacher_files(self) -> TeacherFiles:
-        parts = (self.data.fingerprint(), astuple(self.augment), self.channels_last, self._chunk)
+        parts = [self.data.fingerprint(), astuple(self.augment), self.channels_last, self._teacher_chunk]
+        if not self.teacher_input.unchanged:
+            parts.append(self.teacher_input.identity)
         return TeacherFiles(cache_folder(self._cache_dir), teacher_identity(self.teacher, self.device, parts))
 
     @cached_property
-    def _chunk(self) -> int:
-        return chunk_size(self.data.image_shape, self.device)
+    def _teacher_chunk(self) -> int:
+        return chunk_size(self.teacher_input.shape, self.device)
 
-    def _images(self, split_name: str) -> ImageBatches:
+    @cached_property
+    def _student_chunk(self) -> int:
+        return chunk_size(self.student_input.shape, self.device)
+
+    def _images(self, split_name: str) -> Batches:
         if split_name not in self._batches:
             augment = self.augment if split_name == "train" else NO_AUGMENTATION
-            self._batches[split_name] = ImageBatches(
+            self._batches[split_name] = image_batches(
                 self.data, self.split(split_name), augment, device=self.device, channels_last=self.channels_last
             )
         return self._batches[split_name]
 
-    def _matched_taps(self) -> TapPair:
+    def _found_taps(self, override: TapOverride | None) -> PairTaps:
         """The taps of both networks; settles the layout, which is the ordinary one where either fails in another."""
-        images = self.data.train.images[:4].to(self.device)
+        images = self.data.normalise(self.data.train.images[:4].to(self.device))
+        teacher, student = Seat(self.teacher, self.teacher_input), Seat(self.student(seed=0), self.student_input)
 
-        def found(channels_last: bool) -> TapPair:
-            example = laid_out(self.data.normalise(images), channels_last)
-            return match_taps(_taps("teacher", self.teacher, example), _taps("student", self.student(seed=0), example))
+        def found(channels_last: bool) -> PairTaps:
+            return pair_taps(teacher, student, laid_out(images, channels_last), override)
 
-        self.channels_last, pair = fitting_layout(self.data.image_shape, found)
-        return pair
+        self.channels_last, taps = fitting_layout(self.data.image_shape, found)
+        return taps
 
     def _known(self, names: Iterable[str]) -> tuple[str, ...]:
         names = tuple(names)
@@ -214,15 +247,8 @@ class Task:
 
     def _teach(self, images: Tensor, names: Iterable[str]) -> Knowledge:
         with torch.no_grad(), TapReader(self.teacher, self.teacher_taps, names) as reader:
-            return reader(images)
+            return reader(self.teacher_input(images))
 
 
 def _nothing(numbers: Tensor, view: int | None, images: Tensor) -> Knowledge:
     return Knowledge()
-
-
-def _taps(role: str, model: nn.Module, example: Tensor) -> Taps:
-    try:
-        return find_taps(model, example)
-    except TapError as error:
-        raise TapError(f"{role}: {error}") from None

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kdzero_gp.data.batches import ImageBatches
+from kdzero_gp.data.serving import Batches
 from kdzero_gp.distiller.knowledge import Knowledge
 from kdzero_gp.tasks.tap import Taps
 from kdzero_gp.tasks.teacher_files import Place, TeacherFiles
@@ -39,7 +39,7 @@ class TeacherCache:
         self,
         teach: Teach,
         taps: Taps,
-        images: Mapping[str, ImageBatches],
+        images: Mapping[str, Batches],
         *,
         chunk: int,
         views: int,
@@ -141,7 +141,9 @@ class TeacherCache:
         """The rows of one chunk of images after another."""
         split, view = wanted
         images = self._images[split]
-        for numbers in torch.arange(len(images), device=self._device).split(self._chunk):
+        chunks = torch.arange(len(images), device=self._device).split(self._chunk)
+        images.follow((numbers, view) for numbers in chunks)
+        for numbers in chunks:
             taught = self._teach(images(numbers, view), names)
             yield {name: as_rows(tensor) for name, tensor in taught.items()}
 

@@ -98,14 +98,14 @@ class Driver:
         self.running: set[int] = set()
         assert self._line() == "ready"
 
-    def start(self, *arguments: object, largest_file: int | None = None) -> "Started":
+    def start(self, *arguments: object, largest_file: int | None = None, module: str = "kdzero_gp.run") -> "Started":
         """Starts a command."""
         self.count += 1
         out, err = (self.folder / f"{self.count}.{name}" for name in ("out", "err"))
         out.touch()
         err.touch()
         request = {"argv": [str(a) for a in arguments], "out": str(out), "err": str(err), "cwd": str(self.folder)}
-        self._send(request | {"largest_file": largest_file})
+        self._send(request | {"largest_file": largest_file, "module": module})
         pid = int(self._line())
         self.running.add(pid)
         return Started(self, pid, out, err)

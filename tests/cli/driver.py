@@ -1,8 +1,8 @@
 """Starts `python -m kdzero_gp.run` again and again without importing torch each time: `python driver.py`.
 
-One JSON object per line on stdin: {"argv": […], "out": FILE, "err": FILE, "cwd": FOLDER, "largest_file": BYTES or null}
-starts the command in a process of its own, in a process group of its own, and prints its id; {"wait": ID} prints its
-exit code once it has ended, or minus the number of the signal that ended it.
+One JSON object per line on stdin: {"argv": […], "out": FILE, "err": FILE, "cwd": FOLDER, "largest_file": BYTES or null,
+"module": ANOTHER COMMAND'S MODULE or absent} starts the command in a process of its own, in a process group of its own,
+and prints its id; {"wait": ID} prints its exit code once it has ended, or minus the number of the signal that ended it.
 """
 
 import importlib
@@ -17,6 +17,8 @@ os.environ["CUDA_VISIBLE_DEVICES"] = ""  # torch with a GPU cannot be forked aft
 PRELOADED = (
     "kdzero_gp.console.events",
     "kdzero_gp.console.progress",
+    "kdzero_gp.fit.events",
+    "kdzero_gp.fit.session",
     "kdzero_gp.run",
     "kdzero_gp.session.runner",
     "matplotlib.textpath",
@@ -34,10 +36,9 @@ def command(request: dict[str, Any]) -> NoReturn:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     if request.get("largest_file"):
         resource.setrlimit(resource.RLIMIT_FSIZE, (request["largest_file"],) * 2)
-    sys.argv = ["kdzero_gp.run", *request["argv"]]
-    from kdzero_gp.run import app
-
-    sys.exit(app())
+    module = request.get("module", "kdzero_gp.run")
+    sys.argv = [module, *request["argv"]]
+    sys.exit(importlib.import_module(module).app())
 
 
 def main() -> None:

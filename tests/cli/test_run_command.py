@@ -65,6 +65,16 @@ def test_the_table_is_in_the_order_of_the_means(whole_run: Any) -> None:
     assert {row["name"] for row in rows} >= {"evolved 1", "evolved 2", "random search", "kd", "student alone"}
 
 
+def test_the_gallery_shows_what_the_nodes_of_the_winner_do(whole_run: Any) -> None:
+    winner = kdzero_gp.load(whole_run[0] / "best.json").tree
+    with RunStore.read(whole_run[0]) as store:
+        readings = store.result("readings")[winner.key]
+    nodes = [node for node in winner.canonical().root.walk() if node.kind not in ("structure", "constant")]
+    assert set(readings) == {node.text for node in nodes}
+    assert all(gradient > 0 for value, gradient, state in readings.values() if state == "live")
+    assert "|∇|" in (whole_run[0] / "gallery" / "index.html").read_text(encoding="utf-8")
+
+
 def test_the_same_seed_gives_the_same_history_whoever_prints_what(whole_run: Any, invoke: Any, tiny: Any) -> None:
     folder = whole_run[0].with_name("quiet")
     torch.manual_seed(99)

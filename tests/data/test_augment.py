@@ -1,5 +1,7 @@
 """Views of a split: what a plain loop over the images gives, the same every time."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -82,9 +84,12 @@ def test_views_differ_and_repeat() -> None:
         ({"padding": 1, "views": 0}, "views is 0, but must be at least 1"),
         ({"views": 2}, "views is 2, but must be 1 without padding and flip"),
         ({"flip": True, "seed": -1}, "seed is -1"),
+        ({"area": (0.0, 1.0)}, r"area is \(0.0, 1.0\), but must be two ascending shares"),
+        ({"area": (0.5, 0.4)}, "area is"),
+        ({"area": (0.5, 1.0), "padding": 1}, "None where there is a padding"),
     ],
 )
-def test_values_out_of_range_are_refused(values: dict[str, int], message: str) -> None:
+def test_values_out_of_range_are_refused(values: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         Augmentation(**values)
     with pytest.raises(ConfigError, match="view is 3, but must be 0 … 2"):

@@ -10,7 +10,7 @@ from sklearn import datasets
 
 from kdzero_gp.data import load_dataset
 from kdzero_gp.data.dataset import channel_statistics
-from kdzero_gp.data.split import stratified
+from kdzero_gp.data.split import balanced_order, stratified
 from kdzero_gp.errors import DataError
 
 
@@ -108,5 +108,17 @@ def test_unknown_name_lists_the_known_ones(tmp_path: Path) -> None:
         load_dataset("digit")
     folder = tmp_path / "images"
     folder.mkdir()
-    with pytest.raises(DataError, match=r"not of an \.npz file"):
+    with pytest.raises(DataError, match=r"path of a folder: write folder:.*/images"):
         load_dataset(str(folder))
+    (folder / "list.txt").touch()
+    with pytest.raises(DataError, match=r"not of an \.npz file"):
+        load_dataset(str(folder / "list.txt"))
+
+
+def test_balanced_order_takes_turns_among_classes() -> None:
+    labels = np.array([0] * 5 + [1] * 2 + [2] * 3, dtype=np.int64)
+    order = balanced_order(labels, seed=3)
+    assert sorted(order) == list(range(10))
+    assert labels[order].tolist() == [0, 1, 2, 0, 1, 2, 0, 2, 0, 0]
+    assert np.array_equal(order, balanced_order(labels, seed=3))
+    assert not np.array_equal(order, balanced_order(labels, seed=4))

@@ -9,10 +9,12 @@ import torch
 from torch import Tensor
 
 from kdzero_gp import Vector, distance, parse, transform
-from kdzero_gp.evaluate.evaluator import Entrant, Entry, EvaluationSettings, Evaluator
+from kdzero_gp.evaluate.evaluator import Entrant, Entry, EvaluationSettings, Evaluator, FullResult
 from kdzero_gp.evaluate.fitness import FITNESS, eq2
 from kdzero_gp.evaluate.screen import Screening
 from kdzero_gp.evaluate.seeds import derive_seed
+from kdzero_gp.execute.inprocess import InProcess
+from kdzero_gp.execute.protocol import FullJob
 from kdzero_gp.grammar.registry import Registry, active_registry
 from kdzero_gp.store.record import Evaluation
 from kdzero_gp.tasks.task import Task
@@ -275,3 +277,58 @@ def test_a_state_of_something_else_is_an_error_of_the_candidate(task: Task) -> N
     (trained,) = evaluator.train([Entry(entry.tree, entry.screening, b"no safetensors")], 1)
     assert trained.evaluation.status == "error"
     assert trained.evaluation.fitness is None
+
+
+@pytest.mark.parametrize(("failures", "succeeds"), [(1, True), (2, False)])
+def test_a_full_training_without_memory_gets_a_second_attempt(task: Task, failures: int, succeeds: bool) -> None:
+    left = [failures]
+    with active_registry().copy().active():
+
+        @distance(Vector)
+        def greedy(student: Tensor, teacher: Tensor) -> Tensor:
+            if len(student) > 8 and left[0] > 0:  # not when it is probed at its registration
+                left[0] -= 1
+                raise MemoryError("3 TB")
+            return (student - teacher).square().mean(1)
+
+        executor = InProcess(Evaluator(task, EvaluationSettings()))
+        executor.submit(FullJob(Entrant("weight(1, greedy(logits))"), 0, "val"))
+        _, result = executor.wait()
+    assert isinstance(result, FullResult)
+    assert (result.accuracy is not None) is succeeds
+    assert left == [0]
+    assert succeeds or "3 TB" in str(result.error)
+
+
+def test_full_trainings_in_one_program_are_those_one_by_one(task: Task) -> None:
+    entrants = (Entrant(None), Entrant(KD, None, 0.1), Entrant("weight(3, l2(stage2))", (0.5,), 1.0, 0.4))
+    together = Evaluator(task, EvaluationSettings(run_seed=3)).full_group(entrants, 2, "val").each
+    for entrant, result in zip(entrants, together, strict=True):
+        alone = Evaluator(task, EvaluationSettings(run_seed=3)).full(entrant, 2, "val")
+        assert (alone.parts or {}).keys() == (result.parts or {}).keys()
+        for name, value in (alone.parts or {}).items():
+            assert (result.parts or {})[name] == pytest.approx(value, rel=1e-3, abs=0.02), name
+
+
+def test_who_fails_in_a_group_fails_alone_and_the_others_do_not(task: Task) -> None:
+    with active_registry().copy().active():
+
+        @distance(Vector)
+        def faulty(student: Tensor, teacher: Tensor) -> Tensor:
+            if len(student) > 8:  # not when it is probed at its registration
+                raise RuntimeError("not this one")
+            return (student - teacher).square().mean(1)
+
+        evaluator = Evaluator(task, EvaluationSettings())
+        good, bad = evaluator.full_group((Entrant(KD), Entrant("weight(1, faulty(logits))")), 0, "val").each
+        also_good, missing = evaluator.full_group((Entrant(KD), Entrant("weight(1, l2(stage9))")), 0, "val").each
+    assert good.accuracy is not None
+    assert "not this one" in str(bad.error)
+    assert also_good.parts == evaluator.full(Entrant(KD), 0, "val").parts
+    assert "stage9" in str(missing.error)
+
+
+def test_five_guesses_are_counted_on_full_trainings_alone(task: Task) -> None:
+    full = Evaluator(task, EvaluationSettings()).full(Entrant(None), 0, "val")
+    assert full.parts is not None
+    assert full.parts["accuracy"] <= full.parts["top5"] <= 1

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -304,3 +305,21 @@ def test_equals_serial_training_on_a_gpu(few_digits: Dataset, way: Way) -> None:
     together = fused(there, way)
     together.advance(5)
     assert_equal(together.states(), serial(there, until=5), 1e-8)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_each_student_may_have_weights_and_a_warm_up_of_its_own(digits: dict[torch.dtype, Task], way: Way) -> None:
+    """As hand-designed methods have them: KD takes a tenth of the cross-entropy, DKD begins softly."""
+    task = digits[torch.float64]
+    ce_weights, warmups = (0.1, 1.0, 0.5, 2.0), (0, 8, 5, 3)
+    together = FusedTraining(
+        task, make_distillers(task), task.recipe, ce_weights=ce_weights, distiller_warmups=warmups, way=way, **SEEDS
+    )
+    together.advance(12)
+    states = []
+    for distiller, ce_weight, warmup in zip(make_distillers(task), ce_weights, warmups, strict=True):
+        own = replace(task.recipe, ce_weight=ce_weight)
+        training = Training(task, distiller, own, distiller_warmup=warmup, **SEEDS)
+        training.advance(12)
+        states.append(training.state())
+    assert_equal(together.states(), states, 1e-9)

@@ -34,7 +34,7 @@ def test_equals_clipping_and_stepping_one_by_one(way: Way, size: float) -> None:
     alone = []
     for number in range(STUDENTS):
         parameters = [nn.Parameter(p.detach().clone()) for p in (*student.parameters(), *own[number])]
-        alone.append((parameters, RECIPE.optimiser(parameters)))
+        alone.append((parameters, RECIPE.make_optimiser(parameters)))
     for rate in (0.1, 0.05):
         for leaf in stack.leaves:
             leaf.grad = torch.empty_like(leaf)

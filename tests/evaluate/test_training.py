@@ -8,11 +8,17 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kdzero_gp import Distiller
+from kdzero_gp.evaluate.fused import FusedTraining, FuseError
 from kdzero_gp.evaluate.training import Training, batches
+from kdzero_gp.tasks.recipe import Recipe
 from kdzero_gp.tasks.task import Task
 
 SEEDS = {"student_seed": 5, "order_seed": 6}
 FORMULAS = [None, "weight(1, kl(logits, 4))", "add(weight(5, l2(mask(stage1))), weight(1, l2(drop(stage2))))"]
+
+
+def adamw(task: Task) -> Recipe:
+    return replace(task.proxy, optimiser="adamw", lr=0.01, nesterov=False)
 
 
 def training(task: Task, formula: str | None) -> Training:
@@ -37,6 +43,45 @@ def test_stopped_and_gone_on_it_is_the_same_bit_for_bit(
     assert current.state().keys() == whole.state().keys()
     for name, value in whole.state().items():
         assert torch.equal(current.state()[name], value), name
+
+
+def test_adamw_and_a_distillers_warm_up_go_on_bit_for_bit(task: Task) -> None:
+    def one() -> Training:
+        return Training(task, Distiller(FORMULAS[2], seed=7), adamw(task), **SEEDS, distiller_warmup=6)
+
+    whole = one()
+    whole.advance(whole.steps)
+    begun = one()
+    begun.advance(4)
+    resumed = one()
+    resumed.restore(begun.state())
+    resumed.advance(resumed.steps)
+    assert any(name.startswith("exp_avg_sq.") for name in whole.state())
+    for name, value in whole.state().items():
+        assert torch.equal(resumed.state()[name], value), name
+
+
+def test_a_distillers_weight_rises_linearly_over_its_warm_up(task: Task) -> None:
+    """The same as a distiller whose calibration is scaled by hand before every step."""
+    rising = Training(task, Distiller(FORMULAS[1]), task.proxy, **SEEDS, distiller_warmup=4)
+    by_hand = Training(task, Distiller(FORMULAS[1]), task.proxy, **SEEDS)
+    for step in range(1, 7):
+        assert by_hand.distiller is not None
+        by_hand.distiller.set_calibration([min(1.0, step / 4)])
+        rising.advance(step)
+        by_hand.advance(step)
+    for mine, theirs in zip(rising.student.parameters(), by_hand.student.parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-6, atol=1e-7)
+    cold = Training(task, Distiller(FORMULAS[1]), task.proxy, **SEEDS)
+    cold.advance(6)
+    assert any(
+        not torch.equal(a, b) for a, b in zip(cold.student.parameters(), rising.student.parameters(), strict=True)
+    )
+
+
+def test_students_in_one_program_take_sgd_alone(task: Task) -> None:
+    with pytest.raises(FuseError, match="optimiser is adamw"):
+        FusedTraining(task, [None, None], adamw(task), **SEEDS)
 
 
 def test_a_state_is_a_copy(task: Task) -> None:

@@ -12,8 +12,7 @@ from kdzero_gp.grammar.registry import Registry
 from kdzero_gp.grammar.tree import Tree
 from kdzero_gp.grammar.types import Logits, Map, Rows, Tau, Vector
 from kdzero_gp.store import Evaluation, Proposal, RunStore
-
-EXAMPLE = "add(weight(1, kl(logits, 4)), weight(5, w_entropy(l1(norm_n(scale_r2(catt(stage2)))))))"
+from tests.gallery.sample_run import EXAMPLE
 
 
 @pytest.fixture(scope="session")
@@ -53,14 +52,14 @@ Recorder = Callable[..., None]
 @pytest.fixture
 def record(store: RunStore) -> Recorder:
     def record(number: int, tree: str, fitness: float | None = None, **changes: object) -> None:
-        proposal = {"generation": 0, "arm": "evolve", "operator": "random", "parents": (), "rung": 0}
+        proposal = {"generation": 0, "arm": "evolve", "operator": "random", "parents": (), "rung": 0, "canonical": tree}
         evaluation = {"stage": None, "parts": {"ce": 0.5}, "calibration": (), "fingerprint": None, "steps": 1}
         evaluation |= {"seed": 0, "seconds": 0.1, "host": "here", "error": None}
         evaluation["status"] = "ok" if fitness is not None else "error"
         for name, value in changes.items():
             (proposal if name in proposal else evaluation)[name] = value
         store.record(
-            Proposal(number=number, tree=tree, canonical=tree, **proposal),  # type: ignore[arg-type]
+            Proposal(number=number, tree=tree, **proposal),  # type: ignore[arg-type]
             Evaluation(fitness=fitness, **evaluation),  # type: ignore[arg-type]
         )
 

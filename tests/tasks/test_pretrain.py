@@ -166,7 +166,7 @@ def test_learning_rates_against_the_formula() -> None:
         ({"momentum": 0.0}, "nesterov is True, but must be False"),
         ({"weight_decay": -1.0}, "weight_decay"),
         ({"warmup": 1.0}, "warmup"),
-        ({"schedule": "step"}, "cosine or linear"),
+        ({"schedule": "step"}, "cosine, linear or steps"),
         ({"ce_weight": -1.0}, "ce_weight"),
     ],
 )

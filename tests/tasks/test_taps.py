@@ -27,8 +27,12 @@ def deep(name: str) -> nn.Module:
     return build(name, num_classes=10, in_channels=1)
 
 
-@pytest.mark.parametrize("name", [name for name in names() if name not in ("resnet110", "resnet32x4")])
-def test_three_stages_in_every_built_in_model(name: str) -> None:
+def three_stages(name: str) -> bool:
+    return name.startswith(("cnn", "resnet")) and name not in ("resnet110", "resnet32x4", "resnet50")
+
+
+@pytest.mark.parametrize("name", list(filter(three_stages, names())))
+def test_three_stages_in_networks_for_small_images(name: str) -> None:
     taps = find_taps(deep(name), images(count=1))
     assert list(taps) == ["stage1", "stage2", "stage3", "pool", "logits"]
     assert [taps[stage].shape[1:] for stage in taps.stages] == [(8, 8), (4, 4), (2, 2)]
@@ -36,6 +40,63 @@ def test_three_stages_in_every_built_in_model(name: str) -> None:
     assert [taps[stage].path for stage in taps.stages] == paths
     assert taps["pool"].shape == taps["stage3"].shape[:1]
     assert taps["logits"].shape == (10,)
+
+
+@pytest.mark.parametrize(
+    ("name", "stages"),
+    [
+        ("wrn_16_2", {"block1": (32, 32, 32), "block2": (64, 16, 16), "relu": (128, 8, 8)}),
+        ("vgg8", {"relu": (64, 32, 32), "relu (call 2)": (128, 16, 16), "relu (call 3)": (256, 8, 8),
+                  "relu (call 5)": (512, 4, 4)}),
+        ("mobilenetv2", {"blocks.1": (12, 16, 16), "blocks.2": (16, 8, 8), "blocks.4": (48, 4, 4),
+                         "conv2": (1280, 2, 2)}),
+        ("shufflenetv1", {"relu": (24, 32, 32), "layer1": (240, 16, 16), "layer2": (480, 8, 8), "layer3": (960, 4, 4)}),
+        ("shufflenetv2", {"relu": (24, 32, 32), "layer1": (116, 16, 16), "layer2": (232, 8, 8),
+                          "relu (call 2)": (1024, 4, 4)}),
+        ("torchvision:resnet18", {"relu": (64, 16, 16), "layer1": (64, 8, 8), "layer2": (128, 4, 4),
+                                  "layer3": (256, 2, 2)}),
+        ("torchvision:resnet50", {"relu": (64, 16, 16), "layer1": (256, 8, 8), "layer2": (512, 4, 4),
+                                  "layer3": (1024, 2, 2)}),
+        ("torchvision:mobilenet_v2", {"features.1": (16, 16, 16), "features.3": (24, 8, 8), "features.6": (32, 4, 4),
+                                      "features.13": (96, 2, 2)}),
+    ],
+)  # fmt: skip
+def test_stages_end_where_the_resolution_ends(name: str, stages: dict[str, tuple[int, ...]]) -> None:
+    """Not in the middle of the block that goes on to the next resolution."""
+    taps = find_taps(build(name, num_classes=10), images(32, 3, 2))
+    assert {str(taps[stage]): taps[stage].shape for stage in taps.stages} == stages
+
+
+class TwoResolutions(nn.Module):
+    """A stem, and a block that begins with a bottleneck at the stem's resolution, all in one container."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(1, 2, 3, padding=1)
+        self.block = nn.Sequential(nn.Conv2d(2, 8, 1), nn.Conv2d(8, 3, 3, 2, padding=1))
+        self.head = nn.Linear(3, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores: Tensor = self.head(self.block(self.stem(x)).mean((2, 3)))
+        return scores
+
+
+def test_what_begins_the_next_stage_is_not_the_end_of_the_one_before() -> None:
+    taps = find_taps(TwoResolutions(), images())
+    assert [str(taps[stage]) for stage in taps.stages] == ["stem", "block"]
+
+
+def test_enlarged_maps_are_no_stage() -> None:
+    model = nn.Sequential(nn.Conv2d(1, 2, 3, 2, padding=1), nn.AdaptiveAvgPool2d(7), nn.Flatten(), nn.Linear(98, 3))
+    assert [tap.path for name, tap in find_taps(model, images()).items() if name.startswith("stage")] == ["0"]
+
+
+def test_a_convolution_that_classifies_vectors_has_a_penultimate_vector() -> None:
+    model = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(1, 6, 1), nn.Conv2d(6, 3, 1), nn.Flatten())
+    taps = find_taps(model, images())
+    assert str(taps["pool"]) == "input of 2"
+    knowledge = TapReader(model, taps)(images())
+    torch.testing.assert_close(knowledge["pool"], model[1](images().mean((2, 3), keepdim=True)).flatten(1))
 
 
 def test_values_are_those_of_a_pass_by_hand() -> None:
@@ -192,7 +253,7 @@ def test_override() -> None:
         ({"stage2": ""}, "no such module"),
         ({"stage2": "unused"}, "does not run"),
         ({"stage2": "lists"}, "output is a list"),
-        ({"stage2": "fc"}, r"output is \(4, 4\), but must be \(N, C, H, W\)"),
+        ({"stage2": "fc"}, r"output is \(4, 4\), but must be \(N, C, H, W\), or tokens"),
         ({"stage9": "conv1"}, "no stage3 among .*stage9.*without gaps"),
         ({"neck": "conv1"}, "Unknown tap 'neck'"),
         ({"stage0": "conv1"}, "Unknown tap 'stage0'"),
@@ -221,7 +282,7 @@ def test_models_that_return_no_scores() -> None:
     taps = find_taps(model, images(), {"logits": "head"})
     knowledge = TapReader(model, taps)(images())
     torch.testing.assert_close(knowledge["logits"], model.head(images().flatten(1)))
-    convolutional = nn.Sequential(nn.Conv2d(1, 3, 8), nn.Flatten())
+    convolutional = nn.Sequential(nn.Conv2d(1, 3, 8), nn.Flatten())  # of maps, not of vectors
     with pytest.raises(TapError, match="No linear layer"):
         find_taps(convolutional, images())
     assert find_taps(convolutional, images(), {"pool": "0"})["pool"].shape == (3,)
@@ -255,6 +316,14 @@ def test_matching() -> None:
     assert list(pair.teacher) == list(pair.student) == ["stage1", "stage2", "pool", "logits"]
     assert [pair.teacher[name].path for name in pair.teacher.stages] == ["s2", "s3"]
     assert [pair.student[name].path for name in pair.student.stages] == ["s1", "s2"]
+
+    pair = match_taps(teacher, student, same_size=False)  # images of different sizes: the deepest
+    assert [pair.teacher[name].path for name in pair.teacher.stages] == ["s2", "s3"]
+    pair = match_taps(teacher, of((4, 16, 16), (4, 8, 8)), same_size=False)
+    assert [pair.teacher[name].path for name in pair.teacher.stages] == ["s2", "s3"]
+    assert [pair.student[name].path for name in pair.student.stages] == ["s1", "s2"]
+    pair = match_taps(teacher, of((4, 16, 16), (4, 8, 8)), paired=("stage1",))  # set by hand in both: those alone
+    assert [(pair.teacher[name].path, pair.student[name].path) for name in pair.teacher.stages] == [("s1", "s1")]
 
     pair = match_taps(teacher, of((4, 7, 7)))  # no resolution in common: the deepest
     assert [pair.teacher[name].path for name in pair.teacher.stages] == ["s3"]

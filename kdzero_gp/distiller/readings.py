@@ -1,0 +1,103 @@
+"""What every node of a distiller does to one batch: how large its value is, and how much of the gradient it carries.
+
+A tensor node is `constant` where the student's value is the same for every sample, so that it tells nothing of them,
+and `dead` where no gradient of the loss reaches it, so that it teaches nothing.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from kdzero_gp.distiller.distiller import Distiller
+from kdzero_gp.distiller.knowledge import Knowledge
+from kdzero_gp.grammar.tree import Node
+
+State = Literal["live", "constant", "dead"]
+FLAT = 1e-6
+"""Deviation over the batch, relative to the value, below which a node counts as constant (float32 has 1e-7)."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One node on one batch.
+
+    Attributes:
+        value: root mean square of the student's value there; of a node behind the distance, of the value per sample.
+        gradient: norm of the calibrated loss's gradient with respect to that value.
+        state: whether the node takes part.
+    """
+
+    value: float
+    gradient: float
+    state: State
+
+
+def read_nodes(
+    distiller: Distiller, student: Knowledge, teacher: Knowledge, targets: Tensor | None = None
+) -> dict[str, Reading]:
+    """The readings of all nodes between the taps and the weighted terms, by node text.
+
+    Args:
+        student: taps with a graph, (N, …) each.
+        teacher, targets: of the same batch.
+
+    Raises:
+        TapError, PrimitiveError, ConfigError: as for a call of the distiller.
+    """
+    taps = {name: tap.detach().requires_grad_() for name, tap in student.items()}
+    values, means = distiller.trace(Knowledge(**taps), teacher, targets)
+    factors = distiller.calibration.tolist()
+    scales = [term.value * factor for term, factor in zip(distiller.terms_in_order, factors, strict=True)]
+    loss = torch.stack([mean * scale for mean, scale in zip(means, scales, strict=True)]).sum()
+    nodes = list(values)
+    gradients = _gradients(loss, [values[node] for node in nodes])
+    return {
+        node.text: _reading(values[node].detach(), gradient) for node, gradient in zip(nodes, gradients, strict=True)
+    }
+
+
+def readings_as_data(readings: Mapping[str, Reading]) -> dict[str, list[float | str]]:
+    """The readings as JSON can hold them; NaN and infinity are kept by the store."""
+    return {text: [r.value, r.gradient, r.state] for text, r in readings.items()}
+
+
+def readings_from_data(stored: object) -> dict[str, Reading]:
+    """What `readings_as_data` wrote; entries of another form are left out, since a run folder is not trusted."""
+    found = {}
+    for text, entry in stored.items() if isinstance(stored, Mapping) else ():
+        match entry:
+            case [int() | float() as value, int() | float() as gradient, "live" | "constant" | "dead" as state]:
+                found[str(text)] = Reading(float(value), float(gradient), state)
+    return found
+
+
+def _gradients(loss: Tensor, values: Iterable[Tensor]) -> list[Tensor | None]:
+    values = list(values)
+    reached = [value for value in values if value.requires_grad]
+    if not (loss.requires_grad and reached):
+        return [None] * len(values)
+    found = iter(torch.autograd.grad(loss, reached, allow_unused=True))
+    return [next(found) if value.requires_grad else None for value in values]
+
+
+def _reading(value: Tensor, gradient: Tensor | None) -> Reading:
+    x = value.double().flatten(1) if value.dim() > 1 else value.double().unsqueeze(1)
+    size = float(x.square().mean().sqrt())
+    length = 0.0 if gradient is None else float(torch.linalg.vector_norm(gradient.double()))
+    spread = float(x.std(0, unbiased=False).max()) if x.numel() else 0.0
+    state: State = "live"
+    if value.dim() > 1 and math.isfinite(spread) and spread <= FLAT * max(size, 1e-30):
+        state = "constant"
+    elif length == 0:
+        state = "dead"
+    return Reading(size, length, state)
+
+
+def muted(readings: Mapping[str, Reading], node: Node) -> bool:
+    """Whether a node takes no part in the teaching."""
+    reading = readings.get(node.text)
+    return reading is not None and reading.state != "live"

@@ -1,0 +1,69 @@
+"""What a final training shows while it goes on: a live bar in a terminal, a line per epoch in a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import TimeRemainingColumn as Remaining
+
+from kdzero_gp.fit.record import EpochLog, FitResult
+
+
+class FitProgress:
+    """Prints a training's progress; a context manager, so that an interrupted bar leaves the terminal whole."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.folder: Path | None = None
+        self.stored = 0
+        self.bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TextColumn("[dim]{task.fields[note]}"),
+            TimeElapsedColumn(),
+            TextColumn("[dim]ETA"),
+            Remaining(elapsed_when_finished=False),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> FitProgress:
+        self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()
+
+    def started(self, title: str, epochs: int, done: int, folder: Path | None) -> None:
+        """Says what is about to happen and where it goes."""
+        self.folder, self.stored = folder, done
+        begun = f"; {done} of them are done already" if done else ""
+        self._line(f"{title}: {epochs} epochs{begun}{f'; folder {folder}' if folder else ''}")
+        self._task = self.bar.add_task("epochs", total=epochs, completed=done, note="")
+
+    def epoch_done(self, log: EpochLog) -> None:
+        """The mean loss with its parts, the learning rate and, where it is measured, the validation accuracy."""
+        self.stored = log.epoch
+        val = "" if log.val_accuracy is None else f"  val {100 * log.val_accuracy:.2f} %"
+        if self._task is not None:
+            self.bar.update(self._task, advance=1, note=f"loss {log.loss:.4f}{val}")
+        if self.console.is_terminal:
+            return
+        terms = ", ".join(f"{name} {value:.4f}" for name, value in log.terms.items())
+        self._line(f"epoch {log.epoch:>3}  loss {log.loss:.4f} ({terms})  lr {log.lr:.3g}{val}  {log.seconds:.1f} s")
+
+    def warned(self, text: str) -> None:
+        """The warning in a line of its own."""
+        self._line(f"warning: {text}")
+
+    def finished(self, result: FitResult) -> None:
+        """What the student of the last epoch is worth."""
+        top5 = "" if result.top5 is None else f", top-5 {100 * result.top5:.2f} %"
+        self._line(f"last epoch, test split: top-1 {100 * result.top1:.2f} %{top5} (trained in {result.seconds:.0f} s)")
+
+    def _line(self, text: str) -> None:
+        self.console.print(text, highlight=False, markup=False, soft_wrap=True)

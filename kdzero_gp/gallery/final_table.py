@@ -1,0 +1,63 @@
+"""The final table of a run, read from its store and made fit to be shown."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kdzero_gp.distiller.export_check import finite_number as finite
+from kdzero_gp.gallery.stored_values import mapping, sequence, text
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the final table; accuracies and gain in per cent."""
+
+    name: str
+    kind: str
+    tree: str | None
+    accuracy: tuple[float, ...]
+    mean: float | None
+    std: float | None
+    gain: float | None
+    p_value: float | None
+    fitness: float | None
+
+
+@dataclass(frozen=True)
+class FinalTable:
+    """The final table and what a number in it depends on."""
+
+    rows: tuple[Row, ...]
+    facts: tuple[tuple[str, str], ...]
+
+
+def final_table(value: Any) -> FinalTable | None:
+    """The table by falling mean accuracy, or None where there is none."""
+    table = mapping(value)
+    rows = [_row(mapping(row)) for row in sequence(table.get("rows"))]
+    if not rows:
+        return None
+    rows.sort(key=lambda row: -math.inf if row.mean is None else row.mean, reverse=True)
+    facts = [(key, text(table[key])) for key in ("split", "seeds", "epochs", "baseline") if key in table]
+    return FinalTable(tuple(rows), tuple(facts))
+
+
+def _row(row: Mapping[str, Any]) -> Row:
+    def percent(key: str) -> float | None:
+        number = finite(row.get(key))
+        return None if number is None else 100 * number
+
+    accuracy = tuple(100 * a for a in map(finite, sequence(row.get("accuracy"))) if a is not None)
+    tree = row.get("tree")
+    return Row(
+        name=text(row.get("name", "?")),
+        kind=text(row.get("kind", "")),
+        tree=tree if isinstance(tree, str) else None,
+        accuracy=accuracy,
+        mean=percent("mean"),
+        std=percent("std"),
+        gain=percent("gain"),
+        p_value=finite(row.get("p_value")),
+        fitness=finite(row.get("fitness")),
+    )

@@ -1,0 +1,66 @@
+"""The taps of a pair: those of each network alone, and those they share."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from kdzero_gp.errors import TapError
+from kdzero_gp.tasks.network_input import NetworkInput
+from kdzero_gp.tasks.tap import Taps
+from kdzero_gp.tasks.tap_finder import DEPTHS, find_taps
+from kdzero_gp.tasks.tap_match import TapPair, match_taps
+from kdzero_gp.tasks.tap_override import Role, TapOverride
+
+
+class Seat(NamedTuple):
+    """One network of a pair with what it gets."""
+
+    model: nn.Module
+    input: NetworkInput
+
+
+class PairTaps(NamedTuple):
+    """What was found in two networks.
+
+    Attributes:
+        teacher, student: all taps of each.
+        shared: those that distillers read, under common names.
+    """
+
+    teacher: Taps
+    student: Taps
+    shared: TapPair
+
+
+def pair_taps(teacher: Seat, student: Seat, images: Tensor, override: TapOverride | None = None) -> PairTaps:
+    """Finds and matches the taps of a pair.
+
+    A transformer of one resolution has as many stages as its partner; two such have three each.
+
+    Args:
+        images: (N, C, H, W), a few, as the data set normalises them.
+        override: taps that the user sets.
+
+    Raises:
+        TapError: see `find_taps` and `match_taps`; says which network it is about.
+    """
+    override = override or TapOverride()
+    ours = _found("teacher", teacher, images, override, DEPTHS)
+    theirs = _found("student", student, images, override, len(ours.stages) or DEPTHS)
+    if len(ours.stages) != len(theirs.stages):  # now the teacher may follow
+        ours = _found("teacher", teacher, images, override, len(theirs.stages) or DEPTHS)
+    same_size = teacher.input.shape == student.input.shape
+    return PairTaps(ours, theirs, match_taps(ours, theirs, same_size=same_size, paired=override.paired))
+
+
+def _found(role: Role, seat: Seat, images: Tensor, override: TapOverride, depths: int) -> Taps:
+    handle = seat.input.attach(seat.model)  # None where the network adapts its input by itself already
+    try:
+        return find_taps(seat.model, images, getattr(override, role), depths=depths)
+    except TapError as error:
+        raise TapError(f"{role}: {error}") from None
+    finally:
+        if handle is not None:
+            handle.remove()

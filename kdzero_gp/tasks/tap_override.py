@@ -1,0 +1,57 @@
+"""`--taps stage2=layer2.3`: which taps the user sets by hand, in which network."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from kdzero_gp.errors import TapError
+
+Role = Literal["teacher", "student"]
+ROLES: tuple[Role, ...] = ("teacher", "student")
+_ENTRY = re.compile(r"(?:(?P<role>\w+):)?(?P<tap>\w+)=(?P<path>[\w.]+)")
+
+
+@dataclass(frozen=True)
+class TapOverride:
+    """The taps that the user sets: tap name to module path, for each network.
+
+    The numbers of stages are those that each network has by itself, before stages of the two are matched.
+    """
+
+    teacher: dict[str, str] = field(default_factory=dict)
+    student: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def paired(self) -> frozenset[str]:
+        """The stages that are set in both networks."""
+        return frozenset(name for name in self.teacher if name in self.student and name.startswith("stage"))
+
+
+def parse_taps(texts: Iterable[str]) -> TapOverride:
+    """The override that texts such as `stage2=layer2.3` or `student:stage1=blocks.2,teacher:pool=fc` describe.
+
+    Args:
+        texts: each one entry, or several with commas between. Without `teacher:` or `student:` it is for both networks.
+
+    Raises:
+        TapError: an entry of another form, or two for one tap of one network.
+    """
+    found: dict[Role, dict[str, str]] = {role: {} for role in ROLES}
+    for entry in (part.strip() for text in texts for part in text.split(",")):
+        match = _ENTRY.fullmatch(entry)
+        if match is None or match["role"] not in (None, *ROLES):
+            raise TapError(
+                f"--taps has '{entry}', but each entry must be NAME=MODULE, such as stage2=layer2.3, or "
+                "teacher:NAME=MODULE or student:NAME=MODULE for one network alone; entries are separated by commas"
+            )
+        for role in (role for role in ROLES if match["role"] in (None, role)):
+            if match["tap"] in found[role]:
+                raise TapError(
+                    f"--taps sets {match['tap']} of the {role} twice, to '{found[role][match['tap']]}' and "
+                    f"'{match['path']}'; leave one of them out"
+                )
+            found[role][match["tap"]] = match["path"]
+    return TapOverride(found["teacher"], found["student"])

@@ -1,0 +1,128 @@
+"""The CIFAR-100 benchmark in small: both stages, taken up again, and with a run that was made elsewhere."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from benchmarks import cifar100
+from benchmarks.cifar100_settings import FULL, MARKS, REDUCED
+from benchmarks.cifar100_table import claims
+from benchmarks.result import read_result
+from kdzero_gp.comparison import Comparison
+from kdzero_gp.comparison.entries import make_entries
+from kdzero_gp.comparison.report import Facts
+from kdzero_gp.comparison.setup import comparison_config
+from kdzero_gp.comparison.statistics import make_rows
+from kdzero_gp.evaluate.evaluator import FullResult
+from kdzero_gp.session.config import make_config
+from kdzero_gp.tasks.presets import REPDISTILLER
+
+
+def invoke(*arguments: object) -> Any:
+    return CliRunner(env={"COLUMNS": "250"}).invoke(cifar100.app, ["--quick", *map(str, arguments)])
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory, teacher_cache: str) -> Path:
+    folder = tmp_path_factory.mktemp("cifar100")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KDZERO_GP_CACHE", teacher_cache)
+        outcome = invoke("--workers", 1, "--keep", folder / "keep", "--out", folder / "cifar100.json")
+    assert outcome.exit_code == 0, outcome.output
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _shared_cache(teacher_cache: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KDZERO_GP_CACHE", teacher_cache)
+
+
+def test_the_table_has_every_method_and_every_training(first: Path) -> None:
+    result = read_result(first / "cifar100.json")
+    rows = {str(row["distiller"]): row for row in result.part("methods")}
+    assert set(rows) == {"student alone", "KD", "DKD", "evolved", "random search"}
+    for row in rows.values():
+        every: Any = row["every training"]
+        assert len(every) == row["n"] == 2
+        assert row["test %"] == pytest.approx(sum(every) / 2)
+        assert row["test % std"] == pytest.approx(abs(every[0] - every[1]) / 2**0.5)
+    assert rows["evolved"]["gain"] == pytest.approx(
+        float(rows["evolved"]["test %"]) - float(rows["student alone"]["test %"])  # type: ignore[arg-type]
+    )
+    facts = {row["what"]: row["value"] for row in result.part("setting")}
+    assert facts["search, trained with success"] == "2 evolved, 2 at random"
+    assert str(facts["evolved"]).startswith(("weight(", "add("))
+    assert not [text for text in facts.values() if str(first) in str(text)], "a path of this machine"
+    assert len(result.claims) >= 4
+
+
+def test_the_same_command_reads_what_is_there(first: Path) -> None:
+    before = {p: p.stat().st_mtime_ns for p in (first / "keep" / "comparison" / "trainings").iterdir()}
+    outcome = invoke("--workers", 1, "--keep", first / "keep", "--out", first / "again" / "cifar100.json")
+    assert outcome.exit_code == 0, outcome.output
+    assert {p: p.stat().st_mtime_ns for p in (first / "keep" / "comparison" / "trainings").iterdir()} == before
+    again = read_result(first / "again" / "cifar100.json")
+    assert again.part("methods") == read_result(first / "cifar100.json").part("methods")
+
+
+def test_a_run_and_a_comparison_made_elsewhere_are_taken(first: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(first / "keep" / "search", tmp_path / "run")
+    comparison = shutil.copytree(first / "keep" / "comparison", tmp_path / "comparison")
+    before = {p.name: p.stat().st_mtime_ns for p in (comparison / "trainings").iterdir()}
+    out, data = tmp_path / "cifar100.json", f"npz:{first / 'keep' / 'small.npz'}"
+    call = ("--workers", 1, "--data", data, "--run", run, "--comparison", comparison, "--out", out)
+    outcome = invoke(*call, "--seeds", 3)
+    assert outcome.exit_code == 0, outcome.output
+    assert [row["n"] for row in read_result(out).part("methods")] == [3] * 5
+    after = {p.name: p.stat().st_mtime_ns for p in (comparison / "trainings").iterdir()}
+    assert {name: after[name] for name in before} == before
+    assert len(after) == len(before) + len(before) // 2
+
+
+def test_a_run_of_another_pair_or_none_is_refused(first: Path, tmp_path: Path) -> None:
+    full = CliRunner().invoke(
+        cifar100.app,
+        ["--full", "--data", "npz:x.npz", "--weights", "x.pt", "--run", str(first / "keep" / "search")],
+    )
+    assert full.exit_code == 2
+    assert "has the teacher cnn4, but this benchmark is about resnet56" in full.output
+    missing = invoke("--run", tmp_path)
+    assert missing.exit_code == 2
+    assert "error: " in missing.output
+
+
+def test_the_settings_are_those_of_the_commands() -> None:
+    for setting in (REDUCED, FULL):
+        make_config(data="npz:x.npz", teacher="resnet56", student="resnet20", **setting.shared, **setting.search)
+    pair = {"data": "npz:x.npz", "student": "resnet20"}
+    config, recipe = comparison_config({**pair, **FULL.shared, **FULL.compare}, None)
+    assert (recipe, config.views, config.cache_gb) == (REPDISTILLER, 240, 0)
+    options = {**pair, **REDUCED.shared, **REDUCED.compare}
+    config, short = comparison_config(options, options.pop("preset", None))
+    assert short.epochs < 20
+    assert config.cache_gb > 0, "on a CPU the teacher runs once for each view"
+
+
+def comparison(accuracies: dict[str, list[float]]) -> Comparison:
+    texts = {"evolved": "evolved=weight(1, kl(logits, 2))", "random": "random=weight(1, kl(logits, 3))"}
+    entries = make_entries([texts.get(name, name) for name in accuracies], ("stage1",))
+    results = {e.key: [FullResult({"accuracy": a}, 1.0, None) for a in accuracies[e.label]] for e in entries}
+    rows, baseline = make_rows(entries, results, {})
+    facts = Facts("x", 1, 2, 1, 0.7263, baseline, {}, "2025-01-02T03:04:05+00:00", "a machine", {})
+    return Comparison(Path(), rows, facts)
+
+
+def test_published_accuracies_are_marks_of_the_full_recipe_alone() -> None:
+    given = {"none": [0.69, 0.70], "dkd": [0.72, 0.70], "evolved": [0.73, 0.726], "random": [0.70, 0.71]}
+    short = claims(comparison(given), published=False)
+    assert [claim.measured for claim in short[:3]] == pytest.approx([3.3, 2.3, 1.8])
+    assert all(claim.holds for claim in short[:3])
+    full = {claim.what: claim for claim in claims(comparison(given), published=True)}
+    assert full["evolved, test accuracy"].target == pytest.approx(MARKS["dkd"] + 0.5)
+    assert full["evolved, test accuracy"].measured == pytest.approx(72.8)
+    assert full["student alone, test accuracy, published 69.06 %"].holds is True
+    assert full["DKD, test accuracy, published 71.97 %"].holds is False
+    assert not [claim for claim in short if "published" in claim.what]

@@ -1,0 +1,44 @@
+"""One process of a data-parallel training on digits, started by torchrun: `rank_process.py FOLDER DISTILLER …`.
+
+The folder holds the teacher's weights; the state at the end goes there, of every process.
+"""
+
+import sys
+from functools import partial
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from kdzero_gp.catalog.named import named_distiller
+from kdzero_gp.data import load_dataset
+from kdzero_gp.distiller.distiller import Distiller
+from kdzero_gp.fit.ranks import launched
+from kdzero_gp.fit.whole_batch import WholeBatchTraining
+from kdzero_gp.models import build, load_weights
+from kdzero_gp.tasks.recipe import Recipe
+from kdzero_gp.tasks.task import Task
+
+RECIPE = Recipe(epochs=3, batch_size=32, lr=0.1)
+
+
+def main() -> None:
+    folder, texts = Path(sys.argv[1]), sys.argv[2:]
+    torch.set_num_threads(1)
+    data = load_dataset("digits", limit=160)
+    teacher = build("cnn8", num_classes=10, in_channels=1)
+    load_weights(teacher, folder / "teacher.pt")
+    student = partial(build, "cnn2", num_classes=10, in_channels=1)
+    task = Task("small", teacher, student, data, recipe=RECIPE, proxy=RECIPE)
+    with launched("cpu") as (ranks, _):
+        for number, text in enumerate(texts):
+            named = named_distiller(text, ("stage1", "stage2"))
+            distiller = None if named.tree is None else Distiller(named.tree, seed=3)
+            seeds = {"student_seed": 1, "order_seed": 2}
+            training = WholeBatchTraining(task, distiller, RECIPE, **seeds, distiller_warmup=3, ranks=ranks)
+            training.advance(training.steps)
+            save_file(training.state(), folder / f"{number}.{ranks.rank}.safetensors")
+
+
+if __name__ == "__main__":
+    main()
