@@ -93,15 +93,17 @@ def measure(
     comparison: Path | None,
     options: Mapping[str, Scalar],
     console: Console,
+    *,
+    name: str = "cifar100",
 ) -> Result:
-    """The whole benchmark."""
+    """The whole benchmark, as a result of this name."""
     found = given_search(run, setting) if run else finished_search(keep / "search", setting, given, console)
     rival = found.save_rival(keep / "random.json")
     outcome = compared(comparison or keep / "comparison", setting, given, found, rival, console)
     data = load_dataset(str(given["data"]), limit=setting.shared.get("limit"))
     images = [len(split) for split in (data.train, data.val, data.test)]
     return make_result(
-        "cifar100",
+        name,
         options,
         seeds=range(setting.seeds),
         rows=[*method_rows(outcome), *setting_rows(outcome, found, images)],

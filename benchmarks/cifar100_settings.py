@@ -56,6 +56,25 @@ REDUCED = Setting(
 
 Search and comparison have one recipe: the published one drops its learning rate too late for so few steps.
 """
+DEIT = Setting(
+    "deit",
+    search={
+        "pop": 4,
+        "gens": 1,
+        "proxy_epochs": 1,
+        "epochs": 4,
+        "leaders": 2,
+        "leader_seeds": 1,
+        "final_seeds": 1,
+        "finalists": 1,
+        "timeout": 3600.0,
+    },
+    compare={"epochs": 4, "preset": "transformer"},
+    student="deit_ti",
+    methods=("none", "kd"),
+    shared={"limit": 1_000, "augment": "crop-flip", "views": 2, "cache_gb": 4.0, "student_input": 64},
+)
+"""Across architectures, for two CPU cores: enough to see that it works, not to say what works best."""
 FULL = Setting(
     "full",
     search={

@@ -27,9 +27,9 @@ from benchmarks.table import report
 from kdzero_gp import random_tree
 from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.evaluate.evaluator import Evaluator
+from kdzero_gp.evaluate.measure import accuracy
 from kdzero_gp.evaluate.rungs import Ladder
 from kdzero_gp.evaluate.screen import Screening
-from kdzero_gp.evaluate.train import accuracy
 from kdzero_gp.evaluate.training import DivergedError, Training
 from kdzero_gp.session.assemble import make_evaluator, make_task
 from kdzero_gp.session.config import make_config

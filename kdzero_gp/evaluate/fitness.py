@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from kdzero_gp.distiller.knowledge import Knowledge
 from kdzero_gp.evaluate.gaps import cka_gap, sharpness_gap
-from kdzero_gp.evaluate.train import measure
+from kdzero_gp.evaluate.measure import measure
 from kdzero_gp.tasks.task import Task
 
 Parts = Mapping[str, float]

@@ -112,7 +112,7 @@ def draw(data: Capacity) -> Figure:
     """One line for each method over the teachers, with the standard error over the seeds."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(0.72 * WIDTH, 2.9), layout="constrained")
+    figure = Figure(figsize=(0.75 * WIDTH, 3.1), layout="constrained")
     axes = figure.add_subplot()
     order = sorted(data.gains, key=lambda label: (label != data.evolved, -_last(data.gains[label])))
     kinds: list[Kind] = ["evolved" if label == data.evolved else "method" for label in order]
@@ -138,8 +138,9 @@ def draw(data: Capacity) -> Figure:
     axes.set_xticks(range(len(data.texts)), data.texts)
     axes.set_xlim(-0.4, len(data.texts) - 0.6)
     axes.grid(axis="y")
-    axes.set_xlabel("teacher, and its test accuracy")
-    axes.set_ylabel("gain over the student alone (points)")
+    sized = any(parameters for _, parameters, _ in data.teachers)
+    axes.set_xlabel(f"teacher, {'its parameters and' if sized else 'and its'} test accuracy")
+    axes.set_ylabel("gain over the\nstudent alone (points)")
     note = error_note(found for gains in data.gains.values() for found in gains)
     figure.suptitle(f"{data.title}, {note}", x=0.01, ha="left", fontsize=9)
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), handlelength=3.2)

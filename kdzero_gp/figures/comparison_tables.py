@@ -62,7 +62,7 @@ class Table(BaseModel):
     @property
     def teacher_text(self) -> str:
         """The teacher with its parameters and its test accuracy, for an axis."""
-        size = f"{_count(self.teacher_parameters)} parameters\n" if self.teacher_parameters else ""
+        size = f"{_count(self.teacher_parameters)}\n" if self.teacher_parameters else ""
         return f"{self.name_of('teacher')}\n{size}{100 * self.teacher_accuracy:.1f} %"
 
     def name_of(self, part: Literal["teacher", "student", "data"]) -> str:

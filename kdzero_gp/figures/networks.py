@@ -10,7 +10,7 @@ from torch import nn
 
 from kdzero_gp.distiller.knowledge import Knowledge
 from kdzero_gp.errors import ConfigError
-from kdzero_gp.evaluate.train import measure
+from kdzero_gp.evaluate.measure import measure
 from kdzero_gp.figures.training_folders import Training, require_same_pair
 from kdzero_gp.fit.config import make_fit_config
 from kdzero_gp.gallery.plain_text import printable

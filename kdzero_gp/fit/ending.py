@@ -6,10 +6,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
-from kdzero_gp.evaluate.train import measure
+from kdzero_gp.evaluate.measure import measure
 from kdzero_gp.fit.files import RESULT_NAME, write_json, write_student
 from kdzero_gp.fit.job import Fit
 from kdzero_gp.fit.record import EpochLog, FitResult
@@ -49,6 +50,7 @@ def _write(job: Fit, result: FitResult, folder: Path, about: dict[str, str]) -> 
     tree = None if job.named.tree is None else str(job.named.tree)
     header = {
         **about,
+        "input": json.dumps(_input(job.task)),
         "distiller": tree or "none",
         "seed": str(job.seed),
         "epochs": str(len(result.log)),
@@ -63,6 +65,7 @@ def _write(job: Fit, result: FitResult, folder: Path, about: dict[str, str]) -> 
         "top1": result.top1,
         "top5": result.top5,
         **about,
+        "input": _input(job.task),
         "distiller": job.named.name,
         "tree": tree,
         "calibration": result.calibration,
@@ -78,3 +81,9 @@ def _write(job: Fit, result: FitResult, folder: Path, about: dict[str, str]) -> 
         "versions": made_by,
     }
     write_json(folder / RESULT_NAME, record)
+
+
+def _input(task: Task) -> dict[str, Any]:
+    """What to show the student, which its weights do not tell: `(pixels / scale - mean) / std` in this shape."""
+    wanted = task.student_input
+    return {"shape": wanted.shape, "scale": task.data.scale, "mean": wanted.mean, "std": wanted.std}

@@ -11,7 +11,7 @@ from typing import Any
 
 from kdzero_gp.catalog.named import Named
 from kdzero_gp.errors import ConfigError, KdzeroError, StoreError
-from kdzero_gp.evaluate.train import accuracy
+from kdzero_gp.evaluate.measure import accuracy
 from kdzero_gp.evaluate.training import DivergedError
 from kdzero_gp.fit.ending import ended
 from kdzero_gp.fit.files import read_checkpoint, write_checkpoint

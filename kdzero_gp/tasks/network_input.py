@@ -49,6 +49,10 @@ class NetworkInput:
         spec: what the network wants.
         data: tells how its images are normalised, and their size.
 
+    Attributes:
+        shape: (C, H, W) of one image.
+        mean, std: by which it is normalised, per channel.
+
     Raises:
         ConfigError: constants for another number of channels.
     """
@@ -58,6 +62,7 @@ class NetworkInput:
         self.size = None if spec.size in (None, (height, width)) else spec.size
         self._antialias = self.size is not None and (self.size[0] < height or self.size[1] < width)
         self.shape = (channels, *(spec.size or (height, width)))
+        self.mean, self.std = spec.mean or data.mean, spec.std or data.std
         self._constants: tuple[Tensor, Tensor] | None = None
         if spec.mean is None or spec.std is None or (spec.mean, spec.std) == (data.mean, data.std):
             return

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from benchmarks import cifar100
+from benchmarks import cifar100, cifar100_deit
 from benchmarks.cifar100_settings import FULL, MARKS, REDUCED
 from benchmarks.cifar100_table import claims
 from benchmarks.result import read_result
@@ -126,3 +126,24 @@ def test_published_accuracies_are_marks_of_the_full_recipe_alone() -> None:
     assert full["student alone, test accuracy, published 69.06 %"].holds is True
     assert full["DKD, test accuracy, published 71.97 %"].holds is False
     assert not [claim for claim in short if "published" in claim.what]
+
+
+def test_the_transformers_script_makes_a_table_of_its_own(first: Path, tmp_path: Path) -> None:
+    keep = shutil.copytree(first / "keep", tmp_path / "keep")
+    data = f"npz:{first / 'keep' / 'small.npz'}"
+    call = (
+        "--quick",
+        "--workers",
+        "1",
+        "--data",
+        data,
+        "--keep",
+        str(keep),
+        "--out",
+        str(tmp_path / "cifar100_deit.json"),
+    )
+    outcome = CliRunner(env={"COLUMNS": "250"}).invoke(cifar100_deit.app, call)
+    assert outcome.exit_code == 0, outcome.output
+    result = read_result(tmp_path / "cifar100_deit.json")
+    assert result.benchmark == "cifar100_deit"
+    assert result.part("methods") == read_result(first / "cifar100.json").part("methods")

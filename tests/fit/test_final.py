@@ -12,7 +12,7 @@ from torch import nn
 
 from kdzero_gp.catalog.named import Named
 from kdzero_gp.errors import ConfigError, KdzeroError, StoreError
-from kdzero_gp.evaluate.train import accuracy
+from kdzero_gp.evaluate.measure import accuracy
 from kdzero_gp.fit import EpochLog, FitError, FitResult, fit
 from kdzero_gp.fit.all_images import on_all_images
 from kdzero_gp.fit.files import read_checkpoint
@@ -81,6 +81,8 @@ def test_the_last_epoch_is_the_result(task: Task, named: Callable[[str], Named],
         header = file.metadata()
     assert {"student", "teacher", "data", "distiller", "seed", "epochs", "accuracy", "versions"} <= header.keys()
     assert header["distiller"] == str(named("dkd").tree)
+    shown, data = json.loads(header["input"]), task.data
+    assert shown == {"shape": [*data.image_shape], "scale": data.scale, "mean": [*data.mean], "std": [*data.std]}
     assert float(header["accuracy"]) == pytest.approx(result.top1, abs=1e-6)
     assert fit(task, named("dkd"), task.recipe, seed=4).top1 == result.top1
     assert fit(task, named("dkd"), task.recipe, seed=5).log[0].loss != result.log[0].loss

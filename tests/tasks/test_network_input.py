@@ -11,7 +11,7 @@ from kdzero_gp.data import Augmentation, Dataset, Split
 from kdzero_gp.data.source import IMAGENET
 from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.errors import ConfigError, ModelError
-from kdzero_gp.evaluate.train import measure
+from kdzero_gp.evaluate.measure import measure
 from kdzero_gp.evaluate.training import Training
 from kdzero_gp.models import build
 from kdzero_gp.tasks.network_input import InputSpec, NetworkInput, adapts_itself

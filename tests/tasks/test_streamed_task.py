@@ -13,7 +13,7 @@ from kdzero_gp.data import Augmentation, Dataset, folder, load_dataset
 from kdzero_gp.data.files import ImageFiles
 from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.distiller.knowledge import Knowledge
-from kdzero_gp.evaluate.train import accuracy as student_accuracy
+from kdzero_gp.evaluate.measure import accuracy as student_accuracy
 from kdzero_gp.evaluate.training import Training
 from kdzero_gp.grammar.parse import parse
 from kdzero_gp.models import build

@@ -1,34 +1,10 @@
-"""Training a student from beginning to end, and what it then says of a split."""
+"""What a trained student says of a split."""
 
 import torch
 from torch import nn
 
-from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.distiller.knowledge import Knowledge
-from kdzero_gp.evaluate.training import DeadlineError, DivergedError, Training, batches
-from kdzero_gp.tasks.recipe import Recipe
 from kdzero_gp.tasks.task import Task
-
-__all__ = ["DeadlineError", "DivergedError", "accuracy", "batches", "distil", "measure"]
-
-
-def distil(
-    task: Task,
-    student: nn.Module,
-    distiller: Distiller | None,
-    recipe: Recipe,
-    *,
-    seed: int,
-    seconds: float | None = None,
-) -> int:
-    """Trains a student in place on the training split, by the whole recipe; see `Training`.
-
-    Returns:
-        The number of steps.
-    """
-    training = Training.of(task, student, distiller, recipe, order_seed=seed)
-    training.advance(training.steps, seconds=seconds)
-    return training.step
 
 
 def measure(task: Task, student: nn.Module, split: str) -> Knowledge:
