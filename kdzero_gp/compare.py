@@ -8,6 +8,33 @@ from typing import Annotated, Any
 import typer
 
 from kdzero_gp.console.command import INTERRUPTED, interruptible, make_console, own_output
+from kdzero_gp.console.options import (
+    Amp,
+    AsJson,
+    BatchSize,
+    Data,
+    Device,
+    Executor,
+    LearningRate,
+    Limit,
+    Preset,
+    Primitives,
+    Quiet,
+    RayAddress,
+    Student,
+    StudentInput,
+    Taps,
+    Teacher,
+    TeacherInput,
+    TeacherNorm,
+    TeacherWeights,
+    Threads,
+    TrainingAugment,
+    TrainingCache,
+    TrainingViews,
+    Workers,
+    option,
+)
 from kdzero_gp.errors import EXIT_CODE, KdzeroError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -19,55 +46,44 @@ METHODS_HELP = (
 )
 
 
-def option(text: str, *names: str) -> Any:
-    """An option whose default stands elsewhere: None here means that the user did not give it."""
-    return typer.Option(*names, help=text, show_default=False)
-
-
 @app.command()
 def compare(
     methods: Annotated[list[str], typer.Option(help=METHODS_HELP)],
     seeds: Annotated[int, typer.Option(help="Trainings of each, numbered from 0.")] = 3,
-    data: Annotated[str | None, option("Data set: digits (default), cifar100, npz:FILE and others, as in run.")] = None,
-    limit: Annotated[int | None, option("Use only the first N training images.")] = None,
-    teacher: Annotated[str | None, option("Teacher network (default cnn32), or package.module:factory.")] = None,
-    student: Annotated[str | None, option("Student network (default cnn2), or package.module:factory.")] = None,
-    teacher_weights: Annotated[str | None, option("Checkpoint of the teacher; else it is trained once.")] = None,
-    teacher_input: Annotated[int | None, option("Side that images are resized to for the teacher.")] = None,
-    student_input: Annotated[int | None, option("Side that images are resized to for the student.")] = None,
-    teacher_norm: Annotated[
-        str | None, option("The teacher's normalisation, as in `python -m kdzero_gp.run` (default data).")
-    ] = None,
-    taps: Annotated[
-        list[str] | None, option("Taps by hand, such as stage2=layer2.3 or student:pool=head; may be repeated.")
-    ] = None,
+    data: Data = None,
+    limit: Limit = None,
+    teacher: Teacher = None,
+    student: Student = None,
+    teacher_weights: TeacherWeights = None,
+    teacher_input: TeacherInput = None,
+    student_input: StudentInput = None,
+    teacher_norm: TeacherNorm = None,
+    taps: Taps = None,
     train_on: Annotated[str, typer.Option(help="Images of the training and validation split: all, or train.")] = "all",
-    preset: Annotated[str | None, option("Recipe by name; by default the student's published one.")] = None,
+    preset: Preset = None,
     epochs: Annotated[int | None, option("Epochs of every training.")] = None,
-    batch_size: Annotated[int | None, option("Images per step.")] = None,
-    lr: Annotated[float | None, option("Highest learning rate.")] = None,
-    augment: Annotated[str | None, option("none (default on digits), crop-flip (elsewhere) or strong.")] = None,
-    views: Annotated[int | None, option("Views of an image that augmentation makes (default: one an epoch).")] = None,
-    amp: Annotated[bool | None, option("Students run in bfloat16 under autocast.", "--amp/--no-amp")] = None,
-    cache_gb: Annotated[
-        float | None, option("GiB for teacher outputs (default 4 without augmentation, else 0: it runs in every step).")
-    ] = None,
+    batch_size: BatchSize = None,
+    lr: LearningRate = None,
+    augment: TrainingAugment = None,
+    views: TrainingViews = None,
+    amp: Amp = None,
+    cache_gb: TrainingCache = None,
     calibrate: Annotated[str, typer.Option(help="Of text forms: none, or gradient, as a search does.")] = "none",
-    primitives: Annotated[list[str] | None, option("Python file with primitives of your own; may be repeated.")] = None,
+    primitives: Primitives = None,
     seed: Annotated[int | None, option("What all seeds derive from (default 0).")] = None,
     timeout: Annotated[float | None, option("Seconds that one training may take (default: any).")] = None,
-    executor: Annotated[str | None, option("auto (default), inprocess, processes or ray.")] = None,
-    ray_address: Annotated[str | None, option("An existing Ray cluster; else one is started here.")] = None,
+    executor: Executor = None,
+    ray_address: RayAddress = None,
     fuse: Annotated[
         str | None, option("Students in one program: a number (default 1), or auto (default on a GPU).")
     ] = None,
-    workers: Annotated[int | None, option("Worker processes (default: one per core; on a GPU 1).")] = None,
-    threads: Annotated[int | None, option("Torch threads of each (default 1).")] = None,
-    device: Annotated[str | None, option("cpu (default), cuda, cuda:N or auto.")] = None,
+    workers: Workers = None,
+    threads: Threads = None,
+    device: Device = None,
     out: Annotated[Path | None, option("Folder to begin or go on with (default comparisons/DATE_PAIR).")] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Do failed trainings again.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the table as one JSON object.")] = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train one student by several methods and seeds under one recipe, and print the table."""
     given = {name: value for name, value in locals().items() if name not in OWN and value is not None}

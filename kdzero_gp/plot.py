@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kdzero_gp.console.command import make_console, own_output
+from kdzero_gp.console.options import Device, Quiet
 from kdzero_gp.errors import EXIT_CODE, KdzeroError
 
 if TYPE_CHECKING:
@@ -28,9 +29,7 @@ Teacher = Annotated[str | None, typer.Option(help="The teacher, where it is a ne
 Student = Annotated[str | None, typer.Option(help="The student, where it is a network of your own.")]
 Weights = Annotated[str | None, typer.Option(help="The teacher's checkpoint, where it has moved.")]
 Data = Annotated[str | None, typer.Option(help="The data set, where it has moved.")]
-Device = Annotated[str | None, typer.Option(help="cpu (default), cuda, cuda:N or auto.")]
 Threads = Annotated[int | None, typer.Option(help="Torch threads (default: as in training).")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
 OUT = Path("figures")
 
 

@@ -10,35 +10,45 @@ from typing import Annotated, Any
 import typer
 
 from kdzero_gp.console.command import INTERRUPTED, interruptible, make_console, own_output
+from kdzero_gp.console.options import (
+    Amp,
+    AsJson,
+    BatchSize,
+    Data,
+    Device,
+    Executor,
+    LearningRate,
+    Limit,
+    Primitives,
+    Quiet,
+    RayAddress,
+    Student,
+    StudentInput,
+    Taps,
+    Teacher,
+    TeacherInput,
+    TeacherNorm,
+    TeacherWeights,
+    Threads,
+    Workers,
+    option,
+)
 from kdzero_gp.errors import EXIT_CODE, KdzeroError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-def option(text: str, *names: str) -> Any:
-    """An option whose default stands in `RunConfig`: None here means that the user did not give it."""
-    return typer.Option(*names, help=text, show_default=False)
-
-
 @app.command()
 def run(
-    data: Annotated[
-        str | None, option("digits (default), cifar10, cifar100, npz:FILE, folder:PATH or imagenet:PATH.")
-    ] = None,
-    limit: Annotated[int | None, option("Use only the first N training images.")] = None,
-    teacher: Annotated[
-        str | None, option("Teacher (default cnn32): a name, torchvision:NAME, timm:NAME or package.module:factory.")
-    ] = None,
-    student: Annotated[str | None, option("Student network (default cnn2), named likewise.")] = None,
-    teacher_weights: Annotated[str | None, option("Checkpoint of the teacher; else it is trained once.")] = None,
-    teacher_input: Annotated[int | None, option("Side that images are resized to for the teacher.")] = None,
-    student_input: Annotated[int | None, option("Side that images are resized to for the student.")] = None,
-    teacher_norm: Annotated[
-        str | None, option("The teacher's normalisation: data (default), cifar10, cifar100, imagenet, or M,M,M/S,S,S.")
-    ] = None,
-    taps: Annotated[
-        list[str] | None, option("Taps set by hand: stage2=layer2.3, or student:stage2=… for one; may be repeated.")
-    ] = None,
+    data: Data = None,
+    limit: Limit = None,
+    teacher: Teacher = None,
+    student: Student = None,
+    teacher_weights: TeacherWeights = None,
+    teacher_input: TeacherInput = None,
+    student_input: StudentInput = None,
+    teacher_norm: TeacherNorm = None,
+    taps: Taps = None,
     pop: Annotated[int | None, option("Candidates trained in every generation (default 20).")] = None,
     gens: Annotated[int | None, option("Generations after the first (default 25).")] = None,
     seed: Annotated[int | None, option("Seed of the run (default 0): same seed, same run.")] = None,
@@ -57,24 +67,25 @@ def run(
     shrink_space: Annotated[
         bool | None, option("Draw operations of bad carriers less.", "--shrink-space/--no-shrink-space")
     ] = None,
-    primitives: Annotated[list[str] | None, option("Python file with primitives of your own; may be repeated.")] = None,
+    primitives: Primitives = None,
     seed_methods: Annotated[str | None, option("Hand-designed methods to start from, such as kd,at.")] = None,
     mode: Annotated[str | None, option("generational (default), or steady, which keeps all workers busy.")] = None,
     rungs: Annotated[int | None, option("Rungs of the race of candidates; 1 (default) trains all to the end.")] = None,
     eta: Annotated[int | None, option("Of how many at a rung one goes on (default 3).")] = None,
     fuse: Annotated[
-        str | None, option("Students in one program: a number (default 1), or auto (default on a GPU).")
+        str | None,
+        option("Students in one program: a number (default 5 on digits, else 1), or auto (default on a GPU)."),
     ] = None,
     augment: Annotated[
         str | None, option("none (default), crop-flip, the usual one, or strong, for transformers.")
     ] = None,
     views: Annotated[int | None, option("Views of an image that augmentation makes (default 8).")] = None,
-    amp: Annotated[bool | None, option("Students run in bfloat16 under autocast.", "--amp/--no-amp")] = None,
+    amp: Amp = None,
     cache_gb: Annotated[float | None, option("GiB of memory for teacher outputs (default 4); 0 keeps none.")] = None,
     epochs: Annotated[int | None, option("Epochs of a full training.")] = None,
     proxy_epochs: Annotated[int | None, option("Epochs of a candidate's training.")] = None,
-    batch_size: Annotated[int | None, option("Images per step.")] = None,
-    lr: Annotated[float | None, option("Highest learning rate.")] = None,
+    batch_size: BatchSize = None,
+    lr: LearningRate = None,
     timeout: Annotated[float | None, option("Seconds one candidate may take (default 600).")] = None,
     baselines: Annotated[
         bool | None, option("Compare with student alone, KD and random search.", "--baselines/--no-baselines")
@@ -83,11 +94,11 @@ def run(
     finalists: Annotated[int | None, option("Evolved distillers in the final table (default 3).")] = None,
     leaders: Annotated[int | None, option("Best candidates that are trained in full again (default 10).")] = None,
     leader_seeds: Annotated[int | None, option("Seeds of that, on validation (default 3; 0 skips it).")] = None,
-    executor: Annotated[str | None, option("auto (default), inprocess, processes or ray.")] = None,
-    ray_address: Annotated[str | None, option("An existing Ray cluster; else one is started here.")] = None,
-    workers: Annotated[int | None, option("Worker processes (default: one per core; on a GPU 1).")] = None,
-    threads: Annotated[int | None, option("Torch threads of each (default 1).")] = None,
-    device: Annotated[str | None, option("cpu (default), cuda, cuda:N or auto.")] = None,
+    executor: Executor = None,
+    ray_address: RayAddress = None,
+    workers: Workers = None,
+    threads: Threads = None,
+    device: Device = None,
     run_dir: Annotated[Path | None, option("Folder of a new run (default runs/DATE_PAIR).")] = None,
     resume: Annotated[Path | None, option("Folder of a run to go on with.")] = None,
     list_primitives: Annotated[bool, typer.Option("--list-primitives", help="Show all operations and stop.")] = False,
@@ -96,8 +107,8 @@ def run(
         Path | None, typer.Option("--write-history", help="Write the history.jsonl of a run folder anew and stop.")
     ] = None,
     show: Annotated[bool, typer.Option("--show", help="Print the winner's tree at the end.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
 ) -> None:
     """Evolve distillation losses for a teacher-student pair."""
     given = dict(locals())

@@ -10,61 +10,71 @@ from typing import Annotated, Any
 import typer
 
 from kdzero_gp.console.command import INTERRUPTED, interruptible, make_console, own_output
+from kdzero_gp.console.options import (
+    Amp,
+    AsJson,
+    Data,
+    Device,
+    LearningRate,
+    Limit,
+    Preset,
+    Primitives,
+    Quiet,
+    Student,
+    StudentInput,
+    Taps,
+    Teacher,
+    TeacherInput,
+    TeacherNorm,
+    TeacherWeights,
+    Threads,
+    TrainingAugment,
+    TrainingCache,
+    TrainingViews,
+    option,
+)
 from kdzero_gp.errors import EXIT_CODE, KdzeroError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 DISTILLER_HELP = "A best.json, a text form, the name of a method (kd, at, dist, dkd, …), or none: the student alone."
 
 
-def option(text: str, *names: str) -> Any:
-    """An option whose default stands elsewhere: None here means that the user did not give it."""
-    return typer.Option(*names, help=text, show_default=False)
-
-
 @app.command()
 def train(
     distiller: Annotated[str | None, option(DISTILLER_HELP)] = None,
-    data: Annotated[str | None, option("digits (default), cifar10, cifar100, npz:FILE, folder:PATH …")] = None,
-    limit: Annotated[int | None, option("Use only the first N training images.")] = None,
-    teacher: Annotated[str | None, option("Teacher network (default cnn32), or package.module:factory.")] = None,
-    student: Annotated[str | None, option("Student network (default cnn2), or package.module:factory.")] = None,
-    teacher_weights: Annotated[str | None, option("Checkpoint of the teacher; else it is trained once.")] = None,
-    teacher_input: Annotated[int | None, option("Side that images are resized to for the teacher.")] = None,
-    student_input: Annotated[int | None, option("Side that images are resized to for the student.")] = None,
-    teacher_norm: Annotated[
-        str | None, option("The teacher's normalisation, as in `python -m kdzero_gp.run` (default data).")
-    ] = None,
-    taps: Annotated[
-        list[str] | None, option("Taps by hand, such as stage2=layer2.3 or student:pool=head; may be repeated.")
-    ] = None,
+    data: Data = None,
+    limit: Limit = None,
+    teacher: Teacher = None,
+    student: Student = None,
+    teacher_weights: TeacherWeights = None,
+    teacher_input: TeacherInput = None,
+    student_input: StudentInput = None,
+    teacher_norm: TeacherNorm = None,
+    taps: Taps = None,
     train_on: Annotated[
         str | None, option("all (default): training and validation images; or train, to see validation accuracy.")
     ] = None,
-    preset: Annotated[
-        str | None, option("Recipe: repdistiller, repdistiller-light, locality, imagenet, digits; default by student.")
-    ] = None,
+    preset: Preset = None,
     epochs: Annotated[int | None, option("Epochs instead of the recipe's.")] = None,
     batch_size: Annotated[int | None, option("Images per step, over all processes and passes.")] = None,
-    lr: Annotated[float | None, option("Highest learning rate.")] = None,
+    lr: LearningRate = None,
     clip: Annotated[float | None, option("Greatest gradient norm of a step.")] = None,
     calibrate: Annotated[
         str | None, option("Of a text form: none (default), or gradient: terms start with CE's gradient norm.")
     ] = None,
     accumulate: Annotated[int | None, option("Forward passes of each step (default 1), for little memory.")] = None,
-    augment: Annotated[str | None, option("none (default on digits), crop-flip (elsewhere) or strong.")] = None,
-    views: Annotated[int | None, option("Views of an image that augmentation makes (default: one an epoch).")] = None,
-    amp: Annotated[bool | None, option("The student runs in bfloat16 under autocast.", "--amp/--no-amp")] = None,
-    cache_gb: Annotated[
-        float | None, option("GiB for teacher outputs (default 4 without augmentation, else 0: it runs in every step).")
-    ] = None,
-    primitives: Annotated[list[str] | None, option("Python file with primitives of your own; may be repeated.")] = None,
+    augment: TrainingAugment = None,
+    views: TrainingViews = None,
+    amp: Amp = None,
+    cache_gb: TrainingCache = None,
+    primitives: Primitives = None,
     seed: Annotated[int | None, option("Of student, batches and distiller (default 0).")] = None,
-    threads: Annotated[int | None, option("Torch threads (default 1).")] = None,
-    device: Annotated[str | None, option("cpu (default), cuda, cuda:N or auto.")] = None,
+    threads: Threads = None,
+    device: Device = None,
     run_dir: Annotated[Path | None, option("Folder of a new training (default runs/DATE_PAIR).")] = None,
     resume: Annotated[Path | None, option("Folder of a training to go on with.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train one student by one distiller; the accuracy of the last epoch is the result."""
     given = {name: value for name, value in locals().items() if value is not None}
@@ -81,9 +91,9 @@ def train(
 
 
 def _train(options: dict[str, Any], run_dir: Path | None, resume: Path | None, *, quiet: bool, as_json: bool) -> None:
-    from kdzero_gp.fit.events import FitEvents
+    from kdzero_gp.console.fit_events import FitEvents
+    from kdzero_gp.console.fit_progress import FitProgress
     from kdzero_gp.fit.files import CONFIG_NAME, RESULT_NAME, read_json
-    from kdzero_gp.fit.progress import FitProgress
     from kdzero_gp.fit.session import train as run_training
 
     others = os.environ.get("RANK", "0") != "0"  # torchrun: the first process speaks for all

@@ -1,7 +1,6 @@
 """`compare`: methods x seeds on one pair, from options to table, text, CSV, JSON and plot."""
 
 import datetime
-import re
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -24,8 +23,8 @@ from kdzero_gp.comparison.setup import (
 from kdzero_gp.comparison.statistics import Row, make_rows
 from kdzero_gp.comparison.trainings import Follower, Nobody, stored_trainings, train_missing
 from kdzero_gp.errors import ConfigError
-from kdzero_gp.session.config import RunConfig
 from kdzero_gp.session.determinism import settled_torch
+from kdzero_gp.session.new_folder import default_folder
 from kdzero_gp.session.summary import hardware, versions
 from kdzero_gp.session.worker_count import worker_count
 from kdzero_gp.tasks.task import Task
@@ -102,7 +101,9 @@ def compare(
             entries = [calibrated(entry, task, config.seed) for entry in entries]
         learned = {entry.key: learned_parameters(entry, task) for entry in entries}
         settings = comparison_settings(config, task, own_task=own_task, train_on="train" if own_task else train_on)
-        with ComparisonFolder(Path(out) if out is not None else default_folder(config), settings) as folder:
+        with ComparisonFolder(
+            Path(out) if out is not None else default_folder(config, "comparisons"), settings
+        ) as folder:
             stored = stored_trainings(folder, entries, range(seeds), retry_failed=retry_failed)
             follower = follower or Nobody()
             wanted = {(entry.key, number) for entry in entries for number in range(seeds)}
@@ -133,14 +134,3 @@ def compare(
             )
             write_report(folder.path, rows, facts)
     return Comparison(folder.path, rows, facts)
-
-
-def default_folder(config: RunConfig) -> Path:
-    """A new folder in `comparisons/`, of the date, the time and the pair."""
-    stamp = datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-    first = Path("comparisons") / f"{stamp}_{re.sub(r'[^A-Za-z0-9.-]+', '_', f'{config.teacher}-{config.student}')}"
-    folder, number = first, 1
-    while folder.exists():
-        number += 1
-        folder = first.with_name(f"{first.name}_{number}")
-    return folder

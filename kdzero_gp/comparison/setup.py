@@ -1,11 +1,9 @@
 """From options to the objects of a comparison: configuration, recipe, evaluator, executor."""
 
-import difflib
 import logging
 from functools import partial
 from typing import Any, Literal
 
-from kdzero_gp.errors import ConfigError
 from kdzero_gp.evaluate.evaluator import EvaluationSettings, Evaluator
 from kdzero_gp.evaluate.fused_choice import choose_fuse
 from kdzero_gp.execute.deadlines import Deadlines
@@ -13,7 +11,7 @@ from kdzero_gp.execute.protocol import Executor
 from kdzero_gp.fit.all_images import on_all_images
 from kdzero_gp.fit.config import PAIR_OPTIONS, make_fit_config
 from kdzero_gp.session.assemble import load_primitives, make_task, start_executor
-from kdzero_gp.session.config import RunConfig, make_config
+from kdzero_gp.session.config import RunConfig, make_config, require_known
 from kdzero_gp.session.determinism import settle_torch
 from kdzero_gp.session.fuse_option import parse_fuse
 from kdzero_gp.tasks.recipe import Recipe
@@ -35,11 +33,7 @@ def comparison_config(
         ConfigError: an unknown option, or a value out of range.
     """
     known = (*PAIR_OPTIONS, *MACHINE)
-    for name in options:
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean `{close[0]}`?" if close else f"; known are {', '.join(known)}"
-            raise ConfigError(f"a comparison has no option `{name}`{hint}")
+    require_known(options, known, "a comparison has")
     checked = make_config(**options)
     pair = {name: value for name, value in options.items() if name not in MACHINE}
     settled = make_fit_config(distiller="none", train_on=train_on, preset=preset, **pair)

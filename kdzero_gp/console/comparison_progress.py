@@ -3,45 +3,29 @@
 import statistics
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from kdzero_gp.comparison.text_table import reason
+from kdzero_gp.console.bar import BarDisplay
 from kdzero_gp.evaluate.evaluator import FullResult
 
 
-class ComparisonProgress:
-    """Prints a comparison's progress; a context manager, so that an interrupted bar leaves the terminal whole.
+class ComparisonProgress(BarDisplay):
+    """Prints a comparison's progress.
 
     Attributes:
         folder: where trainings are kept, "" before there is one.
     """
 
     def __init__(self, console: Console) -> None:
-        self.console = console
+        super().__init__(console)
         self.folder = ""
-        self.bar = Progress(
-            TextColumn("trainings"),
-            BarColumn(bar_width=20),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=console,
-            disable=not console.is_terminal,
-        )
-        self._task: TaskID | None = None
         self._missing = 0
         self._seconds: list[float] = []
-
-    def __enter__(self) -> "ComparisonProgress":
-        self.bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.bar.stop()
 
     def started(self, title: str, folder: str, stored: int, missing: int) -> None:
         """Says what is about to happen and where it goes."""
         self.folder, self._missing = folder, missing
-        self._task = self.bar.add_task("", total=stored + missing, completed=stored)
+        self._task = self.bar.add_task("trainings", total=stored + missing, completed=stored, note="")
         self._line(f"{title}: {missing} trainings to do, {stored} stored; folder {folder}")
 
     def trained(self, label: str, number: int, result: FullResult) -> None:
@@ -57,7 +41,3 @@ class ComparisonProgress:
         self._line(f"{label}, seed {number}: {outcome} in {result.seconds:.0f} s{rest}")
         if self._task is not None:
             self.bar.update(self._task, advance=1)
-
-    def _line(self, text: str) -> None:
-        """One line, whole also where the terminal is narrow or a file."""
-        self.console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -6,16 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
+from kdzero_gp.console.bar import BarDisplay
 from kdzero_gp.evolve.proposer import Candidate
 from kdzero_gp.evolve.search import was_trained
 from kdzero_gp.evolve.settings import Arm
@@ -31,35 +23,16 @@ TITLES = {
 }
 
 
-class ConsoleProgress:
-    """Prints a run's progress; a context manager, so that an interrupted bar leaves the terminal whole."""
+class ConsoleProgress(BarDisplay):
+    """Prints a run's progress."""
 
     def __init__(self, console: Console) -> None:
-        self.console = console
+        super().__init__(console)
         self.folder: Path | None = None
-        self.bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
-            MofNCompleteColumn(),
-            TextColumn("[dim]{task.fields[note]}"),
-            TimeElapsedColumn(),
-            TextColumn("[dim]ETA"),
-            TimeRemainingColumn(elapsed_when_finished=False),
-            console=console,
-            disable=not console.is_terminal,
-        )
-        self._task: TaskID | None = None
         self._best: dict[int, float] = {}
         self._outcomes: Counter[str] = Counter()
         self._begun = time.perf_counter()
         self._done = self._jobs = self._stored = 0
-
-    def __enter__(self) -> "ConsoleProgress":
-        self.bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.bar.stop()
 
     def started(self, config: RunConfig, folder: Path, summary: dict[str, Any]) -> None:
         """Says what is about to happen and where it goes."""
@@ -114,10 +87,6 @@ class ConsoleProgress:
             f"{f', {self._stored} from the store' if self._stored else ''}{f' ({rejected})' if rejected else ''}"
             f"{self._eta()}"
         )
-
-    def _line(self, text: str) -> None:
-        """One line, whole also where the terminal is narrow or a file: whoever reads it later searches by line."""
-        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def _advance(self, note: str, by: int = 1) -> None:
         self._done += by

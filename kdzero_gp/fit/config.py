@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kdzero_gp.catalog.named import is_file_name
 from kdzero_gp.errors import ConfigError
-from kdzero_gp.session.config import RunConfig, make_config
+from kdzero_gp.session.config import RunConfig, make_config, require_known
 from kdzero_gp.tasks.presets import named_recipe_for, preset
 from kdzero_gp.tasks.recipe import Recipe
 
@@ -78,11 +77,7 @@ def make_fit_config(**options: Any) -> FitConfig:
         ConfigError: names the option, its value and the rule.
     """
     known = (*OWN_OPTIONS, *PAIR_OPTIONS)
-    for name in options:
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean `{close[0]}`?" if close else f"; known are {', '.join(known)}"
-            raise ConfigError(f"a final training has no option `{name}`{hint}")
+    require_known(options, known, "a final training has")
     given = {name: value for name, value in options.items() if value is not None}
     if "distiller" not in given:
         raise ConfigError("no distiller is given; name one by --distiller, or `none` for the student alone")

@@ -1,6 +1,7 @@
 """A run's configuration, validated once at the edge and passed down whole."""
 
 import difflib
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -159,17 +160,29 @@ class RunConfig(BaseModel):
         return f"{self.teacher} -> {self.student}"
 
 
+def require_known(options: Iterable[str], known: Collection[str], whose: str) -> None:
+    """Checks the names of options.
+
+    Args:
+        whose: subject and verb of the message, such as `a comparison has`.
+
+    Raises:
+        ConfigError: an unknown one; names the closest, or all.
+    """
+    for name in options:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean `{close[0]}`?" if close else f"; known are {', '.join(known)}"
+            raise ConfigError(f"{whose} no option `{name}`{hint}")
+
+
 def make_config(**options: Any) -> RunConfig:
     """A validated configuration.
 
     Raises:
         ConfigError: names the option, its value and the rule.
     """
-    unknown = [name for name in options if name not in RunConfig.model_fields]
-    if unknown:
-        close = difflib.get_close_matches(unknown[0], RunConfig.model_fields, n=1)
-        hint = f"; did you mean `{close[0]}`?" if close else f"; known are {', '.join(RunConfig.model_fields)}"
-        raise ConfigError(f"there is no option `{unknown[0]}`{hint}")
+    require_known(options, RunConfig.model_fields, "there is")
     try:
         return RunConfig(**options)
     except ValidationError as error:

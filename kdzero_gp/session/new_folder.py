@@ -1,6 +1,7 @@
 """The folder of a new run: its name, and a look at whether it will do before anything slow begins."""
 
 import datetime
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,11 +12,10 @@ from kdzero_gp.store.failures import reported
 from kdzero_gp.store.run_folder import make_empty
 
 
-def default_folder(config: RunConfig) -> Path:
-    """`runs/` with the date, the time and the pair; a number behind it where two runs begin in one second."""
+def default_folder(config: RunConfig, parent: str = "runs") -> Path:
+    """`parent/` with the date, the time and the pair; a number behind it where two begin in one second."""
     stamp = datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-    pair = f"{config.teacher}-{config.student}".replace(":", "_").replace("/", "_")
-    first = Path("runs") / f"{stamp}_{pair}"
+    first = Path(parent) / f"{stamp}_{re.sub(r'[^A-Za-z0-9._-]+', '_', f'{config.teacher}-{config.student}')}"
     folder, number = first, 1
     while folder.exists():
         number += 1

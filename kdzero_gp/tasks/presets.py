@@ -8,10 +8,6 @@ from kdzero_gp.tasks.recipe import STUDENT, Recipe
 
 GENERAL = Recipe(epochs=60, batch_size=64, lr=0.05)
 """For any other data set in a search; the published long schedules are a matter of the final training."""
-TRANSFORMER = Recipe(
-    epochs=60, batch_size=64, lr=5e-4, nesterov=False, weight_decay=0.05, floor=0.01, optimiser="adamw"
-)
-"""The same for vision transformers: `locality`, shorter."""
 DIGITS_PROXY_EPOCHS = 3
 """Of the full schedule's 16, annealed: they rank distillers as well as one training of the whole schedule does, fewer
 do not (`benchmarks/proxy_rank.py`)."""
@@ -46,17 +42,9 @@ LOCALITY = Recipe(
     optimiser="adamw",
 )
 """Vision transformers on CIFAR-100 (Li et al.: Locality Guidance for Improving Vision Transformers, ECCV 2022)."""
-IMAGENET = Recipe(
-    epochs=100,
-    batch_size=256,
-    lr=0.1,
-    nesterov=False,
-    weight_decay=1e-4,
-    warmup=0.0,
-    schedule="steps",
-    milestones=(0.3, 0.6, 0.9),
-    clip=math.inf,
-)
+TRANSFORMER = replace(LOCALITY, epochs=60, batch_size=64, warmup=GENERAL.warmup, clip=GENERAL.clip)
+"""The same, shorter, for searches."""
+IMAGENET = replace(REPDISTILLER, epochs=100, batch_size=256, lr=0.1, weight_decay=1e-4, milestones=(0.3, 0.6, 0.9))
 """A hundred epochs, the learning rate for a global batch of 256 images."""
 
 PRESETS: dict[str, Recipe] = {

@@ -17,7 +17,7 @@ os.environ["CUDA_VISIBLE_DEVICES"] = ""  # torch with a GPU cannot be forked aft
 PRELOADED = (
     "kdzero_gp.console.events",
     "kdzero_gp.console.progress",
-    "kdzero_gp.fit.events",
+    "kdzero_gp.console.fit_events",
     "kdzero_gp.fit.session",
     "kdzero_gp.run",
     "kdzero_gp.session.runner",

@@ -40,9 +40,10 @@ def test_closing_does_not_wait_for_a_writer_that_missed_its_call(tmp_path: Path)
     """Ctrl-C inside the writer's queue can lose the one wake-up its thread waits for."""
     events = TensorBoardEvents(Silent())
     events.started(make_config(), tmp_path, {})
-    assert events.writer is not None
+    writer = events.curves._writer
+    assert writer is not None
     time.sleep(0.2)
-    queue = events.writer._get_file_writer().event_writer._async_writer._byte_queue
+    queue = writer._get_file_writer().event_writer._async_writer._byte_queue
     queue.not_empty._waiters.clear()
     started = time.perf_counter()
     events.close()

@@ -1,7 +1,10 @@
 """The README promises nothing that does not run: its Python blocks, its options, its files."""
 
+import importlib
 import re
 from pathlib import Path
+
+from typer.main import get_command
 
 from kdzero_gp import Distiller
 from kdzero_gp.grammar.registry import default_registry
@@ -10,6 +13,15 @@ ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = ("run", "train", "compare", "browse", "plot")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+def options(command: str) -> set[str]:
+    """All options of a command and of its sub-commands."""
+    top = get_command(importlib.import_module(f"kdzero_gp.{command}").app)
+    commands = [top, *getattr(top, "commands", {}).values()]
+    return {
+        name for each in commands for parameter in each.params for name in parameter.opts + parameter.secondary_opts
+    }
 
 
 def block(word: str) -> str:
@@ -29,10 +41,7 @@ def test_the_primitive(tmp_path: Path) -> None:
 
 def test_every_option_that_is_named_exists() -> None:
     named = set(re.findall(r"`(--[a-z][a-z-]+)", README)) | set(re.findall(r"kdzero_gp\.\w+ (--[a-z-]+)", README))
-    known: set[str] = set()
-    for command in COMMANDS:
-        source = (ROOT / "kdzero_gp" / f"{command}.py").read_text(encoding="utf-8")
-        known |= {"--" + name.replace("_", "-") for name in re.findall(r"^    (\w+): Annotated", source, re.MULTILINE)}
+    known = {option for command in COMMANDS for option in options(command)}
     assert named <= known, named - known
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from torch.utils.tensorboard.writer import SummaryWriter
-
+from kdzero_gp.console.curves import Curves
 from kdzero_gp.fit.record import EpochLog, FitObserver, FitResult
 
 
@@ -19,13 +16,12 @@ class FitEvents:
 
     def __init__(self, inner: FitObserver) -> None:
         self.inner = inner
-        self.writer: SummaryWriter | None = None
+        self.curves = Curves()
 
     def started(self, title: str, epochs: int, done: int, folder: Path | None) -> None:
         """Opens the event file; epochs of an interrupted process that will come again are not shown twice."""
         if folder is not None:
-            with self._spared():
-                self.writer = SummaryWriter(str(folder / "tensorboard"), purge_step=done + 1)
+            self.curves.open(folder, purge_step=done + 1)
         self.inner.started(title, epochs, done, folder)
 
     def epoch_done(self, log: EpochLog) -> None:
@@ -34,10 +30,8 @@ class FitEvents:
         values |= {f"train/terms/{name}": value for name, value in log.terms.items()}
         if log.val_accuracy is not None:
             values["val/accuracy"] = log.val_accuracy
-        with self._spared():
-            for name, value in values.items():
-                if self.writer is not None:
-                    self.writer.add_scalar(name, value, log.epoch)
+        for name, value in values.items():
+            self.curves.add(name, value, log.epoch)
         self.inner.epoch_done(log)
 
     def warned(self, text: str) -> None:
@@ -46,22 +40,11 @@ class FitEvents:
 
     def finished(self, result: FitResult) -> None:
         """Test accuracies at the last epoch."""
-        with self._spared():
-            for name, value in {"test/top1": result.top1, "test/top5": result.top5}.items():
-                if self.writer is not None and value is not None:
-                    self.writer.add_scalar(name, value, len(result.log))
+        for name, value in {"test/top1": result.top1, "test/top5": result.top5}.items():
+            if value is not None:
+                self.curves.add(name, value, len(result.log))
         self.inner.finished(result)
 
     def close(self) -> None:
         """Writes what is still in memory."""
-        with self._spared():
-            if self.writer is not None:
-                self.writer.close()
-
-    @contextmanager
-    def _spared(self) -> Iterator[None]:
-        """Gives the event file up when it cannot be written, as on a full disk."""
-        try:
-            yield
-        except OSError:
-            self.writer = None
+        self.curves.close()

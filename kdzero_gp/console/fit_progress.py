@@ -5,38 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.progress import TimeRemainingColumn as Remaining
 
+from kdzero_gp.console.bar import BarDisplay
 from kdzero_gp.fit.record import EpochLog, FitResult
 
 
-class FitProgress:
-    """Prints a training's progress; a context manager, so that an interrupted bar leaves the terminal whole."""
+class FitProgress(BarDisplay):
+    """Prints a training's progress."""
 
     def __init__(self, console: Console) -> None:
-        self.console = console
+        super().__init__(console)
         self.folder: Path | None = None
         self.stored = 0
-        self.bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
-            MofNCompleteColumn(),
-            TextColumn("[dim]{task.fields[note]}"),
-            TimeElapsedColumn(),
-            TextColumn("[dim]ETA"),
-            Remaining(elapsed_when_finished=False),
-            console=console,
-            disable=not console.is_terminal,
-        )
-        self._task: TaskID | None = None
-
-    def __enter__(self) -> FitProgress:
-        self.bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.bar.stop()
 
     def started(self, title: str, epochs: int, done: int, folder: Path | None) -> None:
         """Says what is about to happen and where it goes."""
@@ -64,6 +44,3 @@ class FitProgress:
         """What the student of the last epoch is worth."""
         top5 = "" if result.top5 is None else f", top-5 {100 * result.top5:.2f} %"
         self._line(f"last epoch, test split: top-1 {100 * result.top1:.2f} %{top5} (trained in {result.seconds:.0f} s)")
-
-    def _line(self, text: str) -> None:
-        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
