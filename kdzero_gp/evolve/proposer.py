@@ -84,9 +84,10 @@ class Proposer:
         variation = Variation(self.grammar, limits, weights)
         operators = self.settings.operators
         operator = self.rng.choices(list(operators), list(operators.values()))[0]
-        if operator == "crossover":
+        recombine = variation.recombinations().get(operator)
+        if recombine is not None:
             left, right = self._select(population), self._select(population)
-            return variation.crossover(self.rng, left.tree, right.tree), operator, (left, right)
+            return recombine(self.rng, left.tree, right.tree), operator, (left, right)
         parent = self._select(population)
         return variation.mutations()[operator](self.rng, parent.tree), operator, (parent,)
 

@@ -12,7 +12,8 @@ Selection = Literal["tournament", "nsga2"]
 
 def _operators() -> dict[str, float]:
     return {
-        "crossover": 0.4,
+        "crossover": 0.25,
+        "join": 0.15,
         "subtree": 0.15,
         "node": 0.15,
         "constant": 0.12,

@@ -14,6 +14,11 @@ def canonical(tree: Tree) -> Tree:
     return Tree(_canonical(tree, 0)[0])
 
 
+def summands(tree: Tree) -> list[list[Symbol]]:
+    """The symbols of every summand of the canonical form, sorted by text; a tree that is no sum has one."""
+    return _terms(_canonical(tree, 0)[0])
+
+
 def _canonical(tree: list[Symbol], index: int) -> tuple[list[Symbol], int]:
     """The canonical symbols of the subtree at `index`, and the index behind it."""
     symbol = tree[index]

@@ -9,11 +9,13 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from kdzero_gp.grammar.canonical import summands
 from kdzero_gp.grammar.generate import random_subtree
 from kdzero_gp.grammar.grammar import Grammar
+from kdzero_gp.grammar.operation import ADD
 from kdzero_gp.grammar.symbols import ConstantSymbol, OperationSymbol, Symbol
 from kdzero_gp.grammar.tree import Tree
-from kdzero_gp.grammar.types import CONSTANTS
+from kdzero_gp.grammar.types import CONSTANTS, Loss
 
 SUBTREE_DEPTH = 3
 """Greatest height of a freshly grown subtree: a mutation is a local change."""
@@ -50,6 +52,24 @@ class Variation:
         place = rng.choice([p for type_ in shared for p in places[type_]])
         donor = rng.choice(donors[left[place].ret])
         return self._accept(_replace(left, place, right.subtree(donor)))
+
+    def join(self, rng: random.Random, left: Tree, right: Tree) -> Tree | None:
+        """Adds terms of `right` to those of `left`: all of both, or as many as the limits allow.
+
+        What two good distillers transfer often adds up, and no exchange of subtrees makes a sum out of single terms.
+        """
+        add = next((s for s in self.grammar.producers.get(Loss, ()) if s.operation is ADD), None)
+        mine = summands(left)
+        theirs = [term for term in summands(right) if term not in mine]
+        if add is None or not theirs:
+            return None
+        rng.shuffle(mine)
+        rng.shuffle(theirs)
+        while True:
+            joined = Tree(_balanced_sum(add, mine + theirs))
+            if self.limits.allow(joined) or len(mine) == len(theirs) == 1:
+                return self._accept(joined)
+            (mine if len(mine) > len(theirs) else theirs).pop()
 
     def subtree(self, rng: random.Random, tree: Tree) -> Tree | None:
         """Replaces a subtree by a freshly grown one."""
@@ -113,8 +133,12 @@ class Variation:
             inserted += tree.subtree(place) if position == kept else self._minimal(rng, type_)
         return self._accept(_replace(tree, place, inserted))
 
+    def recombinations(self) -> dict[str, Callable[[random.Random, Tree, Tree], Tree | None]]:
+        """Every operator with two parents, by the name it has in the run's history."""
+        return {"crossover": self.crossover, "join": self.join}
+
     def mutations(self) -> dict[str, Callable[[random.Random, Tree], Tree | None]]:
-        """Every mutation by the name it has in the run's history."""
+        """Every operator with one parent, likewise."""
         return {
             "subtree": self.subtree,
             "node": self.node,
@@ -153,6 +177,14 @@ def _positions_by_type(tree: Tree) -> dict[type, list[int]]:
     for position in range(1, len(tree)):
         positions.setdefault(tree[position].ret, []).append(position)
     return positions
+
+
+def _balanced_sum(add: Symbol, terms: list[list[Symbol]]) -> list[Symbol]:
+    """The sum of terms as a tree of least height."""
+    if len(terms) == 1:
+        return terms[0]
+    half = len(terms) // 2
+    return [add, *_balanced_sum(add, terms[:half]), *_balanced_sum(add, terms[half:])]
 
 
 def _replace(tree: Tree, place: int, symbols: list[Symbol]) -> Tree:

@@ -20,8 +20,8 @@ class Proposal:
         number: dense, 0-based place in the order of asking within its arm.
         generation: 0-based generation that asked.
         arm: which search asked: "evolve" or "random".
-        operator: how the tree came about: "random", "seed", "crossover", "subtree", "node", "constant",
-            "hoist", "shrink" or "insert".
+        operator: how the tree came about: "random", "seed", "crossover", "join", "subtree", "node",
+            "constant", "hoist", "shrink" or "insert".
         parents: numbers of the proposals it was made from, in the same arm.
         tree: text form, as proposed.
         canonical: text of the canonical form.

@@ -57,11 +57,11 @@ def test_proposals_are_numbered_densely_and_know_their_parents(laboratory: Any) 
     proposals = [p for p, _ in run.records]
     assert [p.number for p in proposals] == list(range(len(proposals)))
     status = {p.number: e.status for p, e in run.records}
-    count = {"random": 0, "crossover": 2}
+    count = {"random": 0, "crossover": 2, "join": 2}
     for proposal in proposals:
         assert len(proposal.parents) == count.get(proposal.operator, 1)
         assert all(parent < proposal.number and status[parent] == "ok" for parent in proposal.parents)
-    assert {p.operator for p in proposals} >= {"random", "crossover", "subtree", "node"}
+    assert {p.operator for p in proposals} >= {"random", "crossover", "join", "subtree", "node"}
 
 
 def test_random_search_draws_every_tree_afresh(laboratory: Any) -> None:

@@ -4,6 +4,7 @@ import os
 import random
 import subprocess
 import sys
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -17,12 +18,13 @@ from kdzero_gp.grammar.grammar import Grammar, default_grammar
 from kdzero_gp.grammar.operation import Operation
 from kdzero_gp.grammar.registry import default_registry
 from kdzero_gp.grammar.symbols import ConstantSymbol, OperationSymbol
-from kdzero_gp.grammar.tree import Tree
+from kdzero_gp.grammar.tree import Node, Tree
 from kdzero_gp.grammar.types import ALL, CONSTANTS, Logits, Loss, Map, Rows, Vector
 from kdzero_gp.grammar.vary import Limits, Variation
 
 seeds = st.integers(0, 2**32 - 1)
 MUTATIONS = ["subtree", "node", "constant", "hoist", "shrink", "insert"]
+RECOMBINATIONS = ["crossover", "join"]
 
 
 def plain_depth(tree: list[object], index: int = 0) -> tuple[int, int]:
@@ -125,8 +127,8 @@ def test_variation_keeps_types_and_limits(seed: int, max_depth: int, max_size: i
     left, right = (random_tree(rng, max_depth=max_depth, max_size=max_size) for _ in range(2))
     before = str(left), str(right)
     results = {name: mutate(rng, left) for name, mutate in variation.mutations().items()}
-    results["crossover"] = variation.crossover(rng, left, right)
-    assert sorted(results) == sorted([*MUTATIONS, "crossover"])
+    results |= {name: recombine(rng, left, right) for name, recombine in variation.recombinations().items()}
+    assert sorted(results) == sorted(MUTATIONS + RECOMBINATIONS)
     for tree in results.values():
         if tree is not None:
             assert_valid(tree)
@@ -135,14 +137,15 @@ def test_variation_keeps_types_and_limits(seed: int, max_depth: int, max_size: i
     assert (str(left), str(right)) == before
 
 
-@pytest.mark.parametrize("name", [*MUTATIONS, "crossover"])
+@pytest.mark.parametrize("name", MUTATIONS + RECOMBINATIONS)
 def test_every_operator_finds_something_new(name: str) -> None:
     variation = Variation(default_grammar(), Limits())
     rng = random.Random(0)
     new = 0
     for _ in range(100):
         left, right = random_tree(rng, max_depth=6, max_size=20), random_tree(rng, max_depth=6, max_size=20)
-        child = variation.crossover(rng, left, right) if name == "crossover" else variation.mutations()[name](rng, left)
+        recombine = variation.recombinations().get(name)
+        child = recombine(rng, left, right) if recombine else variation.mutations()[name](rng, left)
         new += child is not None and child != left
     assert new >= 40
 
@@ -166,6 +169,60 @@ def test_what_each_operator_does() -> None:
         assert hoisted is None or hoisted.size < tree.size
         inserted = variation.insert(rng, tree)
         assert inserted is None or inserted.size > tree.size
+
+
+def plain_terms(tree: Tree) -> Counter[str]:
+    """The terms of a sum, by splitting nested `add` nodes."""
+
+    def split(node: Node) -> list[str]:
+        return [text for child in node.children for text in split(child)] if node.symbol == "add" else [node.text]
+
+    return Counter(split(tree.canonical().root))
+
+
+def test_joined_trees_hold_terms_of_both_parents_and_nothing_else() -> None:
+    rng = random.Random(2)
+    whole = partly = 0
+    for _ in range(300):
+        left, right = random_tree(rng, max_size=18), random_tree(rng, max_size=18)
+        joined = Variation(default_grammar(), Limits()).join(rng, left, right)
+        if joined is None:
+            continue
+        mine, theirs = plain_terms(left), plain_terms(right)
+        distances = {str(Tree(parse(text)[2:])) for text in mine + theirs}
+        if len(distances) < len(mine + theirs):
+            continue  # terms of one distance are one, with the sum of their weights
+        found = plain_terms(joined)
+        assert not found - (mine | theirs)
+        assert found & mine
+        assert found - mine
+        whole += found == mine | theirs
+        partly += found != mine | theirs
+    assert whole > 100
+    assert partly > 5
+
+
+def test_join_within_the_limits() -> None:
+    left = parse("add(weight(1, l2(stage1)), weight(1, l2(stage2)))")
+    right = parse("add(weight(1, l1(logits)), weight(1, l1(pool)))")
+    sizes = {
+        limit: Variation(default_grammar(), Limits(7, limit)).join(random.Random(0), left, right)
+        for limit in (8, 9, 14, 30)
+    }
+    assert sizes[8] is None  # not even one term of each
+    assert [len(plain_terms(tree)) for tree in (sizes[9], sizes[14], sizes[30]) if tree] == [2, 3, 4]
+    assert Variation(default_grammar(), Limits(3, 30)).join(random.Random(0), left, right) is not None
+
+
+def test_nothing_is_joined_to_itself() -> None:
+    tree = parse("add(weight(1, l2(stage1)), weight(1, l1(pool)))")
+    part = parse("weight(1, l1(pool))")
+    variation = Variation(default_grammar(), Limits())
+    assert variation.join(random.Random(0), tree, tree) is None
+    assert variation.join(random.Random(0), tree, part) is None
+    joined = variation.join(random.Random(0), part, tree)
+    assert joined is not None
+    assert joined.key == tree.key
 
 
 def test_typed_constants_off_the_grid_move_onto_it() -> None:
@@ -194,7 +251,8 @@ rng = random.Random(7)
 trees = [kdzero_gp.random_tree(rng) for _ in range(60)]
 variation = Variation(default_grammar(), Limits())
 for left, right in zip(trees[:-1], trees[1:]):
-    children = [variation.crossover(rng, left, right), *(m(rng, left) for m in variation.mutations().values())]
+    children = [recombine(rng, left, right) for recombine in variation.recombinations().values()]
+    children += [mutate(rng, left) for mutate in variation.mutations().values()]
     print(left, left.key, *children, sep="\\n")
 """
 
