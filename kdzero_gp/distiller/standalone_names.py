@@ -116,10 +116,9 @@ def renamed(lines: Sequence[str], node: ast.AST, names: Mapping[str, str]) -> st
     Raises:
         ValueError: one of the names is also local to the node, so that the text cannot tell which is meant.
     """
-    if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.decorator_list:
-        node = copy.copy(node)
-        node.decorator_list = []
-    used = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)} & set(names)
+    node = _undecorated(node)
+    occurrences = _occurrences(node)
+    used = {name for _, _, name in occurrences} & set(names)
     local = _locals(node) if used else set()
     clash = sorted(used & local & set(free_names(node))) if used else []
     if clash:
@@ -128,11 +127,7 @@ def renamed(lines: Sequence[str], node: ast.AST, names: Mapping[str, str]) -> st
     start, stop = node.lineno, node.end_lineno or node.lineno  # type: ignore[attr-defined]
     rows = [line.encode() for line in lines[start - 1 : stop]]
     rows[-1] = rows[-1][: node.end_col_offset]  # type: ignore[attr-defined]
-    places = sorted(
-        ((n.lineno, n.col_offset, n.id) for n in ast.walk(node) if isinstance(n, ast.Name) and n.id in changed),
-        reverse=True,
-    )
-    for line, column, name in places:
+    for line, column, name in (place for place in occurrences if place[2] in changed):
         row, end = rows[line - start], column + len(name.encode())
         if row[column:end] != name.encode():  # inside an f-string, where Python 3.11 gives no true position
             return _unparsed(node, changed)
@@ -140,6 +135,21 @@ def renamed(lines: Sequence[str], node: ast.AST, names: Mapping[str, str]) -> st
     # an expression may start anywhere on its line, a definition starts it
     rows[0] = (b" " * node.col_offset if isinstance(node, ast.stmt) else b"") + rows[0][node.col_offset :]  # type: ignore[attr-defined]
     return textwrap.dedent(b"".join(rows).decode()).rstrip()
+
+
+@lru_cache(maxsize=4096)
+def _undecorated(node: ast.AST) -> ast.AST:
+    """A definition without its decorators, any other node as it is."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.decorator_list:
+        node = copy.copy(node)
+        node.decorator_list = []
+    return node
+
+
+@lru_cache(maxsize=4096)
+def _occurrences(node: ast.AST) -> list[tuple[int, int, str]]:
+    """Line, column and name of every name inside a node, the last first."""
+    return sorted(((n.lineno, n.col_offset, n.id) for n in ast.walk(node) if isinstance(n, ast.Name)), reverse=True)
 
 
 def _locals(node: ast.AST) -> set[str]:

@@ -272,12 +272,17 @@ def _parsed(text: str) -> tuple[ast.Module, dict[str, list[ast.stmt]]]:
 
 def _definition(tree: ast.Module, thing: Callable[..., Any], line: int) -> ast.FunctionDef | ast.ClassDef | None:
     """The definition of a function or class that starts at a line, its decorators included."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == thing.__name__:
+    for node in _definitions(tree):
+        if node.name == thing.__name__:
             first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
             if first <= line <= node.lineno:
                 return node
     return None
+
+
+@lru_cache(maxsize=256)
+def _definitions(tree: ast.Module) -> list[ast.FunctionDef | ast.ClassDef]:
+    return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)]
 
 
 def _shown(path: str) -> str:
