@@ -1,7 +1,9 @@
 """The gallery of a run with 20,000 evaluations: how large its page is, how soon it stands, how smoothly it scrolls.
 
 The run is made up: random trees of Table 1's operations with parents, failures and tracebacks, but no training. The
-page is opened from disk in a headless Chromium without a GPU; without Chromium the browser's part is not measured.
+page is the one that `python -m kdzero_gp.browse` writes by default, with drawing, JSON and Python of the 2,000 most
+important distillers; how long the smaller page takes that a run writes at its end is measured beside it. The page is
+opened from disk in a headless Chromium without a GPU; without Chromium the browser's part is not measured.
 """
 
 import random
@@ -17,7 +19,7 @@ import typer
 from benchmarks.result import RESULTS, Claim, Row, make_result
 from benchmarks.table import report
 from kdzero_gp import random_tree
-from kdzero_gp.gallery import write_gallery
+from kdzero_gp.gallery import write_galleries, write_gallery
 from kdzero_gp.store import Evaluation, Proposal, RunStore
 
 QUICK_COUNT = 100
@@ -25,7 +27,9 @@ GENERATION = 200
 """Proposals of a generation of the made-up run."""
 FRAMES = 120
 SIZE, LOAD, ANSWER, FRAME = 15.0, 3.0, 0.5, 50.0
-"""Targets: MiB; seconds until the page is drawn; seconds to sort or filter; ms for a step of scrolling."""
+"""Targets: MiB; seconds until the page is drawn; seconds to sort, filter or open a card; ms for a step of scrolling."""
+WRITE, WRITE_AT_END = 120.0, 30.0
+"""Targets: seconds until the page is written, by `browse` and at a run's end."""
 
 MEASURE = """
 const [frames, done] = arguments;
@@ -61,6 +65,18 @@ const next = () => {
   else { scroller.scrollTop += step; requestAnimationFrame(next); }
 };
 requestAnimationFrame(next);
+"""
+
+OPEN_CARD = """
+const done = arguments[0];
+const keys = runs[0].data.packed.places;
+const began = performance.now();
+location.hash = `#/0/distiller/${keys.at(-1)}`;
+const look = () => {
+  if (document.querySelector(".drawn svg, .drawn .warn")) done(performance.now() - began);
+  else setTimeout(look, 1);
+};
+look();
 """
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -117,6 +133,7 @@ def browser_rows(page: Path) -> list[Row]:
             "return performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd"
         )
         found: dict[str, Any] = browser.execute_async_script(MEASURE, FRAMES)  # type: ignore[no-untyped-call]
+        card = browser.execute_async_script(OPEN_CARD)  # type: ignore[no-untyped-call]
     finally:
         browser.quit()
     frames = sorted(found["intervals"])
@@ -125,6 +142,7 @@ def browser_rows(page: Path) -> list[Row]:
         "table: opened, s": found["table"] / 1000,
         "sort: slowest of three, s": max(found["sort"]) / 1000,
         "filter: slowest of three, s": max(found["filter"]) / 1000,
+        "card: opened with its drawing, s": card / 1000,
         "scroll: median frame, ms": statistics.median(frames),
         "scroll: 95th percentile of frames, ms": frames[int(0.95 * (len(frames) - 1))],
         "rows in the page at once": found["rows"],
@@ -139,9 +157,12 @@ def claims(rows: list[Row], count: int) -> list[Claim]:
     of = f"with {count:,} evaluations"
     return [
         Claim.at_most(f"size of the page {of}", values["page"], SIZE, "MiB"),
+        Claim.at_most(f"time in which `browse` writes the page {of}", values.get("browse"), WRITE, "s"),
+        Claim.at_most(f"time to write the page at a run's end {of}", values.get("end"), WRITE_AT_END, "s"),
         Claim.at_most(f"time until the page is drawn {of}", values.get("load"), LOAD, "s"),
         Claim.at_most(f"time to sort the table {of}", values.get("sort"), ANSWER, "s"),
         Claim.at_most(f"time to filter the table {of}", values.get("filter"), ANSWER, "s"),
+        Claim.at_most(f"time to open a card {of}", values.get("card"), ANSWER, "s"),
         Claim.at_most(f"95th percentile of the frames while scrolling {of}", frame, FRAME, "ms"),
     ]
 
@@ -158,11 +179,15 @@ def main(
     with tempfile.TemporaryDirectory() as temporary:
         with make_run(Path(temporary) / "run", count, seed) as store:
             began = time.perf_counter()
-            page = write_gallery(store)
-            written = time.perf_counter() - began
+            write_gallery(store)
+            at_end = time.perf_counter() - began
+        began = time.perf_counter()
+        page = write_galleries([Path(temporary) / "run"])
+        browsed = time.perf_counter() - began
         rows: list[Row] = [
             {"what": "page: size, MiB", "value": page.stat().st_size / 2**20},
-            {"what": "written in, s", "value": written},
+            {"what": "browse: page written in, s", "value": browsed},
+            {"what": "end: page written in, s", "value": at_end},
             *browser_rows(page),
         ]
     options = {"count": count, "seed": seed, "quick": quick}

@@ -29,6 +29,7 @@ class Card:
         python: the stand-alone module, or None where it was not asked for.
         aligned: taps whose student side passes a learned aligner.
         readings: whether the drawing shows values and gradients of a probe batch.
+        unread: why it does not, where they were asked for.
         problem: why something is missing.
     """
 
@@ -38,6 +39,7 @@ class Card:
     python: str | None = None
     aligned: tuple[str, ...] = ()
     readings: bool = False
+    unread: str | None = None
     problem: str | None = None
 
     def data(self) -> dict[str, object]:
@@ -52,6 +54,7 @@ def make_card(
     shapes: Shapes | None = None,
     registry: Mapping[str, Operation] | None = None,
     readings: Mapping[str, Reading] | None = None,
+    unread: str | None = None,
     python: bool = False,
 ) -> Card:
     """Draws a distiller; a text that cannot be read, or a tree that cannot be drawn, becomes a card that says so.
@@ -60,6 +63,7 @@ def make_card(
         pair: names of teacher and student.
         shapes: of the taps of student and teacher, which tell where the tree needs an aligner.
         readings: by node text, what a probe batch showed there.
+        unread: why there are none.
         python: whether the card carries the stand-alone source.
     """
     proposal, evaluation = recorded
@@ -71,7 +75,7 @@ def make_card(
         drawing = svg(tree, aligned=aligned, calibration=evaluation.calibration, readings=readings)
     except KdzeroError as error:
         return Card(problem=printable(str(error), limit=2000))
-    card = Card(drawing=drawing, latex=source, aligned=aligned, readings=bool(readings))
+    card = Card(drawing=drawing, latex=source, aligned=aligned, readings=bool(readings), unread=unread)
     try:
         distiller = Distiller(tree, calibration=evaluation.calibration or None, seed=evaluation.seed)
         teacher, student = pair

@@ -1,6 +1,6 @@
-"""Which distillers of a run are drawn: the winner, the front, the best, and the ancestors of all of these.
+"""Which distillers of a run are drawn: winner, front, best, the ancestors of all of these, then the others by worth.
 
-Drawing every one of tens of thousands is out of the question; the page shows the others by text and formula.
+Where a run has more than are to be drawn, the page shows the rest by text and formula.
 """
 
 from collections import deque
@@ -11,7 +11,9 @@ from kdzero_gp.errors import ConfigError
 from kdzero_gp.gallery.rows import Recorded, outline
 
 MOST = 160
-"""Distillers that are drawn at most, the most important ones first."""
+"""Distillers that are drawn at most when a run ends, which must not take long."""
+MOST_BROWSED = 2000
+"""Distillers that `python -m kdzero_gp.browse` draws at most: more than all of a run of usual size."""
 
 Key = tuple[str, int]
 """Arm and number of a proposal."""
@@ -24,7 +26,7 @@ class Chosen:
     Attributes:
         winner: the best of the run, or None where nothing was trained.
         front: fitness against size: no other is better in one and as good in the other; by rising size.
-        leading: winner, final table, best and front: these get their Python source too.
+        leading: winner, final table, best and front.
         drawn: all that get a drawing, in order of importance.
     """
 
@@ -56,7 +58,7 @@ def choose(
     front = pareto_front(latest)
     leading = dict.fromkeys([*([winner] if winner else []), *(k for k in named if k in latest), *best, *front])
     found = dict.fromkeys(leading)
-    for key in ancestors(latest, leading):
+    for key in [*ancestors(latest, leading), *_by_worth(latest)]:
         found.setdefault(key)
     return Chosen(winner, front, frozenset(leading), tuple(found)[:most])
 
@@ -94,6 +96,18 @@ def ancestors(latest: Mapping[Key, Recorded], of: Iterable[Key]) -> list[Key]:
                 found.append(key)
                 waiting.append(key)
     return found
+
+
+def _by_worth(latest: Mapping[Key, Recorded]) -> list[Key]:
+    """All distillers: the longest trained first, of these the best, and what was not trained last."""
+
+    def worth(key: Key) -> tuple[bool, int, float, Key]:
+        proposal, evaluation = latest[key]
+        if evaluation.status != "ok" or evaluation.fitness is None:
+            return True, 0, 0.0, key
+        return False, -proposal.rung, evaluation.fitness, key
+
+    return sorted(latest, key=worth)
 
 
 def pareto_front(latest: Mapping[Key, Recorded]) -> tuple[Key, ...]:

@@ -1,35 +1,30 @@
 """The gallery while a search runs: a small server that reads the run folders again and again and writes nothing.
 
-It serves two things, the page and its data, both from memory: no path leads to a file. Requests for another host, or
-from a page of another origin, are refused, so that no web page can read a run by way of the user's browser.
+It serves three things, the page, its data and one distiller's card, all from memory: no path leads to a file. Requests
+for another host, or from a page of another origin, are refused, so that no web page can read a run by way of the
+user's browser.
 """
 
-import hashlib
 import logging
+import re
 import sys
-import threading
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from kdzero_gp.errors import KdzeroError
-from kdzero_gp.gallery.json_block import json_block
+from kdzero_gp.gallery.card_maker import Probe
+from kdzero_gp.gallery.live_data import LiveData
 from kdzero_gp.gallery.page import page
-from kdzero_gp.gallery.plain_text import printable
-from kdzero_gp.gallery.run_data import Drawn, run_data
 from kdzero_gp.store import RunStore
-from kdzero_gp.store.schema import DATABASE_NAME
 
-SHORTEST = 1.0
-"""Seconds between two looks at the run folders."""
-PATIENCE = 4.0
-"""After a look that took long, it rests this many times as long as it took: the search needs the processor more."""
-DRAWINGS = 40
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+CARD = re.compile(r"/card/(0|[1-9][0-9]{0,3})/(evolve|random)/(0|[1-9][0-9]{0,11})")
+"""The path of a card: place of the run, search, number."""
+TEXT = "text/plain; charset=utf-8"
+JSON = "application/json; charset=utf-8"
 _log = logging.getLogger(__name__)
 
 
@@ -37,81 +32,29 @@ class LiveError(KdzeroError):
     """A live view that cannot be served."""
 
 
-class LiveData:
-    """The data of the runs as the page wants them, renewed when a run folder has changed and it is asked for.
-
-    A folder that cannot be read (half written, locked, broken, gone) leaves what was read of it before, and a message.
-    """
-
-    def __init__(self, folders: Sequence[Path]) -> None:
-        self.folders = [Path(folder) for folder in folders]
-        self._drawn = Drawn()
-        self._runs: dict[Path, dict[str, Any]] = {}
-        self._problems: dict[Path, str] = {}
-        self._states: dict[Path, object] = {}
-        self._lock = threading.Lock()
-        self._next_look = 0.0
-        self._text = b""
-        self._tag = ""
-
-    def current(self) -> tuple[bytes, str]:
-        """The data as JSON and their entity tag."""
-        with self._lock:
-            if time.monotonic() >= self._next_look:
-                began = time.monotonic()
-                news = [self._look(folder) for folder in self.folders]  # all of them, so no generator
-                if any(news) or not self._text:
-                    data = {"runs": list(self._runs.values()), "problems": list(self._problems.values())}
-                    self._text = json_block(data).encode("utf-8")
-                    self._tag = f'"{hashlib.sha256(self._text).hexdigest()[:32]}"'
-                self._next_look = time.monotonic() + max(SHORTEST, PATIENCE * (time.monotonic() - began))
-            return self._text, self._tag
-
-    def _look(self, folder: Path) -> bool:
-        """Reads a run if its files have changed; whether there is news."""
-        state = _file_state(folder)
-        if state == self._states.get(folder, ()):
-            return False
-        self._states[folder] = state
-        try:
-            with RunStore.read(folder) as store:
-                self._runs[folder] = run_data(store, most=DRAWINGS, drawn=self._drawn)
-            self._problems.pop(folder, None)
-        except Exception as error:  # a folder is not trusted: whatever is wrong with it, the view goes on
-            if not isinstance(error, KdzeroError):
-                _log.warning("the run in %s cannot be shown", folder, exc_info=True)
-            self._states.pop(folder, None)  # to be tried again, whether or not the files change
-            message = f"{folder.name} cannot be read at the moment: {error}"
-            before = self._problems.get(folder)
-            self._problems[folder] = printable(message, limit=1000)
-            return self._problems[folder] != before
-        return True
-
-
-def _file_state(folder: Path) -> object:
-    """What changes when the run's database does; None for a file that is not there."""
-    found: list[tuple[int, int, int] | None] = []
-    for end in ("", "-wal"):
-        try:
-            status = (folder / f"{DATABASE_NAME}{end}").stat()
-        except OSError:
-            found.append(None)
-        else:
-            found.append((status.st_ino, status.st_size, status.st_mtime_ns))
-    return tuple(found)
-
-
 class LiveServer(ThreadingHTTPServer):
-    """Serves the live page of some run folders; `port` 0 takes a free one.
+    """Serves the live page of some run folders.
+
+    Args:
+        port: 0 takes a free one.
+        probe_of: gives what measures the nodes of a run's distillers, which the cards then show.
 
     Raises:
         LiveError: the address cannot be used.
+        KdzeroError: from `probe_of`.
     """
 
     daemon_threads = True
 
-    def __init__(self, folders: Sequence[Path], *, host: str = "127.0.0.1", port: int = 0) -> None:
-        self.data = LiveData(folders)
+    def __init__(
+        self,
+        folders: Sequence[Path],
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        probe_of: Callable[[RunStore], Probe] | None = None,
+    ) -> None:
+        self.data = LiveData(folders, probe_of)
         self.page = page(None).encode("utf-8")
         try:
             super().__init__((host, port), _Handler)
@@ -146,17 +89,28 @@ class _Handler(BaseHTTPRequestHandler):
         refused = self._refusal()
         path = urlsplit(self.path).path
         if refused is not None:
-            self._send(HTTPStatus.FORBIDDEN, "text/plain; charset=utf-8", refused.encode("ascii"), body=body)
+            self._send(HTTPStatus.FORBIDDEN, TEXT, refused.encode("ascii"), body=body)
         elif path in ("/", "/index.html"):
             self._send(HTTPStatus.OK, "text/html; charset=utf-8", self.server.page, body=body)
         elif path == "/data.json":
-            text, tag = self.server.data.current()
-            if self.headers.get("If-None-Match") == tag:
-                self._send(HTTPStatus.NOT_MODIFIED, None, b"", body=False, tag=tag)
+            self._send_data(body=body)
+        elif match := CARD.fullmatch(self.path):
+            place, arm, number = match.groups()
+            card = self.server.data.card(int(place), (arm, int(number)))
+            if card is None:
+                self._send(HTTPStatus.NOT_FOUND, TEXT, b"there is no such distiller\n", body=body)
             else:
-                self._send(HTTPStatus.OK, "application/json; charset=utf-8", text, body=body, tag=tag)
+                self._send(HTTPStatus.OK, JSON, card, body=body)
         else:
-            self._send(HTTPStatus.NOT_FOUND, "text/plain; charset=utf-8", b"there is / and /data.json\n", body=body)
+            there = b"there is /, /data.json and /card/RUN/SEARCH/NUMBER\n"
+            self._send(HTTPStatus.NOT_FOUND, TEXT, there, body=body)
+
+    def _send_data(self, *, body: bool) -> None:
+        text, tag = self.server.data.current()
+        if self.headers.get("If-None-Match") == tag:
+            self._send(HTTPStatus.NOT_MODIFIED, None, b"", body=False, tag=tag)
+        else:
+            self._send(HTTPStatus.OK, JSON, text, body=body, tag=tag)
 
     def _refusal(self) -> str | None:
         """Why a request is not answered: another host's name, or a page of another origin behind it."""

@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,14 @@ from markupsafe import Markup
 
 from kdzero_gp.errors import StoreError
 from kdzero_gp.gallery import palette
-from kdzero_gp.gallery.chosen import Key
+from kdzero_gp.gallery.card_maker import CardMaker, Probe, Progress
+from kdzero_gp.gallery.chosen import MOST_BROWSED, Key
 from kdzero_gp.gallery.json_block import json_block
 from kdzero_gp.gallery.plain_text import printable
-from kdzero_gp.gallery.run_data import BEST, run_data
+from kdzero_gp.gallery.run_data import run_data
+from kdzero_gp.gallery.run_view import BEST, read_run
 from kdzero_gp.grammar.operation import Operation
+from kdzero_gp.grammar.registry import active_registry
 from kdzero_gp.store import RunStore
 from kdzero_gp.store.run_folder import write_whole
 
@@ -28,6 +31,7 @@ SCRIPTS = (
     "drawing",
     "chart",
     "run",
+    "cards",
     "overview",
     "table",
     "card",
@@ -40,11 +44,12 @@ SCRIPTS = (
 
 
 def write_gallery(store: RunStore, *, best: int = BEST, registry: Mapping[str, Operation] | None = None) -> Path:
-    """Writes `gallery/index.html` into a run's folder, in place of an earlier one.
+    """Writes `gallery/index.html` into a run's folder, in place of an earlier one; quickly, as a run does at its end.
 
     Args:
         store: the run, finished or not; a store opened for reading will do.
-        best: number of the best distillers to be drawn; the front, the final table and all ancestors come on top.
+        best: number of distillers that count as the best; they, the front, the final table and all ancestors are
+            drawn first.
         registry: the operations of the run's distillers, by default all that are registered.
 
     Returns:
@@ -53,26 +58,46 @@ def write_gallery(store: RunStore, *, best: int = BEST, registry: Mapping[str, O
     Raises:
         StoreError: the run cannot be read, or the file cannot be written.
     """
-    return write_page([run_data(store, best=best, registry=registry)], store.folder / "gallery")
+    return write_page([_quick_data(store, best, registry)], store.folder / "gallery")
 
 
-def write_galleries(folders: Sequence[Path], out: Path | None = None, *, named: Sequence[Key] = ()) -> Path:
-    """Writes the gallery of one run, or of several that are compared side by side.
+def write_galleries(
+    folders: Sequence[Path],
+    out: Path | None = None,
+    *,
+    named: Sequence[Key] = (),
+    most: int = MOST_BROWSED,
+    probe_of: Callable[[RunStore], Probe] | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Writes the gallery of one run, or of several that are compared side by side, with every distiller drawn.
 
     Args:
         folders: run folders, which are only read.
         out: where `index.html` goes; by default `gallery` in the run's folder, or here for several runs.
-        named: distillers to be drawn beside the best.
+        named: distillers to be drawn first.
+        most: distillers of each run that are drawn at most.
+        probe_of: gives what measures the nodes of a run's distillers; without it, those are shown that the run kept.
+        progress: follows the drawing.
 
     Raises:
         StoreError: a run cannot be read, or the file cannot be written.
+        KdzeroError: from `probe_of`.
     """
+    registry = active_registry()
     runs = []
     for folder in folders:
         with RunStore.read(folder) as store:
-            runs.append(run_data(store, named=named))
+            cards = CardMaker(registry, probe_of(store) if probe_of is not None else None)
+            run = read_run(store)
+            runs.append(run_data(run, cards, registry=registry, most=most, named=named, python=True, progress=progress))
     default = Path(folders[0]) / "gallery" if len(folders) == 1 else Path("gallery")
     return write_page(runs, out or default)
+
+
+def _quick_data(store: RunStore, best: int, registry: Mapping[str, Operation] | None) -> dict[str, Any]:
+    registry = active_registry() if registry is None else registry
+    return run_data(read_run(store, best=best), CardMaker(registry), registry=registry)
 
 
 def write_page(runs: Sequence[Mapping[str, Any]], folder: Path) -> Path:
@@ -93,7 +118,7 @@ def write_page(runs: Sequence[Mapping[str, Any]], folder: Path) -> Path:
 
 def render_page(store: RunStore, *, best: int = BEST, registry: Mapping[str, Operation] | None = None) -> str:
     """The HTML of one run; arguments as for `write_gallery`."""
-    return page({"runs": [run_data(store, best=best, registry=registry)]})
+    return page({"runs": [_quick_data(store, best, registry)]})
 
 
 def page(data: Mapping[str, Any] | None) -> str:

@@ -23,6 +23,9 @@ from kdzero_gp.store import RunStore
 READINGS = "readings"
 """Name of the stored result with what a probe batch showed at the nodes of the best distillers."""
 
+BEST = 12
+"""Distillers that count as the best of a run."""
+
 ARMS = ("evolve", "random")
 """The searches of a run that have generations, the main one first where there are both."""
 
@@ -80,8 +83,12 @@ class RunView:
     readings: dict[str, dict[str, Reading]]
 
 
-def read_run(store: RunStore, *, best: int) -> RunView:
-    """Reads what is there; an empty or unfinished run gives a view with less in it."""
+def read_run(store: RunStore, *, best: int = BEST) -> RunView:
+    """Reads what is there; an empty or unfinished run gives a view with less in it.
+
+    Raises:
+        StoreError: the run cannot be read.
+    """
     evaluations = tuple(store.evaluations())
     summary = mapping(store.result("summary"))
     config = store.config

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kdzero_gp.gallery import live
+from kdzero_gp.gallery import live_data
 from kdzero_gp.gallery.live import LiveServer
 from kdzero_gp.store import RunStore
 from kdzero_gp.store.schema import DATABASE_NAME
@@ -21,8 +21,8 @@ def store(tmp_path: Path) -> Iterator[RunStore]:
 
 @pytest.fixture
 def server(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[LiveServer]:
-    monkeypatch.setattr(live, "SHORTEST", 0.0)
-    monkeypatch.setattr(live, "PATIENCE", 0.0)
+    monkeypatch.setattr(live_data, "SHORTEST", 0.0)
+    monkeypatch.setattr(live_data, "PATIENCE", 0.0)
     with LiveServer([store.folder]) as opened:
         thread = threading.Thread(target=opened.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()

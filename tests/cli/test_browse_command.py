@@ -1,7 +1,5 @@
 """`python -m kdzero_gp.browse`: writes the page where it says, draws what it is asked to, and names what is wrong."""
 
-import json
-import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +8,7 @@ from typer.testing import CliRunner
 from kdzero_gp.browse import app
 from kdzero_gp.errors import EXIT_CODE
 from kdzero_gp.store import Evaluation, Proposal, RunStore
+from tests.gallery.page_cards import cards_of, page_data
 
 TREE = "weight(1, l1(pool))"
 
@@ -25,10 +24,8 @@ def run(tmp_path: Path) -> Path:
     return folder
 
 
-def cards(path: Path) -> set[str]:
-    block = re.search(r'<script type="application/json" id="data">(.*?)</script>', path.read_text(encoding="utf-8"))
-    assert block
-    return set(json.loads(block[1])["runs"][0]["cards"])
+def cards(path: Path) -> list[str]:
+    return list(cards_of(page_data(path)["runs"][0]))
 
 
 def test_the_page_lies_in_the_run_or_where_one_says(run: Path, tmp_path: Path) -> None:
@@ -39,11 +36,14 @@ def test_the_page_lies_in_the_run_or_where_one_says(run: Path, tmp_path: Path) -
     assert "evolve/0" in cards(tmp_path / "there" / "index.html")
 
 
-def test_a_distiller_is_drawn_on_demand(run: Path) -> None:
+def test_all_distillers_are_drawn_or_as_many_as_one_says(run: Path) -> None:
+    page = run / "gallery" / "index.html"
     CliRunner().invoke(app, [str(run), "--no-open"])
-    assert "evolve/19" not in cards(run / "gallery" / "index.html")
-    CliRunner().invoke(app, [str(run), "--no-open", "--draw", "evolve/19"])
-    assert "evolve/19" in cards(run / "gallery" / "index.html")
+    assert len(cards(page)) == 20
+    CliRunner().invoke(app, [str(run), "--no-open", "--draw-most", "3"])
+    assert cards(page) == ["evolve/0", "evolve/1", "evolve/2"]
+    CliRunner().invoke(app, [str(run), "--no-open", "--draw-most", "3", "--draw", "evolve/19"])
+    assert "evolve/19" in cards(page)
 
 
 def test_what_is_wrong_is_said(run: Path, tmp_path: Path) -> None:
@@ -51,6 +51,7 @@ def test_what_is_wrong_is_said(run: Path, tmp_path: Path) -> None:
         ([str(tmp_path / "none")], "run.sqlite"),
         ([str(run), "--draw", "best"], "names no distiller"),
         ([str(run), "--primitives", str(tmp_path / "none.py")], "none.py"),
+        ([str(run), "--teacher-weights", "t.pt"], "--teacher-weights t.pt is of use for --probe alone"),
     ):
         result = CliRunner().invoke(app, [*arguments, "--no-open"])
         assert result.exit_code == EXIT_CODE

@@ -64,7 +64,8 @@ def test_winner_front_best_and_all_their_ancestors_are_drawn(store: RunStore, re
     recorded = list(store.evaluations())
     chosen = choose(recorded, [("evolve", 3)])
     assert chosen.winner == ("evolve", 3)
-    assert set(chosen.drawn) == {("evolve", number) for number in (3, 2, 1, 0)}
+    assert set(chosen.drawn[:4]) == {("evolve", number) for number in (3, 2, 1, 0)}
+    assert chosen.drawn[4:] == (("random", 0), ("evolve", 4), ("evolve", 5))  # all others: trained ones first
     assert choose(recorded, [("evolve", 3)], winner=("evolve", 2)).drawn[0] == ("evolve", 2)
     assert choose(recorded, [("evolve", 3)], winner=("evolve", 77)).winner == ("evolve", 3)
     assert len(choose(recorded, [("evolve", 3)], most=2).drawn) == 2

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from kdzero_gp.gallery import live
-from kdzero_gp.gallery.live import LiveData, LiveError, LiveServer
+from kdzero_gp.distiller.readings import Reading
+from kdzero_gp.gallery import live_data
+from kdzero_gp.gallery.live import LiveError, LiveServer
+from kdzero_gp.gallery.live_data import LiveData
 from kdzero_gp.store import RunStore
 from kdzero_gp.store.schema import DATABASE_NAME
+from tests.gallery.sample_run import HOSTILE
 
 Recorder = Callable[..., None]
 TREE = "weight(1, l1(pool))"
@@ -20,8 +23,8 @@ TREE = "weight(1, l1(pool))"
 
 @pytest.fixture(autouse=True)
 def no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "SHORTEST", 0.0)
-    monkeypatch.setattr(live, "PATIENCE", 0.0)
+    monkeypatch.setattr(live_data, "SHORTEST", 0.0)
+    monkeypatch.setattr(live_data, "PATIENCE", 0.0)
 
 
 @pytest.fixture
@@ -89,7 +92,7 @@ def test_head_and_other_methods(server: LiveServer) -> None:
 def test_no_path_leads_to_a_file(server: LiveServer, path: str) -> None:
     status, _, body = ask(server, path)
     assert status == 404
-    assert body == b"there is / and /data.json\n"
+    assert body == b"there is /, /data.json and /card/RUN/SEARCH/NUMBER\n"
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "127.0.0.1:1", "localhost.evil.example:{port}"])
@@ -153,7 +156,7 @@ def test_a_reader_that_fails_for_reasons_of_its_own_is_survived(
     def fail(*args: object, **options: object) -> None:
         raise ZeroDivisionError("odd")
 
-    monkeypatch.setattr(live, "run_data", fail)
+    monkeypatch.setattr(live_data, "run_data", fail)
     assert "odd" in json.loads(LiveData([store.folder]).current()[0])["problems"][0]
 
 
@@ -169,3 +172,89 @@ def test_a_browser_that_goes_away_is_no_news(server: LiveServer, capfd: pytest.C
 def test_an_address_in_use_is_said(server: LiveServer, store: RunStore) -> None:
     with pytest.raises(LiveError, match="--port"):
         LiveServer([store.folder], port=server.server_port)
+
+
+def card_of(server: LiveServer, path: str) -> tuple[int, bytes]:
+    status, _, body = ask(server, path)
+    return status, body
+
+
+def test_any_distillers_card_is_drawn_on_demand(server: LiveServer, record: Recorder) -> None:
+    for number in range(3):
+        record(number, f"weight({number + 1}, l1(pool))", 1.0 + number)
+    record(3, HOSTILE, 9.0)
+    record(0, TREE, 2.0, arm="random")
+    run = json.loads(ask(server, "/data.json")[2])["runs"][0]
+    assert (set(run["cards"]), run["packed"]["chunks"], run["at"]) == ({"evolve/0"}, [], 0)
+    for place in ("evolve/0", "evolve/2", "random/0"):
+        status, headers, body = ask(server, f"/card/0/{place}")
+        assert (status, headers["Content-Type"]) == (200, "application/json; charset=utf-8")
+        assert {"drawing", "file", "python", "latex"} <= set(json.loads(body))
+        assert card_of(server, f"/card/0/{place}") == (200, body)
+    status, body = card_of(server, "/card/0/evolve/3")
+    assert (status, set(json.loads(body))) == (200, {"problem"})
+    assert b"<" not in body
+
+
+@pytest.mark.parametrize("path", ["/card/0/evolve/7", "/card/1/evolve/0", "/card/0/random/0", "/card/9999/evolve/1"])
+def test_a_card_that_is_not_there(server: LiveServer, record: Recorder, path: str) -> None:
+    record(1, TREE, 1.0)
+    ask(server, "/data.json")
+    assert card_of(server, path) == (404, b"there is no such distiller\n")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/card/0/evolve/../../run.sqlite",
+        "/card/0/evolve/0/",
+        "/card/0/evolve/00",
+        "/card/00/evolve/0",
+        "/card/0/evolve/0?x=1",
+        "/card/0/evolve/0%00",
+        "/card/-1/evolve/0",
+        "/card/0/other/0",
+        "/card/0/evolve/%D9%A3",
+        "/card/0/evolve/9999999999999999999999",
+        "/card//evolve/0",
+        "/card/0/evolve%2F0",
+    ],
+)
+def test_a_cards_path_is_read_strictly(server: LiveServer, record: Recorder, path: str) -> None:
+    record(0, TREE, 1.0)
+    ask(server, "/data.json")
+    assert card_of(server, path)[0] == 404
+
+
+def test_cards_are_refused_like_everything_else(server: LiveServer, record: Recorder) -> None:
+    record(0, TREE, 1.0)
+    ask(server, "/data.json")
+    assert ask(server, "/card/0/evolve/0", host="evil.example")[0] == 403
+    assert ask(server, "/card/0/evolve/0", Origin="http://evil.example")[0] == 403
+    assert ask(server, "/card/0/evolve/0", method="POST")[0] == 501
+
+
+def test_cards_follow_the_run_and_few_are_kept(
+    store: RunStore, record: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_data, "KEPT", 2)
+    for number in range(4):
+        record(number, f"weight({number + 1}, l1(pool))", 1.0 + number, calibration=(0.5,))
+    data = LiveData([store.folder])
+    data.current()
+    before = data.card(0, ("evolve", 3))
+    assert [data.card(0, ("evolve", number)) is not None for number in range(4)] == [True] * 4
+    assert len(data._cards) == 2
+    record(3, "weight(4, l1(pool))", 0.5, calibration=(0.25,), rung=1)
+    data.current()
+    after = data.card(0, ("evolve", 3))
+    assert "calibration × 0.5" in (before or b"").decode()
+    assert "calibration × 0.25" in (after or b"").decode()
+
+
+def test_a_probe_measures_for_the_live_view(store: RunStore, record: Recorder) -> None:
+    record(0, TREE, 1.0)
+    record(1, TREE.replace("l1", "l2"), 2.0)
+    data = LiveData([store.folder], lambda opened: lambda tree, evaluation: {"pool": Reading(1.5, 0.25, "live")})
+    assert "|x| 1.5" in json.loads(data.current()[0])["runs"][0]["cards"]["evolve/0"]["drawing"]
+    assert "|x| 1.5" in json.loads(data.card(0, ("evolve", 1)) or b"")["drawing"]

@@ -14,6 +14,7 @@ from kdzero_gp.gallery import render_page, write_galleries, write_gallery
 from kdzero_gp.gallery.page import page, page_script, script_hash
 from kdzero_gp.grammar.registry import Registry
 from kdzero_gp.store import RunStore
+from tests.gallery.page_cards import cards_of, page_data
 from tests.gallery.sample_run import EXAMPLE, HOSTILE, fill_sample
 
 Recorder = Callable[..., None]
@@ -134,6 +135,27 @@ def test_several_runs_go_into_one_page(store: RunStore, record: Recorder, tmp_pa
     path = write_galleries([store.folder, tmp_path / "second"], tmp_path / "out" / "both")
     assert path == tmp_path / "out" / "both" / "index.html"
     assert [run["name"] for run in checked(path.read_text(encoding="utf-8")).data["runs"]] == ["run", "second"]
+
+
+def test_browse_draws_every_distiller_and_a_run_at_its_end_the_first(
+    store: RunStore, record: Recorder, tmp_path: Path
+) -> None:
+    for number in range(200):
+        status = {"status": "rejected", "stage": "no_gradient"} if number % 3 == 0 else {"fitness": 1.0 + number}
+        record(number, f"weight({number + 1}, l1(pool))", calibration=(0.5,), **status)
+    (run,) = page_data(write_galleries([store.folder], tmp_path / "all"))["runs"]
+    cards = cards_of(run)
+    assert (len(cards), run["drawn"], run["distillers"]) == (200, 200, 200)
+    assert next(iter(cards)) == run["winner"] == "evolve/1"
+    for card in cards.values():
+        assert {"drawing", "latex", "file", "python"} <= set(card)
+    assert "calibration × 0.5" in cards["evolve/199"]["drawing"]
+    first = write_galleries([store.folder], tmp_path / "again").read_bytes()
+    assert first == (tmp_path / "all" / "index.html").read_bytes()
+    (run,) = page_data(write_gallery(store))["runs"]
+    assert (len(cards_of(run)), run["drawn"], run["distillers"]) == (160, 160, 200)
+    (run,) = page_data(write_galleries([store.folder], tmp_path / "few", named=[("evolve", 3)], most=2))["runs"]
+    assert list(cards_of(run)) == ["evolve/1", "evolve/3"]
 
 
 def test_the_live_page_holds_no_data_and_asks_its_own_server_alone() -> None:

@@ -4,26 +4,34 @@ function cardPage(run, key) {
   const indices = run.byPlace.get(key);
   if (!indices) return [h("p", { class: "warn" }, `This run has no distiller ${key}.`)];
   const i = indices.at(-1);
-  const card = run.data.cards[key] ?? {};
-  const calibration = run.rows.calibration[i];
-  const text = run.rows.tree[i];
+  const above = h("div", { class: "drawn" }, h("p", { class: "quiet", role: "status" }, "Opening the drawing …"));
+  const below = h("div", {});
+  const end = h("div", {});
+  loadCard(run, key).then((card) => {
+    above.replaceChildren(...drawn(run, key, card).filter(Boolean));
+    below.replaceChildren(...copies(card ?? {}).filter(Boolean));
+    if (card?.drawing) end.replaceChildren(colourKey());
+  }).catch((error) => above.replaceChildren(h("p", { class: "warn" }, `The drawing cannot be opened: ${error.message}.`)));
   return [
     h("p", { class: "quiet" }, `Proposed in generation ${run.rows.generation[i]} by ${run.operator(i)}; status: ${run.status(i)}.`),
-    h("div", { class: "card" },
-      card.drawing ? drawing(card.drawing, `Drawing of ${nameOf(key)}`) : null,
-      card.readings ? readingsNote() : null,
-      card.drawing && !card.readings ? h("p", { class: "quiet" }, "Values and gradients at the nodes are measured for the final table's distillers, at the end of a run.") : null,
-      card.problem ? h("p", { class: "warn" }, card.problem) : null,
-      !card.drawing && !card.problem ? h("p", { class: "quiet" }, "Drawn are the winner, the final table, the front and all their ancestors. To draw this one too, write the gallery again with --draw ", h("code", {}, key), ".") : null,
-      formulaOf(run.canonical(i), calibration, run.operations),
-      copyable("Text form", text),
-      copies(run, key, i, card)),
+    h("div", { class: "card" }, above, formulaOf(run.canonical(i), run.rows.calibration[i], run.operations), copyable("Text form", run.rows.tree[i]), below),
     measured(run, indices),
     run.error(i) ? section("What went wrong", h("pre", { tabindex: 0, role: "region", "aria-label": "Error message" }, run.error(i))) : null,
     parentsSection(run, key),
     relatives(run, "Children", run.children.get(key) ?? [], "made from this one"),
     relatives(run, "All ancestors", run.ancestors(key), "nearest first"),
-    card.drawing ? colourKey() : null,
+    end,
+  ];
+}
+
+// The drawing and what is to be said of it; no card stands for a distiller beyond those that the page draws.
+function drawn(run, key, card) {
+  if (!card) return [h("p", { class: "quiet" }, `${run.data.drawn} of this run's ${run.data.distillers} distillers are drawn here, the most important ones. All are drawn by `, h("code", {}, "python -m kdzero_gp.browse RUN"), ", this one first with ", h("code", {}, `--draw ${key}`), "; very long runs also need ", h("code", {}, "--draw-most N"), ".")];
+  return [
+    card.drawing ? drawing(card.drawing, `Drawing of ${nameOf(key)}`) : null,
+    card.readings ? readingsNote() : null,
+    card.drawing && !card.readings ? h("p", { class: "quiet" }, card.unread ?? ["Values and gradients at the nodes are kept for a run's leaders; ", h("code", {}, "python -m kdzero_gp.browse RUN --probe"), " measures them for every distiller."]) : null,
+    card.problem ? h("p", { class: "warn" }, card.problem) : null,
   ];
 }
 
@@ -31,7 +39,7 @@ function readingsNote() {
   return h("p", { class: "quiet" }, "|x|: size of the student's value at a node on a probe batch. |∇|: norm of the loss's gradient there. Grey: constant over the batch, or reached by no gradient.");
 }
 
-function copies(run, key, i, card) {
+function copies(card) {
   const parts = [
     card.file ? copyButton("Copy best.json", card.file) : null,
     card.python ? copyButton("Copy Python module", card.python) : null,

@@ -10,6 +10,7 @@ class Run {
     this.operations = data.operations;
     this.byPlace = new Map();
     this.children = new Map();
+    this.packedAt = new Map(data.packed.places.map((key, at) => [key, at]));
     for (let i = 0; i < this.count; i += 1) {
       const key = this.placeOf(i);
       const known = this.byPlace.get(key);
