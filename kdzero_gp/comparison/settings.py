@@ -30,8 +30,16 @@ def comparison_settings(config: RunConfig, task: Task, *, own_task: bool, train_
             "trained on": train_on,
             "fingerprint": task.data.fingerprint(),
         },
-        "teacher": {"name": teacher_name, "weights": weights_digest(task.teacher)},
-        "student": {"name": student_name, "parameters": parameters_of(student)},
+        "teacher": {
+            "name": teacher_name,
+            "weights": weights_digest(task.teacher),
+            "input": task.teacher_input.identity,
+        },
+        "student": {
+            "name": student_name,
+            "parameters": parameters_of(student),
+            "input": task.student_input.identity,
+        },
         "taps": {
             side: {name: [str(tap), *tap.shape] for name, tap in taps.items()}
             for side, taps in (("teacher", task.teacher_taps), ("student", task.student_taps))

@@ -133,6 +133,8 @@ def test_another_recipe_or_pair_is_refused_by_name(first: Any) -> None:
         ({"epochs": 3}, "recipe.epochs: the comparison has 2, but 3 was given"),
         ({"lr": 0.01}, "recipe.lr"),
         ({"student": "cnn4"}, "student.name"),
+        ({"teacher_norm": "0.3/0.2"}, "teacher.input"),
+        ({"student_input": 16}, "student.input"),
         ({"limit": 160}, "data.fingerprint"),
         ({"augment": "crop-flip"}, "augmentation.flip"),
         ({"seed": 6}, "seed: the comparison has 5, but 6"),
