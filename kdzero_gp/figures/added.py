@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 BAR = 0.38
 """Width, where methods are 1 apart."""
+NARROWEST = 5.6
+"""Inches that the legend and the title take."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def draw(panels: Sequence[Panel], title: str) -> Figure:
 
     rows, columns = grid_of(len(panels), most=3)
     bars = max(len(found.methods) for found in panels)
-    width = min(WIDTH, columns * (1.3 + 0.55 * bars))
+    width = min(WIDTH, max(NARROWEST, columns * (1.3 + 0.55 * bars)))
     figure = Figure(figsize=(width, 0.5 + 2.4 * rows), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
     for place, axes in enumerate(grid.flat):

@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from kdzero_gp.errors import ConfigError, StoreError
 from kdzero_gp.figures import added_figure, capacity_figure
+from kdzero_gp.figures.added import draw, panel
 from kdzero_gp.figures.comparison_tables import read_table
 from kdzero_gp.figures.gains import terms
+from kdzero_gp.figures.style import printed
 
 KD, SP, OWN = "weight(0.9, kl(logits, 4))", "weight(3000, l2(norm_c(mm(stage3))))", "weight(2, l1(pool))"
 ROWS: list[tuple[str, str, str | None, list[float | None]]] = [
@@ -75,6 +78,17 @@ def test_the_evolved_one_is_added(tmp_path: Path) -> None:
     found = {(line["method"], line["evolved_added"]): float(line["gain_points"]) for line in lines(written.csv)}
     assert found == pytest.approx({("kd", "no"): 2, ("kd", "yes"): 4.5, ("", "yes"): 3.5})
     assert "with the evolved distiller added" in written.svg.read_text()
+
+
+def test_title_and_legend_of_few_bars_are_whole(tmp_path: Path) -> None:
+    folder = comparison(tmp_path / "a")
+    found = panel(folder, read_table(folder), None)
+    with printed():
+        figure = draw([found], "resnet20 on cifar100_train.npz, 12 epochs")
+        FigureCanvasAgg(figure).draw()
+    for drawn in (figure.legends[0], figure.texts[0]):
+        box = drawn.get_window_extent()
+        assert 0 <= box.x0 < box.x1 <= figure.bbox.width
 
 
 def test_what_is_not_there_is_named_with_the_command_that_makes_it(tmp_path: Path) -> None:
