@@ -119,6 +119,7 @@ def setting_rows(comparison: Comparison, search: FinishedSearch, images: Sequenc
     trainings = f"{recipe['epochs']} epochs, batch {recipe['batch_size']}, lr {recipe['lr']:g}, {recipe['schedule']}"
     pairs: list[tuple[str, str]] = [
         ("images: training / validation / test", " / ".join(f"{count:,}" for count in images)),
+        ("images that every row is trained on", _trained_on(comparison, images)),
         ("recipe of every row", f"{trainings}, {views} views"),
         ("teacher, test", f"{100 * comparison.facts.teacher_accuracy:.2f} %"),
         ("search", f"{budget} candidates, and as many at random; proxies of {search.config['proxy_epochs']} epochs"),
@@ -163,6 +164,13 @@ def claims(comparison: Comparison, *, published: bool) -> list[Claim]:
         if name in rows
     ]
     return found
+
+
+def _trained_on(comparison: Comparison, images: Sequence[int]) -> str:
+    training, validation, _ = images
+    if comparison.facts.settings["data"]["trained on"] == "all":
+        return f"training and validation, {training + validation:,}"
+    return f"training, {training:,}"
 
 
 def _gap(own: Compared | None, other: Compared | None) -> float | None:

@@ -8,7 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmarks import cifar100, cifar100_deit
-from benchmarks.cifar100_settings import FULL, MARKS, REDUCED
+from benchmarks.cifar100_command import shown
+from benchmarks.cifar100_settings import DEIT, FULL, MARKS, REDUCED
+from benchmarks.cifar100_stages import further_methods, labelled
 from benchmarks.cifar100_table import claims
 from benchmarks.result import read_result
 from kdzero_gp.comparison import Comparison
@@ -16,6 +18,7 @@ from kdzero_gp.comparison.entries import make_entries
 from kdzero_gp.comparison.report import Facts
 from kdzero_gp.comparison.setup import comparison_config
 from kdzero_gp.comparison.statistics import make_rows
+from kdzero_gp.errors import ConfigError
 from kdzero_gp.evaluate.evaluator import FullResult
 from kdzero_gp.session.config import make_config
 from kdzero_gp.tasks.presets import REPDISTILLER
@@ -53,6 +56,8 @@ def test_the_table_has_every_method_and_every_training(first: Path) -> None:
         float(rows["evolved"]["test %"]) - float(rows["student alone"]["test %"])  # type: ignore[arg-type]
     )
     facts = {row["what"]: row["value"] for row in result.part("setting")}
+    assert facts["images: training / validation / test"] == "174 / 18 / 48"
+    assert facts["images that every row is trained on"] == "training and validation, 192"
     assert facts["search, trained with success"] == "2 evolved, 2 at random"
     assert str(facts["evolved"]).startswith(("weight(", "add("))
     assert not [text for text in facts.values() if str(first) in str(text)], "a path of this machine"
@@ -82,6 +87,47 @@ def test_a_run_and_a_comparison_made_elsewhere_are_taken(first: Path, tmp_path: 
     assert len(after) == len(before) + len(before) // 2
 
 
+def test_further_methods_are_added_and_what_was_found_has_a_name(first: Path, tmp_path: Path) -> None:
+    keep = shutil.copytree(first / "keep", tmp_path / "keep")
+    before = {p.name for p in (keep / "comparison" / "trainings").iterdir()}
+    data = f"npz:{first / 'keep' / 'small.npz'}"
+    file = shutil.copy(keep / "random.json", tmp_path / "mine.json")
+    also = f"kd+evolved=kd + evolved,mine={file}"
+    call = ("--workers", 1, "--data", data, "--keep", keep, "--out", tmp_path / "cifar100.json")
+    outcome = invoke(*call, "--also", also)
+    assert outcome.exit_code == 0, outcome.output
+    result = read_result(tmp_path / "cifar100.json")
+    rows = {str(row["distiller"]): row for row in result.part("methods")}
+    assert set(rows) == {"student alone", "KD", "DKD", "evolved", "random search", "kd+evolved", "mine"}
+    assert rows["mine"]["every training"] == rows["random search"]["every training"]
+    assert len({p.name for p in (keep / "comparison" / "trainings").iterdir()} - before) == 2
+    assert "--also 'kd+evolved=kd + evolved,mine=FILE'" in result.command
+    assert str(tmp_path) not in result.command
+
+
+def test_words_stand_for_what_was_found_in_sums_alone() -> None:
+    files = {"evolved": Path("run/best.json"), "random": Path("run/random.json")}
+    also = labelled("a=evolved + random,b=dkd + evolved,c=weight(1, l2(logits)) + evolved")
+    assert further_methods(also, files) == [
+        "a=run/best.json + run/random.json",
+        "b=dkd + run/best.json",
+        "c=weight(1, l2(logits)) + run/best.json",
+    ]
+    assert labelled(None) == []
+    with pytest.raises(ConfigError, match="without a label"):
+        labelled("kd + evolved")
+    with pytest.raises(ConfigError, match="no random arm"):
+        further_methods(labelled("a=kd + random"), {"evolved": Path("best.json")})
+    assert shown("a=kd + /home/x/best.json,b=at + evolved") == "'a=kd + FILE,b=at + evolved'"
+
+
+def test_help_says_how_the_data_are_made() -> None:
+    for app in (cifar100.app, cifar100_deit.app):
+        text = " ".join(CliRunner(env={"COLUMNS": "250"}).invoke(app, ["--help"]).output.split())
+        assert "x = d[b'data'].reshape(-1, 3, 32, 32)" in text
+        assert "not looked at" not in text, "the tables stand on the test images"
+
+
 def test_a_run_of_another_pair_or_none_is_refused(first: Path, tmp_path: Path) -> None:
     full = CliRunner().invoke(
         cifar100.app,
@@ -95,8 +141,14 @@ def test_a_run_of_another_pair_or_none_is_refused(first: Path, tmp_path: Path) -
 
 
 def test_the_settings_are_those_of_the_commands() -> None:
-    for setting in (REDUCED, FULL):
-        make_config(data="npz:x.npz", teacher="resnet56", student="resnet20", **setting.shared, **setting.search)
+    for setting in (REDUCED, FULL, DEIT):
+        searched = make_config(
+            data="npz:x.npz", teacher=setting.teacher, student=setting.student, **setting.shared, **setting.search
+        )
+        given = {"data": "npz:x.npz", "teacher": setting.teacher, "student": setting.student, **setting.shared}
+        given |= setting.compare
+        trained, _ = comparison_config(given, given.pop("preset", None))
+        assert searched.teacher_norm == trained.teacher_norm == "cifar100", "as the published weights were trained"
     pair = {"data": "npz:x.npz", "student": "resnet20"}
     config, recipe = comparison_config({**pair, **FULL.shared, **FULL.compare}, None)
     assert (recipe, config.views, config.cache_gb) == (REPDISTILLER, 240, 0)
