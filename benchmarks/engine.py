@@ -87,6 +87,7 @@ def timing_rows(plan: Plan, grammar: Grammar, seed: int) -> list[Row]:
             lambda n: vary.crossover(rng, trees[n], partners[n]),
             lambda n: plain_deap.crossover(trees[n], partners[n]),
         ),
+        row("join", lambda n: vary.join(rng, trees[n], partners[n]), "has none"),
     ]
     for name, partner in PARTNERS.items():
         label = f"{name} mutation" + (f" (DEAP: {partner})" if partner else "")
