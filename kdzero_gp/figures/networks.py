@@ -13,11 +13,10 @@ from kdzero_gp.errors import ConfigError
 from kdzero_gp.evaluate.measure import measure
 from kdzero_gp.figures.training_folders import Training, require_same_pair
 from kdzero_gp.fit.config import make_fit_config
-from kdzero_gp.gallery.plain_text import printable
 from kdzero_gp.models import load_weights
-from kdzero_gp.models.library import LIBRARIES
 from kdzero_gp.session.assemble import make_task
 from kdzero_gp.session.config import RunConfig
+from kdzero_gp.session.named_code import require_named_networks
 from kdzero_gp.tasks.task import Task
 
 APART = 0.01
@@ -69,15 +68,7 @@ def pair_config(trainings: Sequence[Training], **chosen: Any) -> RunConfig:
     given = {name: value for name, value in chosen.items() if value is not None}
     first = trainings[0]
     stored = first.options | {"device": "cpu"}
-    for role in ("teacher", "student"):
-        name = str(stored.get(role))
-        # A folder may come from anywhere: what it names is not imported unless the user names it too.
-        if ":" in name and name.partition(":")[0] not in LIBRARIES and given.get(role) != name:
-            shown = printable(name, limit=80)
-            raise ConfigError(
-                f"{first.folder} has a {role} of somebody's own, {shown}, whose code would be run; if you trust it, "
-                f"add --{role} {shown}"
-            )
+    require_named_networks(str(first.folder), stored, given)
     try:
         return make_fit_config(**(stored | given)).pair
     except ConfigError as error:

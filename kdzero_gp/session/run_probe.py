@@ -13,10 +13,10 @@ from kdzero_gp.errors import ConfigError, KdzeroError
 from kdzero_gp.gallery import READINGS
 from kdzero_gp.gallery.plain_text import printable
 from kdzero_gp.grammar.parse import parse
-from kdzero_gp.models.library import LIBRARIES
 from kdzero_gp.session.assemble import make_data, make_task
 from kdzero_gp.session.config import RunConfig, make_config
 from kdzero_gp.session.determinism import settle_torch
+from kdzero_gp.session.named_code import require_named_networks
 from kdzero_gp.session.node_readings import NodeProbe
 from kdzero_gp.session.runner import FINGERPRINT
 from kdzero_gp.store import RunStore
@@ -62,14 +62,7 @@ def run_probe(store: RunStore, *, primitives: Collection[Path] = (), **chosen: A
 
 def _config(store: RunStore, primitives: Collection[Path], given: Mapping[str, Any]) -> RunConfig:
     stored = {name: value for name, value in store.config.items() if name != FINGERPRINT} | {"device": "cpu"}
-    for role in ("teacher", "student"):
-        name = str(stored.get(role))
-        if ":" in name and name.partition(":")[0] not in LIBRARIES and given.get(role) != name:
-            shown = printable(name, limit=80)
-            raise ConfigError(
-                f"it has a {role} of somebody's own, {shown}, whose code would be run; if you trust it, "
-                f"add --{role} {shown}"
-            )
+    require_named_networks("it", stored, given)
     named = {path.name for path in primitives}
     files = stored.pop("primitives", ())
     for file in map(str, files if isinstance(files, list | tuple) else [files]):
