@@ -43,8 +43,8 @@ def browse(
         bool,
         typer.Option(
             "--probe",
-            help="Show value and gradient at every node of every distiller drawn: the pair is put together again, and a "
-            "teacher that the run has trained is trained again if the cache no longer has it.",
+            help="Show value and gradient at every node of every distiller drawn: the pair is put together again, and "
+            "a teacher that the run has trained is trained again if the cache no longer has it.",
         ),
     ] = False,
     teacher: Annotated[str | None, typer.Option(help="The teacher, where it is a network of your own.")] = None,
