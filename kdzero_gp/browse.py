@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kdzero_gp.console.options import Device
+from kdzero_gp.console.options import Device, MovedData, MovedWeights, OwnStudent, OwnTeacher, StoredThreads
 from kdzero_gp.errors import EXIT_CODE, ConfigError, KdzeroError
+from kdzero_gp.gallery.chosen import MOST_BROWSED
 
 if TYPE_CHECKING:
     from kdzero_gp.gallery.card_maker import Probe
@@ -35,7 +36,7 @@ def browse(
     ] = None,
     draw_most: Annotated[
         int, typer.Option(min=1, help="Distillers of a run that are drawn at most; all, where there are fewer.")
-    ] = 2000,
+    ] = MOST_BROWSED,
     primitives: Annotated[
         list[Path] | None, typer.Option(help="Python file with primitives of the run; may be repeated.")
     ] = None,
@@ -47,12 +48,12 @@ def browse(
             "a teacher that the run has trained is trained again if the cache no longer has it.",
         ),
     ] = False,
-    teacher: Annotated[str | None, typer.Option(help="The teacher, where it is a network of your own.")] = None,
-    student: Annotated[str | None, typer.Option(help="The student, where it is a network of your own.")] = None,
-    teacher_weights: Annotated[str | None, typer.Option(help="The teacher's checkpoint, where it has moved.")] = None,
-    data: Annotated[str | None, typer.Option(help="The data set, where it has moved.")] = None,
+    teacher: OwnTeacher = None,
+    student: OwnStudent = None,
+    teacher_weights: MovedWeights = None,
+    data: MovedData = None,
     device: Device = None,
-    threads: Annotated[int | None, typer.Option(help="Torch threads (default: as in the run).")] = None,
+    threads: StoredThreads = None,
     open_: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")] = True,
 ) -> None:
     """Write the gallery of a run, or of several side by side: one HTML file that needs no server and no network.

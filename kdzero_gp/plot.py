@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kdzero_gp.console.command import make_console, own_output
-from kdzero_gp.console.options import Device, Quiet
+from kdzero_gp.console.options import Device, MovedData, MovedWeights, OwnStudent, OwnTeacher, Quiet, StoredThreads
 from kdzero_gp.errors import EXIT_CODE, KdzeroError
 
 if TYPE_CHECKING:
@@ -25,11 +25,6 @@ Out = Annotated[Path, typer.Option(help="Folder of the three files.")]
 Name = Annotated[str | None, typer.Option(help="Their name without ending (default: the figure's).")]
 Evolved = Annotated[str | None, typer.Option(help="Label of the evolved distiller (default: the only file).")]
 Methods = Annotated[str | None, typer.Option(help="Labels to show, by commas (default: all that can be).")]
-Teacher = Annotated[str | None, typer.Option(help="The teacher, where it is a network of your own.")]
-Student = Annotated[str | None, typer.Option(help="The student, where it is a network of your own.")]
-Weights = Annotated[str | None, typer.Option(help="The teacher's checkpoint, where it has moved.")]
-Data = Annotated[str | None, typer.Option(help="The data set, where it has moved.")]
-Threads = Annotated[int | None, typer.Option(help="Torch threads (default: as in training).")]
 OUT = Path("figures")
 
 
@@ -66,12 +61,12 @@ def tsne(
     images: Annotated[int, typer.Option(help="Test images at most.")] = 500,
     classes: Annotated[int, typer.Option(help="Classes at most, up to 10.")] = 10,
     seed: Annotated[int, typer.Option(help="Of the layout.")] = 0,
-    teacher: Teacher = None,
-    student: Student = None,
-    teacher_weights: Weights = None,
-    data: Data = None,
+    teacher: OwnTeacher = None,
+    student: OwnStudent = None,
+    teacher_weights: MovedWeights = None,
+    data: MovedData = None,
     device: Device = None,
-    threads: Threads = None,
+    threads: StoredThreads = None,
     out: Out = OUT,
     name: Name = None,
     quiet: Quiet = False,
@@ -83,12 +78,12 @@ def tsne(
 @app.command()
 def correlation(
     trainings: TrainingList,
-    teacher: Teacher = None,
-    student: Student = None,
-    teacher_weights: Weights = None,
-    data: Data = None,
+    teacher: OwnTeacher = None,
+    student: OwnStudent = None,
+    teacher_weights: MovedWeights = None,
+    data: MovedData = None,
     device: Device = None,
-    threads: Threads = None,
+    threads: StoredThreads = None,
     out: Out = OUT,
     name: Name = None,
     quiet: Quiet = False,
@@ -104,12 +99,12 @@ def cam(
     images: Annotated[int, typer.Option(help="How many test images.")] = 8,
     number: Annotated[list[int] | None, typer.Option(help="Number of a test image; may be repeated.")] = None,
     stage: Annotated[str | None, typer.Option(help="Feature map to look at (default: each network's last).")] = None,
-    teacher: Teacher = None,
-    student: Student = None,
-    teacher_weights: Weights = None,
-    data: Data = None,
+    teacher: OwnTeacher = None,
+    student: OwnStudent = None,
+    teacher_weights: MovedWeights = None,
+    data: MovedData = None,
     device: Device = None,
-    threads: Threads = None,
+    threads: StoredThreads = None,
     out: Out = OUT,
     name: Name = None,
     quiet: Quiet = False,
