@@ -70,9 +70,9 @@ def summary_row(rows: Sequence[Row], pair: str, threads: int, weights: Path | No
     }
 
 
-def part_rows(task: Task, threads: int, rounds: int) -> list[Row]:
+def part_rows(task: Task, threads: int, rounds: int, *, compiled: bool) -> list[Row]:
     """What the parts of a step take."""
-    parts = step_parts(task)
+    parts = step_parts(task, compiled=compiled)
     times = interleaved(list(parts.values()), rounds, task.device)
     return [
         {"part": "parts", "threads": threads, "one batch": name, "ms": 1e3 * statistics.median(taken)}
@@ -129,6 +129,7 @@ def main(
     weights: Annotated[Path | None, typer.Option(help="The teacher's checkpoint; without one, random weights.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = "cpu",
     threads: Annotated[int, typer.Option(min=1, help="Of the candidates' steps.")] = 1,
+    compiled: Annotated[bool, typer.Option("--compiled", help="The student by torch.compile as well.")] = False,
     quick: Annotated[bool, typer.Option("--quick", help="A small pair and few trees, to see that it works.")] = False,
     out: Annotated[Path | None, typer.Option(help="Result file, by default benchmarks/results/overhead.json.")] = None,
 ) -> None:
@@ -140,7 +141,7 @@ def main(
     rows = candidate_rows(task, trees, rounds, seed)
     overhead = summary_row(rows, task.name, threads, weights)
     augmented = make_pair(IMAGES, weights, device, CROP_AND_FLIP, names)
-    parts = part_rows(augmented, threads, 2 * rounds)
+    parts = part_rows(augmented, threads, 2 * rounds, compiled=compiled)
     loops = loop_rows(augmented, (1,) if quick else (1, 2), 2 * rounds)
     options: dict[str, Scalar] = {
         "trees": trees,
@@ -148,6 +149,7 @@ def main(
         "seed": seed,
         "threads": threads,
         "device": device,
+        "compiled": compiled,
         "quick": quick,
     }
     result = make_result(

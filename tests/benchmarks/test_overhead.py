@@ -7,6 +7,7 @@ import torch
 from typer.testing import CliRunner
 
 from benchmarks import overhead, overhead_loops, overhead_pair
+from benchmarks.overhead_parts import step_parts
 from benchmarks.result import read_result
 from kdzero_gp.data import Augmentation
 
@@ -36,6 +37,23 @@ def test_steps_take_turns() -> None:
     times = overhead_loops.interleaved([lambda: calls.append("a"), lambda: calls.append("b")], 2, torch.device("cpu"))
     assert calls == ["a", "b"] * 3
     assert [len(taken) for taken in times] == [2, 2]
+
+
+def test_the_compiled_student_is_timed_beside_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+
+    def counted(student: torch.nn.Module) -> torch.nn.Module:
+        student.register_forward_pre_hook(lambda *_: calls.append(1))
+        return student
+
+    monkeypatch.setattr(torch, "compile", counted)
+    task = overhead_pair.make_pair(128, None, "cpu", names=overhead.QUICK_PAIR)
+    name = "the same by torch.compile, not used"
+    assert name not in step_parts(task)
+    step = step_parts(task, compiled=True)[name]
+    before = len(calls)
+    step()
+    assert len(calls) == before + 1
 
 
 def test_a_small_run(tmp_path: Path) -> None:
