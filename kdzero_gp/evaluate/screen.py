@@ -16,8 +16,10 @@ from kdzero_gp.distiller.calibrate import gradient, norm
 from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.distiller.knowledge import Knowledge
 from kdzero_gp.evaluate.gaps import cka_gap
+from kdzero_gp.evaluate.training import own_randomness
 from kdzero_gp.evaluate.work import NumbersWritten, numbers_at
 from kdzero_gp.grammar.tree import Tree
+from kdzero_gp.tasks.taps import TapReader
 from kdzero_gp.tasks.task import Task
 
 Stage = Literal[
@@ -33,8 +35,9 @@ PROBE = 64
 """Images of the probe batch, the first of the training split."""
 STEPS = 5
 """Steps of the short optimisation."""
-RATE = 0.02
-"""Its learning rate (Adam, so that the scale of a loss does not matter)."""
+RATES = (0.02, 0.006, 0.002, 0.0006, 0.0002)
+"""Its learning rates (Adam, so that the scale of a loss does not matter). A student takes the largest at which its own
+cross-entropy is never above its start: where a transformer overshoots, no distiller can show what it is worth."""
 DIRECTIONS = 4
 """Fixed random directions onto which the fingerprint projects the gradient."""
 
@@ -77,17 +80,22 @@ class Screener:
         self.initial = task.student(init_seed).train()
         self.parameters = [p for p in self.initial.parameters() if p.requires_grad]
         self.names = tuple(task.student_taps)
-        with task.reader(self.initial, self.names) as reader:
-            self.student = reader(self.images)  # one graph, kept for every candidate
+        with own_randomness(task.device), task.reader(self.initial, self.names) as reader:
+            self.student = self._read(reader)  # one graph, kept for every candidate
         self.teacher = task.teacher_probe(self.names, count)
         ce = functional.cross_entropy(self.student["logits"], self.labels)
         self.ce_norm = norm(gradient(ce, self.parameters))
         generator = torch.Generator().manual_seed(0)
         size = sum(p.numel() for p in self.parameters)
         self.directions = torch.randn(DIRECTIONS, size, generator=generator).to(task.device)
+        self.rate = next((rate for rate in RATES if self._steady(rate)), RATES[-1])
 
     def __call__(self, tree: Tree) -> Screening:
-        """Runs the stages, cheapest first."""
+        """Runs the stages, cheapest first; what it finds depends on the tree and the task alone."""
+        with own_randomness(self.task.device):
+            return self._examined(tree)
+
+    def _examined(self, tree: Tree) -> Screening:
         distiller = Distiller(tree, seed=self.seed).prepare(self.student, self.teacher)  # its own work is not counted
         with NumbersWritten() as written:
             means = distiller.means(self.student, self.teacher, self.labels)
@@ -137,12 +145,12 @@ class Screener:
         """Whether a few steps on the distiller alone lower it and bring the student closer to the teacher."""
         student = copy.deepcopy(self.initial)
         parameters = [*student.parameters(), *distiller.parameters()]
-        optimiser = torch.optim.Adam(parameters, lr=RATE, fused=True)
+        optimiser = torch.optim.Adam(parameters, lr=self.rate, fused=True)
         first = last = math.inf
         gaps: list[list[float]] = []
         with self.task.reader(student, self.names) as reader:
             for step in range(STEPS + 1):
-                knowledge = reader(self.images)
+                knowledge = self._read(reader)
                 loss = distiller(knowledge, self.teacher, self.labels)
                 last = float(loss.detach())
                 if step in (0, STEPS):
@@ -155,6 +163,27 @@ class Screener:
                 optimiser.step()
         closer = bool(distiller.learned) or any(after < before for before, after in zip(*gaps, strict=True))
         return math.isfinite(last) and last < first and closer
+
+    def _steady(self, rate: float) -> bool:
+        """Whether the student's own cross-entropy stays below its start throughout the short optimisation."""
+        student = copy.deepcopy(self.initial)
+        optimiser = torch.optim.Adam(student.parameters(), lr=rate, fused=True)
+        start = math.inf
+        with own_randomness(self.task.device), self.task.reader(student, ("logits",)) as reader:
+            for step in range(STEPS + 1):
+                loss = functional.cross_entropy(self._read(reader)["logits"], self.labels)
+                if not float(loss.detach()) < start:
+                    return False
+                start = float(loss.detach()) if step == 0 else start
+                optimiser.zero_grad(set_to_none=True)
+                loss.backward()
+                optimiser.step()
+        return True
+
+    def _read(self, reader: TapReader) -> Knowledge:
+        """A student's knowledge of the probe batch; dropout and drop path leave out the same every time."""
+        torch.manual_seed(self.seed)
+        return reader(self.images)
 
     def _gaps(self, student: Knowledge, taps: tuple[str, ...]) -> list[float]:
         """Mean CKA gap over the taps the distiller reads, and the logits' KL divergence."""

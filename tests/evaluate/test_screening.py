@@ -1,6 +1,7 @@
 """Every stage of the screening, each met by a primitive made for it, and what the functional fingerprint tells."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 import pytest
 import torch
@@ -8,9 +9,11 @@ from torch import Tensor
 
 from kdzero_gp import Vector, distance, parse
 from kdzero_gp.evaluate.evaluator import EvaluationSettings, Evaluator
-from kdzero_gp.evaluate.screen import Screening
+from kdzero_gp.evaluate.screen import RATES, Screener, Screening
 from kdzero_gp.grammar.registry import active_registry
+from kdzero_gp.models import build
 from kdzero_gp.store.record import Evaluation
+from kdzero_gp.tasks.network_input import InputSpec
 from kdzero_gp.tasks.task import Task
 
 
@@ -127,3 +130,49 @@ def test_trees_that_differ_in_effect_have_different_fingerprints(equal_task: Tas
         "add(weight(1, kl(logits, 4)), weight(5, l2(stage1)))",
     ]
     assert len({fingerprint(evaluator, text) for text in texts}) == len(texts)
+
+
+class Dropping(torch.nn.Module):
+    """A student with dropout before its last layer."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.conv = torch.nn.Conv2d(1, 4, 3, padding=1)
+        self.drop = torch.nn.Dropout(0.5)
+        self.fc = torch.nn.Linear(4, num_classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        features = torch.relu(self.conv(images)).mean((2, 3))
+        scores: Tensor = self.fc(self.drop(features))
+        return scores
+
+
+def make_task(base: Task, student: partial[torch.nn.Module], side: int | None = None) -> Task:
+    size = None if side is None else (side, side)
+    recipes = {"recipe": base.recipe, "proxy": base.proxy}
+    return Task("another student", base.teacher, student, base.data, student_input=InputSpec(size), **recipes)
+
+
+def test_what_dropout_leaves_out_does_not_depend_on_what_was_screened_before(task: Task) -> None:
+    dropping = make_task(task, partial(Dropping, 10))
+    texts = ["weight(1, l2(logits))", "weight(1, kl(logits, 4))", "weight(10, correlation(logits))"]
+
+    def screened(order: Sequence[str]) -> dict[str, object]:
+        evaluator = Evaluator(dropping, EvaluationSettings(run_seed=3))
+        torch.rand(len(order[0]))  # what a worker did before
+        state = torch.get_rng_state()
+        found = {text: evaluator.screen(parse(text)) for text in order}
+        assert torch.equal(torch.get_rng_state(), state)
+        return {text: (r.stage, r.fingerprint, r.calibration) for text, r in found.items()}
+
+    assert screened(texts) == screened(texts[::-1])
+
+
+def test_a_student_that_overshoots_takes_smaller_steps(task: Task) -> None:
+    """At a rate that suits a CNN a transformer's loss jumps up and down; hand-designed losses pass all the same."""
+    transformer = partial(build, "deit_ti", num_classes=10, in_channels=1, image_size=(32, 32))
+    screener = Screener(make_task(task, transformer, side=32), seed=0, init_seed=0, calibrate=True)
+    assert screener.rate < RATES[0]
+    assert Screener(task, seed=0, init_seed=0, calibrate=True).rate == RATES[0]
+    for text in ("weight(1, kl(logits, 4))", "weight(10, l2(logits))", "weight(1, pearson(logits))"):
+        assert screener(parse(text)).stage is None, text
