@@ -124,6 +124,7 @@ def setting_rows(comparison: Comparison, search: FinishedSearch, images: Sequenc
         ("teacher, test", f"{100 * comparison.facts.teacher_accuracy:.2f} %"),
         ("search", f"{budget} candidates, and as many at random; proxies of {search.config['proxy_epochs']} epochs"),
         ("search, trained with success", f"{search.trained['evolve']} evolved, {search.trained['random']} at random"),
+        ("search, evolution began with", ", ".join(search.config.get("seed_methods") or ()) or "random distillers"),
         ("search, images", str(search.config.get("limit") or "all")),
         ("search, last session", f"{search.hours:.2f} h on {search.hardware}"),
         ("evolved", formulas.get("evolved") or "–"),
