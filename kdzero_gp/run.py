@@ -68,7 +68,9 @@ def run(
         bool | None, option("Draw operations of bad carriers less.", "--shrink-space/--no-shrink-space")
     ] = None,
     primitives: Primitives = None,
-    seed_methods: Annotated[str | None, option("Hand-designed methods to start from, such as kd,at.")] = None,
+    seed_methods: Annotated[
+        str | None, option("Hand-designed methods to start from, such as kd,at, as strong as published.")
+    ] = None,
     mode: Annotated[str | None, option("generational (default), or steady, which keeps all workers busy.")] = None,
     rungs: Annotated[int | None, option("Rungs of the race of candidates; 1 (default) trains all to the end.")] = None,
     eta: Annotated[int | None, option("Of how many at a rung one goes on (default 3).")] = None,

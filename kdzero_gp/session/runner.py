@@ -1,13 +1,11 @@
 """A whole run: search, random search of the same budget, final table, exports, drawings."""
 
-import re
 import time
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from kdzero_gp.catalog.methods import methods
 from kdzero_gp.errors import ConfigError, StoreError
 from kdzero_gp.evaluate.fitness import FITNESS
 from kdzero_gp.evolve.final import Row, run_final
@@ -19,7 +17,6 @@ from kdzero_gp.evolve.steady import SteadySearch
 from kdzero_gp.execute.protocol import Executor
 from kdzero_gp.gallery import READINGS, write_gallery
 from kdzero_gp.grammar.generate import random_tree
-from kdzero_gp.grammar.parse import parse
 from kdzero_gp.grammar.tree import Tree
 from kdzero_gp.session.assemble import (
     load_primitives,
@@ -38,6 +35,7 @@ from kdzero_gp.session.new_folder import default_folder, reserved
 from kdzero_gp.session.node_readings import node_readings
 from kdzero_gp.session.observer import RunObserver, Silent
 from kdzero_gp.session.outcome import FINISHED, SearchResult, stored_result
+from kdzero_gp.session.seed_trees import seed_trees
 from kdzero_gp.session.summary import hardware, run_summary, versions
 from kdzero_gp.session.winner import export_winner
 from kdzero_gp.session.worker_count import worker_count
@@ -116,21 +114,10 @@ class Run:
         return kind(arm, settings, self.grammar, executor, store, self.observer, seeds).run()
 
     def _seeds(self) -> list[Tree]:
-        """The trees of `--seed-methods`, after a look whether the limits allow them, and any tree at all."""
+        """The trees of `--seed-methods`, after a look whether the limits allow any tree at all."""
         limits = make_settings(self.config).limits
         random_tree(0, max_depth=limits.max_depth, max_size=limits.max_size, grammar=self.grammar)
-        seeds = []
-        for chosen in methods(self.config.seed_methods):
-            tree = chosen.tree(self.task.student_taps.stages)
-            if self.config.calibrate == "gradient":
-                tree = with_unit_weights(tree)
-            if not limits.allow(tree):
-                raise ConfigError(
-                    f"--seed-methods {chosen.name} has size {tree.size} and depth {tree.height}, but the limits are "
-                    f"--max-size {limits.max_size} and --max-depth {limits.max_depth}; raise them or leave it out"
-                )
-            seeds.append(tree)
-        return seeds
+        return seed_trees(self.config.seed_methods, self.evaluator, limits)
 
     def _leaders(self, arm: str, found: list[Individual], executor: Executor, store: RunStore) -> list[Leader]:
         if not found:
@@ -154,11 +141,6 @@ class Run:
         }
         store.put_result("final", record)
         return table
-
-
-def with_unit_weights(tree: Tree) -> Tree:
-    """The tree with every term weighing 1: published weights make up for the scale of a loss, as calibration does."""
-    return parse(re.sub(r"\bweight\([^,()]+,", "weight(1,", str(tree)))
 
 
 def search(

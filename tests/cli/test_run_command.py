@@ -121,10 +121,8 @@ def test_show_draws_the_winner(invoke: Any, tiny: Any, tmp_path: Path) -> None:
     assert outcome.code == 0
     assert "weight" in outcome.out[outcome.out.index("Test accuracy") :]
     lines = [json.loads(line) for line in history(tmp_path / "r").splitlines()]
-    assert [(line["operator"], line["tree"]) for line in lines if line["rung"] == 0][:2] == [
-        ("seed", "weight(1, kl(logits, 4))"),
-        ("seed", "weight(1, l2(norm_c(mm(stage3))))"),
-    ]
+    first = [(line["operator"], re.sub(r"^weight\([^,]*, ", "", line["tree"])) for line in lines if line["rung"] == 0]
+    assert first[:2] == [("seed", "kl(logits, 4))"), ("seed", "l2(norm_c(mm(stage3))))")]
 
 
 def test_the_default_folder_has_date_and_pair(
