@@ -29,6 +29,11 @@ def own_output(quiet: bool) -> Iterator[None]:
         yield
 
 
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C, but no plain KeyboardInterrupt: where that passes through `exec` of a text, as in the making of a
+    dataclass, CPython remembers it, and the process ends by the signal instead of its exit code, caught or not."""
+
+
 @contextmanager
 def interruptible() -> Iterator[None]:
     """The first Ctrl-C or SIGTERM ends the work in order; further ones change nothing until the process is gone."""
@@ -39,7 +44,7 @@ def interruptible() -> Iterator[None]:
         for each in signals:
             signal.signal(each, signal.SIG_IGN)
         before.clear()
-        raise KeyboardInterrupt
+        raise Interrupted
 
     for each in signals:
         signal.signal(each, interrupt)

@@ -214,3 +214,23 @@ def test_the_real_command_ends_cleanly_on_ctrl_c(tiny: Any, tmp_path: Path) -> N
     assert err.count("\n") == 1
     assert str(folder) in out
     whole(folder)
+
+
+INSIDE_EXEC = """
+import os, signal, sys, threading
+from kdzero_gp.console.command import INTERRUPTED, interruptible
+
+threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+with interruptible():
+    try:
+        exec("while True: pass")
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+"""
+
+
+def test_an_interrupt_while_a_library_makes_code_ends_with_the_same_exit_code(tmp_path: Path) -> None:
+    """CPython ends a process by the signal if a plain KeyboardInterrupt went through `exec` of a text, even caught."""
+    (tmp_path / "inside.py").write_text(INSIDE_EXEC)
+    command = subprocess.run([sys.executable, "-m", "inside"], cwd=tmp_path, check=False, timeout=60)
+    assert command.returncode == 130
