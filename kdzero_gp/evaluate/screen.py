@@ -5,11 +5,12 @@ Source: KD-Zero (NeurIPS 2023), section on loss rejection; the stages here are i
 
 import copy
 import math
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from kdzero_gp.distiller.calibrate import gradient, norm
@@ -143,42 +144,49 @@ class Screener:
 
     def _progress(self, distiller: Distiller) -> bool:
         """Whether a few steps on the distiller alone lower it and bring the student closer to the teacher."""
-        student = copy.deepcopy(self.initial)
-        parameters = [*student.parameters(), *distiller.parameters()]
-        optimiser = torch.optim.Adam(parameters, lr=self.rate, fused=True)
-        first = last = math.inf
+        losses: list[float] = []
         gaps: list[list[float]] = []
-        with self.task.reader(student, self.names) as reader:
-            for step in range(STEPS + 1):
-                knowledge = self._read(reader)
-                loss = distiller(knowledge, self.teacher, self.labels)
-                last = float(loss.detach())
-                if step in (0, STEPS):
-                    gaps.append(self._gaps(knowledge, distiller.taps))
-                if step == STEPS:
-                    break
-                first = last if step == 0 else first
-                optimiser.zero_grad(set_to_none=True)
-                loss.backward()
-                optimiser.step()
+
+        def loss_of(knowledge: Knowledge) -> Tensor:
+            loss: Tensor = distiller(knowledge, self.teacher, self.labels)
+            return loss
+
+        for loss, knowledge in self._descent(self.rate, loss_of, distiller.parameters()):
+            losses.append(loss)
+            if len(losses) in (1, STEPS + 1):
+                gaps.append(self._gaps(knowledge, distiller.taps))
         closer = bool(distiller.learned) or any(after < before for before, after in zip(*gaps, strict=True))
-        return math.isfinite(last) and last < first and closer
+        return math.isfinite(losses[-1]) and losses[-1] < losses[0] and closer
 
     def _steady(self, rate: float) -> bool:
         """Whether the student's own cross-entropy stays below its start throughout the short optimisation."""
+
+        def loss_of(knowledge: Knowledge) -> Tensor:
+            return functional.cross_entropy(knowledge["logits"], self.labels)
+
+        with own_randomness(self.task.device):
+            start, *later = (loss for loss, _ in self._descent(rate, loss_of))
+        return all(loss < start for loss in later)
+
+    def _descent(
+        self, rate: float, loss_of: Callable[[Knowledge], Tensor], further: Iterable[nn.Parameter] = ()
+    ) -> Iterator[tuple[float, Knowledge]]:
+        """Loss and student's knowledge before each step of a short optimisation, and after the last one.
+
+        Args:
+            further: parameters that are trained beside the student's.
+        """
         student = copy.deepcopy(self.initial)
-        optimiser = torch.optim.Adam(student.parameters(), lr=rate, fused=True)
-        start = math.inf
-        with own_randomness(self.task.device), self.task.reader(student, ("logits",)) as reader:
+        optimiser = torch.optim.Adam([*student.parameters(), *further], lr=rate, fused=True)
+        with self.task.reader(student, self.names) as reader:
             for step in range(STEPS + 1):
-                loss = functional.cross_entropy(self._read(reader)["logits"], self.labels)
-                if not float(loss.detach()) < start:
-                    return False
-                start = float(loss.detach()) if step == 0 else start
-                optimiser.zero_grad(set_to_none=True)
-                loss.backward()
-                optimiser.step()
-        return True
+                knowledge = self._read(reader)
+                loss = loss_of(knowledge)
+                yield float(loss.detach()), knowledge
+                if step < STEPS:
+                    optimiser.zero_grad(set_to_none=True)
+                    loss.backward()
+                    optimiser.step()
 
     def _read(self, reader: TapReader) -> Knowledge:
         """A student's knowledge of the probe batch; dropout and drop path leave out the same every time."""
