@@ -1,8 +1,9 @@
 """CIFAR-100, ResNet-56 to ResNet-20: a search, then its best beside the methods of the field, over fresh seeds.
 
 Two stages, each of which goes on where it stopped: the same command with the same `--keep`. The search may have been
-made elsewhere by `python -m kdzero_gp.run` (`--run FOLDER`), and so may trainings of the comparison (`--comparison
-FOLDER`). Nothing is chosen by the test split: the search's winners are those of the validation split.
+made elsewhere by `python -m kdzero_gp.run` (`--run FOLDER`, again for another run seed), and so may trainings of the
+comparison (`--comparison FOLDER`). Nothing is chosen by the test split: the search's winners are those of the
+validation split.
 """
 
 from dataclasses import replace
@@ -39,7 +40,10 @@ def main(
     ] = False,
     full: Annotated[bool, typer.Option("--full", help="For a GPU: all images, 240 epochs.")] = False,
     quick: Quick = False,
-    run: Annotated[Path | None, typer.Option(help="A finished run of `python -m kdzero_gp.run` to take.")] = None,
+    run: Annotated[
+        list[Path] | None,
+        typer.Option(help="A finished run of `python -m kdzero_gp.run` to take; one for each run seed."),
+    ] = None,
     comparison: Annotated[
         Path | None, typer.Option(help="A folder of `python -m kdzero_gp.compare` to add to.")
     ] = None,
@@ -63,8 +67,14 @@ def main(
         compare={**setting.compare, **({"epochs": epochs} if epochs is not None else {})},
         shared={**setting.shared, **({"limit": limit} if limit is not None else {})},
     )
-    described = {setting.name: True, "run": "FOLDER" if run else None, "seeds": seeds, "epochs": epochs, "limit": limit}
-    call = Call(data, weights, keep, amp, workers, device, out, also, run, comparison)
+    described = {
+        setting.name: True,
+        "run": " --run ".join("FOLDER" for _ in run) if run else None,
+        "seeds": seeds,
+        "epochs": epochs,
+        "limit": limit,
+    }
+    call = Call(data, weights, keep, amp, workers, device, out, also, tuple(run or ()), comparison)
     carry_out("cifar100", setting, call, described)
 
 

@@ -52,7 +52,7 @@ class Call:
     device: str
     out: Path | None
     also: str | None = None
-    run: Path | None = None
+    runs: tuple[Path, ...] = ()
     comparison: Path | None = None
 
 
@@ -76,7 +76,7 @@ def carry_out(name: str, setting: Setting, call: Call, described: Mapping[str, S
         options |= described
         options |= {"also": shown(call.also), "amp": call.amp, "workers": call.workers, "device": call.device}
         try:
-            folders = Folders(keep, call.run, call.comparison)
+            folders = Folders(keep, call.runs, call.comparison)
             result = measure(name, setting, given, folders, call.also, options, console)
         except KdzeroError as error:
             typer.echo(f"error: {error}", err=True)

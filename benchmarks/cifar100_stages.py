@@ -7,8 +7,9 @@ from typing import Any
 
 from rich.console import Console
 
+from benchmarks.cifar100_searches import FinishedSearch, Searches
 from benchmarks.cifar100_settings import Setting
-from benchmarks.cifar100_table import FinishedSearch, claims, method_rows, setting_rows
+from benchmarks.cifar100_table import claims, method_rows, setting_rows
 from benchmarks.result import Result, Scalar, make_result
 from kdzero_gp import search
 from kdzero_gp.catalog.named import PLUS
@@ -27,12 +28,12 @@ class Folders:
 
     Attributes:
         keep: holds what this benchmark makes.
-        run: a finished run of `python -m kdzero_gp.run`, instead of a search.
+        runs: finished runs of `python -m kdzero_gp.run`, one for each run seed, instead of a search.
         comparison: a folder of `python -m kdzero_gp.compare` to add to.
     """
 
     keep: Path
-    run: Path | None = None
+    runs: tuple[Path, ...] = ()
     comparison: Path | None = None
 
 
@@ -147,14 +148,11 @@ def measure(
         KdzeroError: what is wrong with options, data, weights or folders.
     """
     further = labelled(also)
-    found = (
-        given_search(folders.run, setting)
-        if folders.run
-        else finished_search(folders.keep / "search", setting, given, console)
+    found = Searches(
+        tuple(given_search(folder, setting) for folder in folders.runs)
+        or (finished_search(folders.keep / "search", setting, given, console),)
     )
-    searched = {"evolved": found.best}
-    if rival := found.save_rival(folders.keep / "random.json"):
-        searched["random"] = rival
+    searched = found.files(folders.keep)
     more = further_methods(further, searched)
     outcome = compared(folders.comparison or folders.keep / "comparison", setting, given, searched, more, console)
     data = load_dataset(str(given["data"]), limit=setting.shared.get("limit"))
@@ -163,7 +161,7 @@ def measure(
         name,
         options,
         seeds=range(setting.seeds),
-        rows=[*method_rows(outcome), *setting_rows(outcome, found, images)],
-        claims=claims(outcome, published=setting.name == "full"),
+        rows=[*method_rows(outcome, found), *setting_rows(outcome, found, images)],
+        claims=claims(outcome, found, published=setting.name == "full"),
         device=str(given.get("device", "cpu")),
     )

@@ -94,7 +94,7 @@ def cifar100(data: str, weights: str, *, teacher_images: int, teacher_epochs: in
             Teacher("resnet20", training=own),
             Teacher("resnet8", training=own),
         ),
-        distiller=str(next(row["value"] for row in found if row["what"] == EVOLVED)),
+        distiller=str(next(row["value"] for row in found if str(row["what"]).startswith(EVOLVED))),
         recipe={**REDUCED.shared, **REDUCED.compare},
     )
 

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from deap import tools
 
-from kdzero_gp.evaluate.screen import Screening
+from kdzero_gp.evaluate.screen import Screening, Stage
 from kdzero_gp.evaluate.seeds import derive_seed
 from kdzero_gp.evolve.individual import Individual, place
 from kdzero_gp.evolve.proposer import Candidate, Proposer
@@ -24,6 +24,9 @@ from kdzero_gp.grammar.grammar import Grammar
 from kdzero_gp.grammar.tree import Tree
 from kdzero_gp.store import RunStore
 from kdzero_gp.store.record import Evaluation
+
+DOUBTS: frozenset[Stage] = frozenset({"not_smaller_when_equal", "no_progress"})
+"""Stages that judge a distiller by a few steps on one batch; the others tell that it cannot be trained."""
 
 
 class Observer(Protocol):
@@ -126,6 +129,7 @@ class Search:
             index = jobs[position]
             if not isinstance(result, Screening | Evaluation):
                 raise TypeError(f"a screening gave a {type(result).__name__}")
+            result = pardoned(candidates[index], result)
             results[index] = result
             if isinstance(result, Evaluation):
                 self._record(candidates[index], result)
@@ -200,6 +204,13 @@ class Search:
 def was_trained(evaluation: Evaluation) -> bool:
     """Whether an evaluation is that of a training, successful or not: it came past the fingerprint."""
     return evaluation.status == "ok" or (evaluation.status != "rejected" and evaluation.fingerprint is not None)
+
+
+def pardoned(candidate: Candidate, screened: Screening | Evaluation) -> Screening | Evaluation:
+    """A method that the user named passes, even if a few steps on one batch speak against it."""
+    if isinstance(screened, Evaluation) and candidate.proposal.operator == "seed" and screened.stage in DOUBTS:
+        return Screening(None, screened.calibration, screened.fingerprint)
+    return screened
 
 
 def _diversity(population: Sequence[Individual]) -> float | None:

@@ -20,7 +20,7 @@ from kdzero_gp.evaluate.screen import Screening
 from kdzero_gp.evolve.individual import Individual, individual, place
 from kdzero_gp.evolve.proposer import Candidate
 from kdzero_gp.evolve.race import Outcome
-from kdzero_gp.evolve.search import Search, was_trained
+from kdzero_gp.evolve.search import Search, pardoned, was_trained
 from kdzero_gp.evolve.shrink import shrunk_weights
 from kdzero_gp.evolve.steady_ladder import SteadyLadder
 from kdzero_gp.evolve.steady_trace import Trace
@@ -170,6 +170,8 @@ class SteadySearch(Search):
 
     def _screened_one(self, number: int, result: Result) -> None:
         candidate = self._candidates[number]
+        if isinstance(result, Screening | Evaluation):
+            result = pardoned(candidate, result)
         if isinstance(result, Screening) and result.fingerprint in self._fingerprints:
             result = self._duplicate(result)
         if isinstance(result, Evaluation):

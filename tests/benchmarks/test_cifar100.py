@@ -1,18 +1,22 @@
 """The CIFAR-100 benchmark in small: both stages, taken up again, and with a run that was made elsewhere."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from benchmarks import cifar100, cifar100_deit
 from benchmarks.cifar100_command import shown
-from benchmarks.cifar100_settings import DEIT, FULL, MARKS, REDUCED
-from benchmarks.cifar100_stages import further_methods, labelled
+from benchmarks.cifar100_searches import FinishedSearch, Searches
+from benchmarks.cifar100_settings import DEIT, FULL, MARKS, QUICK, REDUCED
+from benchmarks.cifar100_stages import finished_search, further_methods, labelled
 from benchmarks.cifar100_table import claims
 from benchmarks.result import read_result
+from kdzero_gp import load
 from kdzero_gp.comparison import Comparison
 from kdzero_gp.comparison.entries import make_entries
 from kdzero_gp.comparison.report import Facts
@@ -85,6 +89,44 @@ def test_a_run_and_a_comparison_made_elsewhere_are_taken(first: Path, tmp_path: 
     after = {p.name: p.stat().st_mtime_ns for p in (comparison / "trainings").iterdir()}
     assert {name: after[name] for name in before} == before
     assert len(after) == len(before) + len(before) // 2
+
+
+def test_several_run_seeds_have_rows_of_their_own_and_claims_about_their_mean(first: Path, tmp_path: Path) -> None:
+    runs, data = [first / "keep" / "search", tmp_path / "run1"], f"npz:{first / 'keep' / 'small.npz'}"
+    setting = replace(QUICK, search={**QUICK.search, "seed": 1})
+    finished_search(runs[1], setting, {"data": data, "workers": 1}, Console(quiet=True))
+    keep = shutil.copytree(first / "keep", tmp_path / "keep")
+    call = ("--workers", 1, "--data", data, "--keep", keep, "--out", tmp_path / "cifar100.json")
+    outcome = invoke(*call, "--run", runs[0], "--run", runs[1], "--also", "kd+evolved=kd + evolved")
+    assert outcome.exit_code == 0, outcome.output
+    result = read_result(tmp_path / "cifar100.json")
+    assert "--run FOLDER --run FOLDER" in result.command
+    reached = {str(row["distiller"]): row["test %"] for row in result.part("methods")}
+    found = {f"{arm}, run seed {seed}" for arm in ("evolved", "random search") for seed in (0, 1)}
+    assert set(reached) == {"student alone", "KD", "DKD", "kd+evolved"} | found
+    facts = {row["what"]: row["value"] for row in result.part("setting")}
+    assert facts["evolved, run seed 1"] == str(load(runs[1] / "best.json").tree)
+    assert facts["search, trained with success, run seed 1"] == "2 evolved, 2 at random"
+    mean: dict[str, Any] = {
+        arm: (reached[f"{arm}, run seed 0"] + reached[f"{arm}, run seed 1"]) / 2  # type: ignore[operator]
+        for arm in ("evolved", "random search")
+    }
+    claimed = {claim.what: claim.measured for claim in result.claims}
+    over = "points of test accuracy, mean over run seeds"
+    assert claimed[f"evolved over random search, {over}"] == pytest.approx(mean["evolved"] - mean["random search"])
+    assert claimed[f"evolved over KD, {over}"] == pytest.approx(mean["evolved"] - float(str(reached["KD"])))
+
+
+def test_runs_that_differ_in_more_than_the_seed_are_refused(first: Path, tmp_path: Path) -> None:
+    run, data = first / "keep" / "search", f"npz:{first / 'keep' / 'small.npz'}"
+    twice = invoke("--data", data, "--run", run, "--run", run)
+    assert twice.exit_code == 2
+    assert "error: the runs have the seeds [0, 0], but each must have one of its own" in twice.output
+    setting = replace(QUICK, search={**QUICK.search, "seed": 1, "epochs": 2})
+    finished_search(tmp_path / "longer", setting, {"data": data, "workers": 1}, Console(quiet=True))
+    longer = invoke("--data", data, "--run", run, "--run", tmp_path / "longer")
+    assert longer.exit_code == 2
+    assert "error: the runs of seed 0 and 1 differ in epochs; give runs that differ in the seed alone" in longer.output
 
 
 def test_further_methods_are_added_and_what_was_found_has_a_name(first: Path, tmp_path: Path) -> None:
@@ -167,12 +209,15 @@ def comparison(accuracies: dict[str, list[float]]) -> Comparison:
     return Comparison(Path(), rows, facts)
 
 
+ONE = Searches((FinishedSearch(Path(), {"seed": 0}, Path(), None, None, {}, 1.0, ""),))
+
+
 def test_published_accuracies_are_marks_of_the_full_recipe_alone() -> None:
     given = {"none": [0.69, 0.70], "dkd": [0.72, 0.70], "evolved": [0.73, 0.726], "random": [0.70, 0.71]}
-    short = claims(comparison(given), published=False)
+    short = claims(comparison(given), ONE, published=False)
     assert [claim.measured for claim in short[:3]] == pytest.approx([3.3, 2.3, 1.8])
     assert all(claim.holds for claim in short[:3])
-    full = {claim.what: claim for claim in claims(comparison(given), published=True)}
+    full = {claim.what: claim for claim in claims(comparison(given), ONE, published=True)}
     assert full["evolved, test accuracy"].target == pytest.approx(MARKS["dkd"] + 0.5)
     assert full["evolved, test accuracy"].measured == pytest.approx(72.8)
     assert full["student alone, test accuracy, published 69.06 %"].holds is True

@@ -31,7 +31,7 @@ def stored(folder: Path) -> int:
         return -1
 
 
-def wait_for(folder: Path, count: int, seconds: float = 60) -> None:
+def wait_for(folder: Path, count: int, seconds: float = 300) -> None:
     deadline = time.monotonic() + seconds
     while stored(folder) < count:
         assert time.monotonic() < deadline, f"only {stored(folder)} of {count} are stored"
@@ -205,7 +205,7 @@ def test_the_real_command_ends_cleanly_on_ctrl_c(tiny: Any, tmp_path: Path) -> N
     try:
         wait_for(folder, 3)
         command.send_signal(signal.SIGINT)
-        out, err = command.communicate(timeout=60)
+        out, err = command.communicate(timeout=300)
     finally:
         command.kill()
         command.communicate()
@@ -220,9 +220,9 @@ INSIDE_EXEC = """
 import os, signal, sys, threading
 from kdzero_gp.console.command import INTERRUPTED, interruptible
 
-threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
 with interruptible():
     try:
+        threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
         exec("while True: pass")
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
@@ -232,5 +232,5 @@ with interruptible():
 def test_an_interrupt_while_a_library_makes_code_ends_with_the_same_exit_code(tmp_path: Path) -> None:
     """CPython ends a process by the signal if a plain KeyboardInterrupt went through `exec` of a text, even caught."""
     (tmp_path / "inside.py").write_text(INSIDE_EXEC)
-    command = subprocess.run([sys.executable, "-m", "inside"], cwd=tmp_path, check=False, timeout=60)
+    command = subprocess.run([sys.executable, "-m", "inside"], cwd=tmp_path, check=False, timeout=300)
     assert command.returncode == 130

@@ -10,6 +10,7 @@ from kdzero_gp.evolve.search import was_trained
 from kdzero_gp.evolve.settings import SearchSettings
 from kdzero_gp.grammar.grammar import Grammar
 from kdzero_gp.grammar.registry import active_registry
+from kdzero_gp.grammar.tree import Tree
 from kdzero_gp.grammar.types import Map
 from kdzero_gp.grammar.vary import Limits
 
@@ -77,6 +78,30 @@ def test_seeds_come_first_and_once(laboratory: Any) -> None:
     first = [p for p, _ in run.records][:3]
     assert [p.tree for p in first[:2]] == [str(seed) for seed in seeds[:2]]
     assert [p.operator for p in first] == ["seed", "seed", "random"]
+
+
+def test_seeds_without_progress_are_trained_all_the_same(laboratory: Any) -> None:
+    """Their user knows them; but what nothing can be learned from is turned down, whoever names it."""
+    idle, dead, done = (parse(f"weight(1, {text})") for text in ("l2(stage1)", "l2(stage2)", "l2(stage3)"))
+    turned_down = {str(idle): "no_progress", str(dead): "no_gradient"}
+
+    class Strict(laboratory.Executor):  # type: ignore[misc, name-defined]
+        def _screening(self, tree: Tree) -> Any:
+            stage = turned_down.get(str(tree))
+            if stage is None:
+                return super()._screening(tree)
+            return laboratory.evaluation("rejected", stage=stage, calibration=(3.0,), fingerprint=f"print of {tree}")
+
+    run = laboratory.run(settings(), seeds=[idle, dead, done], executor=Strict(troubled=False))
+    records = {p.tree: e for p, e in run.records if p.operator == "seed"}
+    assert (records[str(idle)].status, records[str(idle)].fingerprint) == ("ok", f"print of {idle}")
+    assert (records[str(dead)].status, records[str(dead)].stage) == ("rejected", "no_gradient")
+    assert records[str(done)].status == "ok"
+    assert idle.key in {key for key, _, _ in run.executor.trainings}
+    assert run.generations[0]["funnel"].get("no_progress", 0) == 0
+    again = laboratory.run(settings(), seeds=[idle, dead, done], executor=Strict(troubled=False))
+    assert again.history == run.history
+    assert again.executor.trainings == [], "what is stored is not repeated"
 
 
 @pytest.mark.parametrize(("arm", "selection"), KINDS)

@@ -3,11 +3,13 @@
 import hashlib
 import heapq
 from collections import Counter
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from kdzero_gp import parse
 from kdzero_gp.errors import StoreError
 from kdzero_gp.evaluate.rungs import Ladder
 from kdzero_gp.evolve.search import was_trained
@@ -15,6 +17,7 @@ from kdzero_gp.evolve.settings import SearchSettings
 from kdzero_gp.evolve.steady import SteadySearch
 from kdzero_gp.execute.protocol import ScreenJob
 from kdzero_gp.grammar.grammar import default_grammar
+from kdzero_gp.grammar.tree import Tree
 from kdzero_gp.store import RunStore
 
 LADDER = Ladder((2, 5, 14), eta=3)
@@ -79,7 +82,13 @@ class SteadyLaboratory:
         return made
 
     def run(
-        self, chosen: SearchSettings, *, arm: Any = "evolve", name: str = "run", executor: Clockwork | None = None
+        self,
+        chosen: SearchSettings,
+        *,
+        arm: Any = "evolve",
+        name: str = "run",
+        executor: Clockwork | None = None,
+        seeds: Sequence[Tree] = (),
     ) -> SimpleNamespace:
         """Begins a search in a folder, or goes on with the one there."""
         folder, stats = self.folder / name, []
@@ -90,7 +99,8 @@ class SteadyLaboratory:
         )
         opened = RunStore.resume(folder) if folder.exists() else RunStore.create(folder, {})
         with opened as store:
-            found = SteadySearch(arm, chosen, default_grammar(), executor, store, observer).run()  # type: ignore[arg-type]
+            search = SteadySearch(arm, chosen, default_grammar(), executor, store, observer, seeds)  # type: ignore[arg-type]
+            found = search.run()
             history = store.write_history().read_bytes()
             generations = store.generations(arm)
             records = list(store.evaluations(arm))
@@ -121,6 +131,14 @@ def test_the_budget_is_that_of_generations(steady: SteadyLaboratory, arm: str, s
     assert sorted(run.generations) == [0, 1, 2, 3, 4]
     assert sum(stats["funnel"]["trained"] for stats in run.stats) == 30
     assert sum(stats["steps"] for stats in run.stats) == sum(e.steps for _, e in run.records)
+
+
+def test_seeds_without_progress_are_trained_all_the_same(steady: SteadyLaboratory) -> None:
+    trees = [parse(f"weight({value:g}, l2(stage{number}))") for value in (0.1, 1, 10) for number in (1, 2, 3)]
+    inner = steady.laboratory.Executor()
+    seed = next(tree for tree in trees if getattr(inner._screening(tree), "stage", None) == "no_progress")
+    run = steady.run(settings(), seeds=[seed])
+    assert [p.tree for p, e in run.records if p.operator == "seed" and was_trained(e)] == [str(seed)]
 
 
 def test_no_worker_waits_while_there_is_work(steady: SteadyLaboratory) -> None:

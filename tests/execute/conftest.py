@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 import torch
 
-from kdzero_gp.execute.deadlines import Deadlines
 from kdzero_gp.execute.inprocess import InProcess
 from kdzero_gp.execute.processes import Processes
 from kdzero_gp.execute.protocol import Executor
@@ -71,8 +70,6 @@ def primitive_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 Noted = tuple[Executor, Path]
-DEADLINES = Deadlines(training=1.0, full=1.0, grace=0.5)
-"""Of the executors under test: long for what works, short for what hangs."""
 
 
 @pytest.fixture(scope="session")
@@ -96,16 +93,18 @@ def ray_address(ray_cluster: Any) -> str:
 
 def make_executor(kind: str, request: Any, notes: Path) -> Executor:
     import faulty
+    from faulty_jobs import FaultyDeadlines
 
+    deadlines = FaultyDeadlines(training=1.0, full=1.0, grace=0.5)
     factory = partial(faulty.make, str(notes))
     if kind == "in process":
-        return InProcess(factory(), deadlines=DEADLINES)  # type: ignore[arg-type]
+        return InProcess(factory(), deadlines=deadlines)  # type: ignore[arg-type]
     if kind == "ray":
         from kdzero_gp.execute.ray import Ray
 
         address = request.getfixturevalue("ray_address")
-        return Ray(2, factory, address=address, deadlines=DEADLINES)  # type: ignore[arg-type]
-    return Processes(int(kind), factory, deadlines=DEADLINES)  # type: ignore[arg-type]
+        return Ray(2, factory, address=address, deadlines=deadlines)  # type: ignore[arg-type]
+    return Processes(int(kind), factory, deadlines=deadlines)  # type: ignore[arg-type]
 
 
 KINDS = ("in process", "1", "2", "ray")

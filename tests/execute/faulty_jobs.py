@@ -1,9 +1,28 @@
 """Jobs for a `FaultyEvaluator`, and what tests look at in their results."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from kdzero_gp.evaluate.screen import Screening
-from kdzero_gp.execute.protocol import Entry, Executor, Result, Trained, TrainJob
+from kdzero_gp.execute.deadlines import Deadlines
+from kdzero_gp.execute.protocol import AnyJob, Entry, Executor, FullJob, Result, Trained, TrainJob
+
+HANGING = {"hang", "spin"}
+
+
+@dataclass(frozen=True)
+class FaultyDeadlines(Deadlines):
+    """Short for what hangs; whatever works has all the time that a busy machine may take for it."""
+
+    def __call__(self, job: AnyJob) -> float | None:
+        match job:
+            case TrainJob(entries):
+                hangs = any(entry.tree in HANGING for entry in entries)
+            case FullJob(entrant):
+                hangs = entrant.tree in HANGING
+            case _:
+                hangs = False
+        return super().__call__(job) if hangs else 300.0
 
 
 def entry(tree: str, state: bytes | None = None) -> Entry:

@@ -8,14 +8,13 @@ from typing import Any
 
 import pytest
 from faulty import FaultyEvaluator, trained
-from faulty_jobs import entry, job
+from faulty_jobs import FaultyDeadlines, entry, job
 
 from kdzero_gp.evaluate.training import DeadlineError
 from kdzero_gp.execute.alarm import deadline
-from kdzero_gp.execute.deadlines import Deadlines
 from kdzero_gp.execute.inprocess import InProcess
 
-SHORT = Deadlines(training=0.05, grace=0.1)
+SHORT = FaultyDeadlines(training=0.05, grace=0.1)
 
 
 def executor(notes: Path) -> InProcess:

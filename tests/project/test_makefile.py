@@ -50,7 +50,7 @@ class Checkout:
             env=outer | state | faults,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
 

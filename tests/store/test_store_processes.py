@@ -104,7 +104,7 @@ def test_reading_in_the_writers_process_leaves_its_file_locks_alone(tmp_path, pr
 
 def test_a_full_disk_is_reported_and_what_was_recorded_stays(tmp_path, start_writer):
     process = start_writer("fill", tmp_path)
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     *numbers, failed, after = output.splitlines()
     assert failed.startswith("failed: cannot write ")
