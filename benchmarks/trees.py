@@ -1,6 +1,6 @@
 """Ten thousand random trees: is every one valid, does its text read back, are loss and gradient finite?
 
-And which share of them survives the screening on the real digits pair.
+And which share of them survives the screening on the real digits pair, and whether it turns down the right ones.
 """
 
 import random
@@ -15,6 +15,7 @@ import typer
 
 from benchmarks.random_knowledge import PAIRS, Pair
 from benchmarks.result import RESULTS, Claim, Result, Row, make_result
+from benchmarks.screening_worth import worth_rows
 from benchmarks.table import report
 from benchmarks.tree_checks import Numbers, depth_and_size, finite, round_trip, type_valid
 from benchmarks.tree_screening import screen, screening_rows
@@ -25,7 +26,7 @@ from kdzero_gp.session.config import make_config
 
 MAX_DEPTH = 7
 MAX_SIZE = 30
-QUICK_TREES, QUICK_SCREENED = 40, 8
+QUICK_TREES, QUICK_SCREENED, QUICK_TRAINED = 40, 8, 1
 
 VALID, ROUND_TRIP, WITHIN = "type-valid", "parse(print(t)) = t", "within the limits"
 LOSS, GRADIENT = "loss finite", "gradient finite"
@@ -88,14 +89,16 @@ def run_trees(trees: Sequence[Tree]) -> list[Pass]:
     return passes
 
 
-def measure(count: int, screened: int, seed: int) -> Result:
+def measure(count: int, screened: int, trained: int, seed: int) -> Result:
     """The whole benchmark."""
     trees = draw(count, seed)
     passes = run_trees(trees)
     rows = check_rows(trees, passes) + finiteness_rows(passes)
     config = make_config(seed=seed)
-    ends = screen(trees[:screened], make_evaluator(config))
-    rows += screening_rows(ends, f"{config.pair} on {config.data}")
+    evaluator = make_evaluator(config)
+    ended = screen(trees[:screened], evaluator)
+    rows += screening_rows(ended, f"{config.pair} on {config.data}")
+    rows += worth_rows(ended, evaluator, trained)
     required = {
         VALID: f"random trees (depth <= {MAX_DEPTH}) that are type-valid",
         ROUND_TRIP: "random trees whose text reads back as the same tree",
@@ -105,7 +108,7 @@ def measure(count: int, screened: int, seed: int) -> Result:
     }
     shares = {row["check"]: row["share %"] for row in rows if row["part"] == "checks"}
     claims = [Claim.at_least(what, _share(shares[check]), 100.0, "%") for check, what in required.items()]
-    options = {"count": count, "screened": screened, "seed": seed}
+    options = {"count": count, "screened": screened, "trained": trained, "seed": seed}
     return make_result("trees", options, seeds=[seed], rows=rows, claims=claims)
 
 
@@ -123,6 +126,9 @@ def _share(value: object) -> float:
 def main(
     count: Annotated[int, typer.Option(min=1, help="Random trees.")] = 10_000,
     screened: Annotated[int, typer.Option(min=1, help="How many of them are screened on the digits pair.")] = 2_000,
+    trained: Annotated[
+        int, typer.Option(min=1, help="How many of the survivors are trained, and of those that a stage doubts.")
+    ] = 200,
     seed: Annotated[int, typer.Option(help="Of the trees and of the screening.")] = 0,
     quick: Annotated[bool, typer.Option("--quick", help="Few trees; writes only where --out says.")] = False,
     out: Annotated[Path | None, typer.Option(help="Result file, by default benchmarks/results/trees.json.")] = None,
@@ -131,7 +137,8 @@ def main(
     torch.set_num_threads(1)
     if quick:
         count, screened = min(count, QUICK_TREES), min(screened, QUICK_SCREENED)
-    report(measure(count, screened, seed), out or (None if quick else RESULTS / "trees.json"))
+        trained = min(trained, QUICK_TRAINED)
+    report(measure(count, screened, trained, seed), out or (None if quick else RESULTS / "trees.json"))
 
 
 if __name__ == "__main__":
