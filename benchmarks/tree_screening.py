@@ -17,7 +17,7 @@ SURVIVED = "survived"
 
 @dataclass(frozen=True)
 class Screened:
-    """A tree, how its screening ended (`survived`, a stage, or the status of a failure), and what it gave, if anything."""
+    """A tree, how its screening ended (`survived`, a stage, or the status of a failure), and what it gave, if made."""
 
     tree: Tree
     end: str
