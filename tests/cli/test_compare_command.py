@@ -93,7 +93,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path, teacher_cache: str) -> None:
         stderr=subprocess.PIPE,
         text=True,
     )
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not (folder / "trainings").is_dir() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
     time.sleep(0.5)

@@ -123,7 +123,7 @@ def test_resuming_another_training_names_the_option(tmp_path: Path) -> None:
 
 
 def wait_for(folder: Path, epochs: int) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     log = folder / "epochs.jsonl"
     while not log.exists() or len(log.read_text().splitlines()) < epochs:
         assert time.monotonic() < deadline

@@ -184,7 +184,7 @@ def test_kill_9_costs_the_training_at_hand_and_no_other(first: Any, tmp_path: Pa
     process = subprocess.Popen(
         [*command, "--workers", "1", "--out", str(folder)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not list((folder / "trainings").glob("*.json")) and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)

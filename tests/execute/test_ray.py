@@ -37,7 +37,7 @@ def test_a_lost_node_costs_nothing_but_time(ray_cluster: Any, tmp_path: Path) ->
         executor.submit(job("ok before"))
         assert executor.wait() == (0, (trained(entry("ok before"), 0),))
         executor.submit(job("hang-once"))
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 300
         while not (tmp_path / "hang-once").exists() and time.monotonic() < deadline:
             time.sleep(0.05)
         ray_cluster.remove_node(first, allow_graceful=False)
