@@ -27,7 +27,6 @@ class FinishedSearch:
     config: Mapping[str, Any]
     best: Path
     rival: tuple[str, tuple[float, ...], float | None] | None
-    evolved_fitness: float | None
     trained: Mapping[str, int]
     hours: float
     hardware: str
@@ -45,7 +44,6 @@ class FinishedSearch:
                 raise StoreError(f"the run in {folder} is not finished; go on with it by --resume {folder}")
             rows: list[dict[str, Any]] = final["rows"]
             rival = next((row for row in rows if row["kind"] == "random"), None)
-            evolved = next((row for row in rows if row["name"] == "evolved 1"), None)
             trained = {
                 arm: sum(1 for _, e in store.evaluations(arm) if e.status == "ok") for arm in ("evolve", "random")
             }
@@ -57,7 +55,6 @@ class FinishedSearch:
             config=config,
             best=best,
             rival=None if rival is None else (rival["tree"], tuple(rival["calibration"] or ()), rival["fitness"]),
-            evolved_fitness=None if evolved is None else evolved["fitness"],
             trained=trained,
             hours=summary["seconds"] / 3600,
             hardware=summary["hardware"],

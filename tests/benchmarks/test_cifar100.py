@@ -209,7 +209,7 @@ def comparison(accuracies: dict[str, list[float]]) -> Comparison:
     return Comparison(Path(), rows, facts)
 
 
-ONE = Searches((FinishedSearch(Path(), {"seed": 0}, Path(), None, None, {}, 1.0, ""),))
+ONE = Searches((FinishedSearch(Path(), {"seed": 0}, Path(), None, {}, 1.0, ""),))
 
 
 def test_published_accuracies_are_marks_of_the_full_recipe_alone() -> None:
