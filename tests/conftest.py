@@ -12,6 +12,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MKL_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
+# Ray's workers are nice to others (15); on a busy machine they would hardly ever run.
+os.environ.setdefault("RAY_worker_niceness", "0")
+
 import pytest
 from hypothesis import settings
 
