@@ -26,7 +26,7 @@ from kdzero_gp.store import RunStore
 from kdzero_gp.store.record import Evaluation
 
 DOUBTS: frozenset[Stage] = frozenset({"not_smaller_when_equal", "no_progress"})
-"""Stages that judge a distiller by a few steps on one batch; the others tell that it cannot be trained."""
+"""Stages that judge by one batch whether a distiller is worth a training; at the others it cannot be had, or repeats."""
 
 
 class Observer(Protocol):
@@ -207,7 +207,7 @@ def was_trained(evaluation: Evaluation) -> bool:
 
 
 def pardoned(candidate: Candidate, screened: Screening | Evaluation) -> Screening | Evaluation:
-    """A method that the user named passes, even if a few steps on one batch speak against it."""
+    """A method that the user named passes, even if one batch speaks against it."""
     if isinstance(screened, Evaluation) and candidate.proposal.operator == "seed" and screened.stage in DOUBTS:
         return Screening(None, screened.calibration, screened.fingerprint)
     return screened
