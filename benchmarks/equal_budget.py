@@ -8,9 +8,7 @@ tested. One run seed tells little at such a budget: whether the first few random
 import statistics
 import tempfile
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +16,7 @@ import torch
 import typer
 
 from benchmarks.result import RESULTS, Claim, Row, make_result
+from benchmarks.side_by_side import side_by_side
 from benchmarks.table import report
 from kdzero_gp.comparison.statistics import paired_test
 from kdzero_gp.evaluate.evaluator import Entrant, Evaluator
@@ -176,12 +175,7 @@ def main(
     if quick:
         population, generations, seeds, workers = 2, 1, 2, 1
     run = {"pop": population, "gens": generations} | ({"epochs": 1, "proxy_epochs": 1} if quick else {})
-    if workers == 1:
-        found = {seed: one_seed(seed, run) for seed in range(seeds)}
-    else:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            futures = [pool.submit(one_seed, seed, run) for seed in range(seeds)]
-            found = {seed: future.result() for seed, future in enumerate(futures)}
+    found = dict(enumerate(side_by_side(one_seed, [(seed, run) for seed in range(seeds)], workers)))
     table = search_rows(found)
     options = {
         "population": population, "generations": generations, "seeds": seeds, "workers": workers, "quick": quick

@@ -9,10 +9,8 @@ was chosen. The same for hand-designed methods on CIFAR-100 is `published_rank.p
 import random
 import statistics
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +21,7 @@ from scipy.stats import spearmanr
 from benchmarks.proxy_fitness import correlations
 from benchmarks.proxy_settings import Proxy, outcomes
 from benchmarks.result import RESULTS, Claim, Result, Row, Scalar, make_result
+from benchmarks.side_by_side import side_by_side
 from benchmarks.table import report
 from kdzero_gp import random_tree
 from kdzero_gp.distiller.distiller import Distiller
@@ -128,11 +127,7 @@ def measure(
     settings = proxies(full, evaluator.ladder.ends, quick)
     candidates = sample(evaluator, trees, seed=0)
     arguments = [(candidate, settings, proxy_seeds, final_seeds) for candidate in candidates]
-    if workers == 1:
-        found = [one_candidate(*each) for each in arguments]
-    else:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            found = [future.result() for future in [pool.submit(one_candidate, *each) for each in arguments]]
+    found = side_by_side(one_candidate, arguments, workers)
     accuracies = [each[0] for each in found]
     truth = [statistics.fmean(each) for each in accuracies]
     rows: list[Row] = [_reliability(accuracies)]

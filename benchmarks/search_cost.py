@@ -9,9 +9,7 @@ so that both are measured by one thing that neither has selected on: the mean va
 import statistics
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +18,7 @@ import typer
 
 from benchmarks.result import RESULTS, Claim, Row, make_result
 from benchmarks.search_cost_trace import Moment, best_so_far, steps_until
+from benchmarks.side_by_side import side_by_side
 from benchmarks.table import report
 from kdzero_gp.evaluate.evaluator import Entrant, EvaluationSettings, Evaluator
 from kdzero_gp.evaluate.fitness import FITNESS
@@ -209,13 +208,8 @@ def main(
         population, generations, rungs, seeds, workers = 3, 0, 2, 1, 1
     pair = arms(population, generations, rungs)
     jobs = [(arm, seed) for seed in range(seeds) for arm in pair]
-    results: dict[tuple[str, int], list[tuple[int, float]]] = {}
-    if workers == 1:
-        results = {(arm.name, seed): one_seed(arm, seed) for arm, seed in jobs}
-    else:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            futures = {(arm.name, seed): pool.submit(one_seed, arm, seed) for arm, seed in jobs}
-            results = {key: future.result() for key, future in futures.items()}
+    points = side_by_side(one_seed, jobs, workers)
+    results = {(arm.name, seed): found for (arm, seed), found in zip(jobs, points, strict=True)}
     table = summary(results, range(seeds))
     options = {
         "population": population,

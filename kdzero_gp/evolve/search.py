@@ -26,7 +26,7 @@ from kdzero_gp.store import RunStore
 from kdzero_gp.store.record import Evaluation
 
 DOUBTS: frozenset[Stage] = frozenset({"not_smaller_when_equal", "no_progress"})
-"""Stages that judge by one batch whether a distiller is worth a training; at the others it cannot be had, or repeats."""
+"""Stages that judge by one batch whether a distiller is worth a training; at others it cannot be had, or repeats."""
 
 
 class Observer(Protocol):
