@@ -3,21 +3,22 @@
 from typing import TYPE_CHECKING, Any
 
 from kdzero_gp.distiller.distiller import Distiller
-from kdzero_gp.distiller.export import load, save
-from kdzero_gp.distiller.knowledge import Knowledge
 from kdzero_gp.errors import KdzeroError
-from kdzero_gp.evaluate.gaps import cka_gap, sharpness_gap
+from kdzero_gp.export.distiller_file import load, save
 from kdzero_gp.grammar.decorators import distance, transform, weight
 from kdzero_gp.grammar.generate import random_tree
 from kdzero_gp.grammar.parse import parse
 from kdzero_gp.grammar.tree import Tree
 from kdzero_gp.grammar.types import Logits, Loss, Map, PerSample, Rows, Tau, Value, Vector
+from kdzero_gp.knowledge import Knowledge
+from kdzero_gp.tasks.gaps import cka_gap, sharpness_gap
+from kdzero_gp.version import __version__
 
 if TYPE_CHECKING:
-    from kdzero_gp.fit.own_loop import Distillation
-    from kdzero_gp.session.runner import SearchResult, search
+    from kdzero_gp.loops.distillation import Distillation
+    from kdzero_gp.run.result import SearchResult
+    from kdzero_gp.run.run import search
 
-__version__ = "0.1.0"
 
 __all__ = [
     "Distillation",
@@ -49,12 +50,16 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Loads these on first use: a training script that only wants a loss need not import plots and data sets."""
-    if name in ("search", "SearchResult"):
-        from kdzero_gp.session import runner
+    if name == "search":
+        from kdzero_gp.run.run import search
 
-        return getattr(runner, name)
+        return search
+    if name == "SearchResult":
+        from kdzero_gp.run.result import SearchResult
+
+        return SearchResult
     if name == "Distillation":
-        from kdzero_gp.fit.own_loop import Distillation
+        from kdzero_gp.loops.distillation import Distillation
 
         return Distillation
     raise AttributeError(f"module 'kdzero_gp' has no attribute '{name}'")

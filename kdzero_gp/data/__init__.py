@@ -1,12 +1,12 @@
 """Data sets by name, split and checked."""
 
-from kdzero_gp.data.augment import NO_AUGMENTATION, Augmentation
-from kdzero_gp.data.batches import ImageBatches
+from kdzero_gp.data.augment.augmentation import NO_AUGMENTATION, Augmentation
+from kdzero_gp.data.augment.named import named_augmentation
+from kdzero_gp.data.batches.in_memory import ImageBatches
+from kdzero_gp.data.batches.serving import Batches, image_batches
+from kdzero_gp.data.batches.streamed import StreamedBatches
 from kdzero_gp.data.dataset import Dataset, Split
-from kdzero_gp.data.load import load_dataset
-from kdzero_gp.data.named_augmentation import named_augmentation
-from kdzero_gp.data.serving import Batches, image_batches
-from kdzero_gp.data.streamed import StreamedBatches
+from kdzero_gp.data.sources.load import load_dataset
 
 __all__ = [
     "NO_AUGMENTATION",

@@ -9,7 +9,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from kdzero_gp.data.files import ImageFiles
+from kdzero_gp.data.sources.files import ImageFiles
 
 
 @dataclass(frozen=True)

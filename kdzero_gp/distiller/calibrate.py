@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from kdzero_gp.distiller.knowledge import Knowledge
 from kdzero_gp.errors import KdzeroError
+from kdzero_gp.knowledge import Knowledge
 
 
 class CalibrationError(KdzeroError):

@@ -9,13 +9,13 @@ from torch import Tensor, nn
 
 from kdzero_gp.distiller.align import Aligner, class_mismatch
 from kdzero_gp.distiller.calibrate import calibration_constants
-from kdzero_gp.distiller.knowledge import Knowledge
 from kdzero_gp.distiller.program import Context, Program, Side, Term, terms_of
 from kdzero_gp.distiller.shapes import Shape, ShapeInference, aligned_arguments
 from kdzero_gp.errors import ConfigError, TapError
 from kdzero_gp.grammar.parse import parse
 from kdzero_gp.grammar.tree import Node, Tree
 from kdzero_gp.grammar.types import CONSTANTS
+from kdzero_gp.knowledge import Knowledge
 
 SIDES: tuple[Side, Side] = ("student", "teacher")
 
@@ -189,7 +189,7 @@ class Distiller(nn.Module):
 
     def _repr_svg_(self) -> str:
         """The drawing with calibration and aligners, for notebooks."""
-        from kdzero_gp.gallery.render import svg  # only here: the distiller stands below the gallery
+        from kdzero_gp.drawing.render import svg  # only here: the distiller stands below the gallery
 
         return svg(self.tree.canonical(), aligned=tuple(self.aligners), calibration=self.calibration.tolist())
 

@@ -7,11 +7,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from kdzero_gp.distiller.knowledge import Knowledge
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.grammar.operation import ADD, WEIGHT, Operation
 from kdzero_gp.grammar.tree import Node
 from kdzero_gp.grammar.types import CONSTANTS
+from kdzero_gp.knowledge import Knowledge
 
 Side = Literal["student", "teacher"]
 Step = Callable[["Context"], Tensor]

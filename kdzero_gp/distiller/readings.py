@@ -5,35 +5,17 @@ and `dead` where no gradient of the loss reaches it, so that it teaches nothing.
 """
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
 
 from kdzero_gp.distiller.distiller import Distiller
-from kdzero_gp.distiller.knowledge import Knowledge
-from kdzero_gp.grammar.tree import Node
+from kdzero_gp.drawing.reading import Reading, State
+from kdzero_gp.knowledge import Knowledge
 
-State = Literal["live", "constant", "dead"]
 FLAT = 1e-6
 """Deviation over the batch, relative to the value, below which a node counts as constant (float32 has 1e-7)."""
-
-
-@dataclass(frozen=True)
-class Reading:
-    """One node on one batch.
-
-    Attributes:
-        value: root mean square of the student's value there; of a node behind the distance, of the value per sample.
-        gradient: norm of the calibrated loss's gradient with respect to that value.
-        state: whether the node takes part.
-    """
-
-    value: float
-    gradient: float
-    state: State
 
 
 def read_nodes(
@@ -60,21 +42,6 @@ def read_nodes(
     }
 
 
-def readings_as_data(readings: Mapping[str, Reading]) -> dict[str, list[float | str]]:
-    """The readings as JSON can hold them; NaN and infinity are kept by the store."""
-    return {text: [r.value, r.gradient, r.state] for text, r in readings.items()}
-
-
-def readings_from_data(stored: object) -> dict[str, Reading]:
-    """What `readings_as_data` wrote; entries of another form are left out, since a run folder is not trusted."""
-    found = {}
-    for text, entry in stored.items() if isinstance(stored, Mapping) else ():
-        match entry:
-            case [int() | float() as value, int() | float() as gradient, "live" | "constant" | "dead" as state]:
-                found[str(text)] = Reading(float(value), float(gradient), state)
-    return found
-
-
 def _gradients(loss: Tensor, values: Iterable[Tensor]) -> list[Tensor | None]:
     values = list(values)
     reached = [value for value in values if value.requires_grad]
@@ -95,9 +62,3 @@ def _reading(value: Tensor, gradient: Tensor | None) -> Reading:
     elif length == 0:
         state = "dead"
     return Reading(size, length, state)
-
-
-def muted(readings: Mapping[str, Reading], node: Node) -> bool:
-    """Whether a node takes no part in the teaching."""
-    reading = readings.get(node.text)
-    return reading is not None and reading.state != "live"

@@ -15,19 +15,20 @@ from safetensors.torch import load, save
 from torch import nn
 
 from kdzero_gp.distiller.distiller import Distiller
-from kdzero_gp.evaluate.fitness import FITNESS, fitness_parts
+from kdzero_gp.evaluate.fitness import FITNESS
 from kdzero_gp.evaluate.full import Entrant, FullResult, FullResults, FullSplit, FullTrainings
-from kdzero_gp.evaluate.fused import FusedTraining
-from kdzero_gp.evaluate.fused_stack import FuseError
-from kdzero_gp.evaluate.fused_ways import Way
 from kdzero_gp.evaluate.memory import out_of_memory
 from kdzero_gp.evaluate.rungs import Ladder
 from kdzero_gp.evaluate.screen import Screener, Screening
-from kdzero_gp.evaluate.seeds import derive_seed
-from kdzero_gp.evaluate.training import DeadlineError, DivergedError, Training
 from kdzero_gp.grammar.parse import parse
 from kdzero_gp.grammar.tree import Tree
+from kdzero_gp.loops.fused.stack import FuseError
+from kdzero_gp.loops.fused.training import FusedTraining
+from kdzero_gp.loops.fused.ways import Way
+from kdzero_gp.loops.single import DeadlineError, DivergedError, Training
+from kdzero_gp.randomness import derive_seed
 from kdzero_gp.store.record import Evaluation, Status
+from kdzero_gp.tasks.classification.measures import fitness_parts
 from kdzero_gp.tasks.task import Task
 
 __all__ = [

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from kdzero_gp.distiller.distiller import Distiller
-from kdzero_gp.evaluate.fitness import full_parts
-from kdzero_gp.evaluate.fused import FusedTraining
-from kdzero_gp.evaluate.fused_stack import FuseError
-from kdzero_gp.evaluate.fused_ways import Way
 from kdzero_gp.evaluate.memory import out_of_memory
-from kdzero_gp.evaluate.seeds import derive_seed
-from kdzero_gp.evaluate.training import Training
+from kdzero_gp.loops.fused.stack import FuseError
+from kdzero_gp.loops.fused.training import FusedTraining
+from kdzero_gp.loops.fused.ways import Way
+from kdzero_gp.loops.single import Training
+from kdzero_gp.randomness import derive_seed
+from kdzero_gp.tasks.classification.measures import full_parts
 from kdzero_gp.tasks.task import Task
 
 FullSplit = Literal["val", "test"]

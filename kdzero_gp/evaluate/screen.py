@@ -15,12 +15,12 @@ from torch.nn import functional
 
 from kdzero_gp.distiller.calibrate import gradient, norm
 from kdzero_gp.distiller.distiller import Distiller
-from kdzero_gp.distiller.knowledge import Knowledge
-from kdzero_gp.evaluate.gaps import cka_gap
-from kdzero_gp.evaluate.training import own_randomness
 from kdzero_gp.evaluate.work import NumbersWritten, numbers_at
 from kdzero_gp.grammar.tree import Tree
-from kdzero_gp.tasks.taps import TapReader
+from kdzero_gp.knowledge import Knowledge
+from kdzero_gp.randomness import own_randomness
+from kdzero_gp.taps.read import TapReader
+from kdzero_gp.tasks.gaps import cka_gap
 from kdzero_gp.tasks.task import Task
 
 Stage = Literal[

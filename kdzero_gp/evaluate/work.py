@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from kdzero_gp.tasks.taps import Taps
+from kdzero_gp.taps.tap import Taps
 
 _VIEWS = (torch.ops.aten._unsafe_view.default,)
 """Views that torch does not declare as such."""

@@ -8,7 +8,7 @@ from typing import Literal
 
 from scipy.stats import ttest_rel
 
-from kdzero_gp.evaluate.evaluator import Entrant, FullResult
+from kdzero_gp.evaluate.full import Entrant, FullResult
 from kdzero_gp.evolve.full_trainings import run_full_trainings
 from kdzero_gp.execute.protocol import Executor
 from kdzero_gp.store import RunStore

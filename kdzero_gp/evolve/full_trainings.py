@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from kdzero_gp.evaluate.evaluator import Entrant, FullResult, FullSplit
+from kdzero_gp.evaluate.full import Entrant, FullResult, FullSplit
 from kdzero_gp.execute.protocol import Executor, FullJob
 from kdzero_gp.store import RunStore
 

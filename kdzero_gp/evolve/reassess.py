@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from kdzero_gp.evaluate.evaluator import Entrant, FullResult
+from kdzero_gp.evaluate.full import Entrant, FullResult
 from kdzero_gp.evolve.full_trainings import run_full_trainings
 from kdzero_gp.evolve.individual import Individual
 from kdzero_gp.execute.protocol import Executor

@@ -13,7 +13,6 @@ from typing import Protocol
 from deap import tools
 
 from kdzero_gp.evaluate.screen import Screening, Stage
-from kdzero_gp.evaluate.seeds import derive_seed
 from kdzero_gp.evolve.individual import Individual, place
 from kdzero_gp.evolve.proposer import Candidate, Proposer
 from kdzero_gp.evolve.race import Outcome, Race, Runner
@@ -22,6 +21,7 @@ from kdzero_gp.evolve.shrink import shrunk_weights
 from kdzero_gp.execute.protocol import Executor, ScreenJob
 from kdzero_gp.grammar.grammar import Grammar
 from kdzero_gp.grammar.tree import Tree
+from kdzero_gp.randomness import derive_seed
 from kdzero_gp.store import RunStore
 from kdzero_gp.store.record import Evaluation
 

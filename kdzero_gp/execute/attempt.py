@@ -10,11 +10,12 @@ from typing import Literal
 
 import torch
 
-from kdzero_gp.evaluate.evaluator import Evaluator, FullResult, FullResults
+from kdzero_gp.evaluate.evaluator import Evaluator, Trained
+from kdzero_gp.evaluate.full import FullResult, FullResults
 from kdzero_gp.evaluate.screen import Screening
-from kdzero_gp.evaluate.training import DeadlineError
-from kdzero_gp.execute.noise import quiet
-from kdzero_gp.execute.protocol import AnyJob, FullGroupJob, FullJob, Result, ScreenJob, Trained, TrainJob, perform
+from kdzero_gp.execute.output import quiet
+from kdzero_gp.execute.protocol import AnyJob, FullGroupJob, FullJob, Result, ScreenJob, TrainJob, perform
+from kdzero_gp.loops.single import DeadlineError
 from kdzero_gp.store.record import Evaluation
 
 

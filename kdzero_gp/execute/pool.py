@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 
 from kdzero_gp.execute.attempt import Fault
 from kdzero_gp.execute.deadlines import Deadlines
-from kdzero_gp.execute.desk import Task
+from kdzero_gp.execute.jobs import Task
 from kdzero_gp.execute.protocol import AnyJob, Result
 from kdzero_gp.execute.queued import ATTEMPTS, ExecutorError, Queued
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from kdzero_gp.evaluate.evaluator import Entrant, Entry, Evaluator, FullResult, FullResults, FullSplit, Trained
+from kdzero_gp.evaluate.evaluator import Entry, Evaluator, Trained
+from kdzero_gp.evaluate.full import Entrant, FullResult, FullResults, FullSplit
 from kdzero_gp.evaluate.screen import Screening
 from kdzero_gp.grammar.parse import parse
 from kdzero_gp.store.record import Evaluation

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 
 from kdzero_gp.errors import KdzeroError
-from kdzero_gp.execute.desk import Desk
+from kdzero_gp.execute.jobs import Desk
 from kdzero_gp.execute.protocol import AnyJob, Result
 
 ATTEMPTS = 2

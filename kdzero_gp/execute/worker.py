@@ -9,7 +9,7 @@ import time
 from multiprocessing.connection import Connection
 
 from kdzero_gp.execute.attempt import attempt
-from kdzero_gp.execute.noise import silence
+from kdzero_gp.execute.output import silence
 
 PR_SET_PDEATHSIG = 1
 

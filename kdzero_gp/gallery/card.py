@@ -4,18 +4,18 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from kdzero_gp.distiller.distiller import Distiller
-from kdzero_gp.distiller.export import distiller_json
-from kdzero_gp.distiller.readings import Reading
 from kdzero_gp.distiller.shapes import Shapes, aligned_arguments
-from kdzero_gp.distiller.standalone import standalone_source
+from kdzero_gp.drawing.latex import latex
+from kdzero_gp.drawing.reading import Reading
+from kdzero_gp.drawing.render import svg
 from kdzero_gp.errors import KdzeroError
-from kdzero_gp.gallery.latex import latex
-from kdzero_gp.gallery.plain_text import printable
-from kdzero_gp.gallery.render import svg
+from kdzero_gp.export.distiller_file import distiller_json
+from kdzero_gp.export.module import standalone_source
 from kdzero_gp.gallery.rows import Recorded
 from kdzero_gp.grammar.operation import Operation
 from kdzero_gp.grammar.parse import parse
 from kdzero_gp.grammar.tree import Tree
+from kdzero_gp.untrusted import printable
 
 
 @dataclass(frozen=True)

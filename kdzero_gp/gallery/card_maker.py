@@ -4,17 +4,17 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from kdzero_gp.distiller.readings import Reading
+from kdzero_gp.drawing.reading import Reading
 from kdzero_gp.errors import KdzeroError
 from kdzero_gp.gallery.card import Card, make_card
 from kdzero_gp.gallery.forked import forked_map
-from kdzero_gp.gallery.plain_text import printable
 from kdzero_gp.gallery.rows import Recorded
 from kdzero_gp.gallery.run_view import RunView
 from kdzero_gp.grammar.operation import Operation
 from kdzero_gp.grammar.parse import parse
 from kdzero_gp.grammar.tree import Tree
 from kdzero_gp.store import Evaluation
+from kdzero_gp.untrusted import printable
 
 Probe = Callable[[Tree, Evaluation], Mapping[str, Reading]]
 """Measures the nodes of a distiller, given in canonical form with its evaluation."""

@@ -6,13 +6,13 @@ from itertools import groupby
 import graphviz
 import networkx
 
+from kdzero_gp.drawing.diagram import FONT
+from kdzero_gp.drawing.palette import INK
+from kdzero_gp.drawing.render import render
+from kdzero_gp.drawing.svg_text import cleaned_drawing
 from kdzero_gp.gallery.chosen import Key, ancestors
-from kdzero_gp.gallery.diagram import FONT
-from kdzero_gp.gallery.palette import INK
-from kdzero_gp.gallery.plain_text import printable, rounded
-from kdzero_gp.gallery.render import render
 from kdzero_gp.gallery.rows import Recorded
-from kdzero_gp.gallery.svg_text import cleaned_drawing
+from kdzero_gp.untrusted import printable, rounded
 
 MOST_NODES = 300
 """Ancestors that are drawn, the nearest ones; the page lists all of them as text."""

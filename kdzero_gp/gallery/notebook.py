@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Protocol
 
 from kdzero_gp.distiller.distiller import Distiller
-from kdzero_gp.gallery.formula import formula_svg
-from kdzero_gp.gallery.latex import formula_lines
-from kdzero_gp.gallery.plain_text import printable
-from kdzero_gp.gallery.render import svg
+from kdzero_gp.drawing.formula import formula_svg
+from kdzero_gp.drawing.latex import formula_lines
+from kdzero_gp.drawing.render import svg
+from kdzero_gp.untrusted import printable
 
 
 class ResultRow(Protocol):

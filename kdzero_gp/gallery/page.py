@@ -10,18 +10,18 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from kdzero_gp.drawing import palette
 from kdzero_gp.errors import StoreError
-from kdzero_gp.gallery import palette
 from kdzero_gp.gallery.card_maker import CardMaker, Probe, Progress
 from kdzero_gp.gallery.chosen import MOST_BROWSED, Key
 from kdzero_gp.gallery.json_block import json_block
-from kdzero_gp.gallery.plain_text import printable
 from kdzero_gp.gallery.run_data import run_data
 from kdzero_gp.gallery.run_view import BEST, read_run
 from kdzero_gp.grammar.operation import Operation
 from kdzero_gp.grammar.registry import active_registry
 from kdzero_gp.store import RunStore
 from kdzero_gp.store.run_folder import write_whole
+from kdzero_gp.untrusted import printable
 
 SCRIPTS = (
     "elements",

@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from kdzero_gp.gallery.plain_text import printable
 from kdzero_gp.store import Evaluation, Proposal
+from kdzero_gp.untrusted import printable
 
 LONGEST = 20_000
 """Characters of a text form or a traceback that the page holds."""

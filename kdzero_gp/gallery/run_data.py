@@ -8,17 +8,17 @@ from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
+from kdzero_gp.drawing.formula import formula_svg
 from kdzero_gp.errors import KdzeroError
 from kdzero_gp.gallery.card_maker import CardMaker, Progress, Wanted
 from kdzero_gp.gallery.chosen import MOST, Chosen, Key, choose, latest_by_key
-from kdzero_gp.gallery.formula import formula_svg
+from kdzero_gp.gallery.json_block import packed
 from kdzero_gp.gallery.lineage import lineage_svg
 from kdzero_gp.gallery.operation_stats import operation_stats
-from kdzero_gp.gallery.packed import packed
-from kdzero_gp.gallery.plain_text import printable
 from kdzero_gp.gallery.rows import Recorded, columns, operation_names
 from kdzero_gp.gallery.run_view import ARMS, RunView
 from kdzero_gp.grammar.operation import Operation
+from kdzero_gp.untrusted import printable
 
 
 def run_data(

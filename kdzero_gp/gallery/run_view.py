@@ -9,16 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kdzero_gp.distiller.export_check import finite_number as finite
-from kdzero_gp.distiller.readings import Reading, readings_from_data
 from kdzero_gp.distiller.shapes import Shapes
+from kdzero_gp.drawing.reading import Reading, readings_from_data
 from kdzero_gp.gallery.chosen import Key
-from kdzero_gp.gallery.facts import facts
-from kdzero_gp.gallery.final_table import FinalTable, final_table
-from kdzero_gp.gallery.plain_text import printable
+from kdzero_gp.gallery.final_table import FinalTable, facts, final_table
 from kdzero_gp.gallery.rows import Recorded
-from kdzero_gp.gallery.stored_values import mapping, sequence
 from kdzero_gp.store import RunStore
+from kdzero_gp.untrusted import finite_number as finite
+from kdzero_gp.untrusted import mapping, printable, sequence
 
 READINGS = "readings"
 """Name of the stored result with what a probe batch showed at the nodes of the best distillers."""

@@ -9,12 +9,11 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from kdzero_gp.grammar.canonical import summands
 from kdzero_gp.grammar.generate import random_subtree
 from kdzero_gp.grammar.grammar import Grammar
 from kdzero_gp.grammar.operation import ADD
 from kdzero_gp.grammar.symbols import ConstantSymbol, OperationSymbol, Symbol
-from kdzero_gp.grammar.tree import Tree
+from kdzero_gp.grammar.tree import Tree, summands
 from kdzero_gp.grammar.types import CONSTANTS, Loss
 
 SUBTREE_DEPTH = 3

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import nn
 
-from kdzero_gp.errors import ModelError
+from kdzero_gp.errors import ConfigError, ModelError
+from kdzero_gp.models.library import LIBRARIES
+from kdzero_gp.untrusted import printable
 
 
 def build_user_model(
@@ -72,3 +74,23 @@ def _names_parameter(factory: Callable[..., Any], name: str) -> bool:
         return name in inspect.signature(factory).parameters
     except (TypeError, ValueError):  # some callables written in C have no signature
         return False
+
+
+def require_named_networks(holder: str, stored: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Refuses a teacher or student that is a factory of somebody's own, unless the same is given.
+
+    Args:
+        holder: what has stored it, for the message.
+        stored, given: options, of which `teacher` and `student` are looked at.
+
+    Raises:
+        ConfigError: one is not named by the user.
+    """
+    for role in ("teacher", "student"):
+        name = str(stored.get(role))
+        if ":" in name and name.partition(":")[0] not in LIBRARIES and given.get(role) != name:
+            shown = printable(name, limit=80)
+            raise ConfigError(
+                f"{holder} has a {role} of somebody's own, {shown}, whose code would be run; if you trust it, "
+                f"add --{role} {shown}"
+            )

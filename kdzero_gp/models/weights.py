@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,11 @@ from torch import Tensor, nn
 from kdzero_gp.errors import ModelError
 
 PREFIXES = ("module.", "_orig_mod.")  # left by DataParallel and torch.compile
+
+
 CONTAINERS = ("state_dict", "model")
+
+
 _SHOWN = 8  # keys of each kind in a report
 
 
@@ -102,3 +107,12 @@ def _listed(title: str, keys: list[str]) -> str:
         return ""
     more = f", and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
     return f"\n  {len(keys)} {title}: {', '.join(keys[:_SHOWN])}{more}"
+
+
+def weights_digest(model: nn.Module) -> str:
+    """16 hex digits of a network's weights and buffers, by their names."""
+    digest = hashlib.blake2b(digest_size=8)
+    for name, value in model.state_dict().items():
+        digest.update(repr((name, tuple(value.shape), str(value.dtype))).encode())
+        digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from torch import Tensor
 
 from kdzero_gp.data import Batches, StreamedBatches
-from kdzero_gp.distiller.knowledge import Knowledge
+from kdzero_gp.knowledge import Knowledge
 
 Taught = Callable[[Tensor, int | None, Tensor], Knowledge]
 

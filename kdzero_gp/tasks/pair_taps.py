@@ -7,11 +7,11 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from kdzero_gp.errors import TapError
-from kdzero_gp.tasks.network_input import NetworkInput
-from kdzero_gp.tasks.tap import Taps
-from kdzero_gp.tasks.tap_finder import DEPTHS, find_taps
-from kdzero_gp.tasks.tap_match import TapPair, match_taps
-from kdzero_gp.tasks.tap_override import Role, TapOverride
+from kdzero_gp.taps.find import DEPTHS, find_taps
+from kdzero_gp.taps.match import TapPair, match_taps
+from kdzero_gp.taps.override import Role, TapOverride
+from kdzero_gp.taps.tap import Taps
+from kdzero_gp.tasks.input import NetworkInput
 
 
 class Seat(NamedTuple):

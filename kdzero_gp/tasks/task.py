@@ -10,20 +10,20 @@ import torch
 from torch import Tensor, nn
 
 from kdzero_gp.data import NO_AUGMENTATION, Augmentation, Batches, Dataset, Split, image_batches
-from kdzero_gp.distiller.knowledge import Knowledge
 from kdzero_gp.errors import ConfigError, ModelError, TapError
 from kdzero_gp.grammar.grammar import tap_type
-from kdzero_gp.tasks.cache_folder import cache_folder
+from kdzero_gp.knowledge import Knowledge
+from kdzero_gp.taps.override import TapOverride
+from kdzero_gp.taps.read import TapReader
+from kdzero_gp.taps.tap import Taps
 from kdzero_gp.tasks.feed import Feed
+from kdzero_gp.tasks.input import InputSpec, NetworkInput, adapts_itself
 from kdzero_gp.tasks.layout import MOST, chunk_size, fitting_layout, laid_out
-from kdzero_gp.tasks.network_input import InputSpec, NetworkInput, adapts_itself
 from kdzero_gp.tasks.pair_taps import PairTaps, Seat, pair_taps
 from kdzero_gp.tasks.recipe import Recipe
-from kdzero_gp.tasks.tap_override import TapOverride
-from kdzero_gp.tasks.taps import TapReader, Taps
-from kdzero_gp.tasks.teacher_cache import TeacherCache
-from kdzero_gp.tasks.teacher_files import TeacherFiles
-from kdzero_gp.tasks.teacher_identity import teacher_identity
+from kdzero_gp.tasks.teacher.cache import TeacherCache
+from kdzero_gp.tasks.teacher.files import TeacherFiles, teacher_identity
+from kdzero_gp.tasks.teacher.folder import cache_folder
 
 CHUNK = MOST
 """Images per forward pass at most where nothing is learned."""
@@ -43,7 +43,7 @@ class Task:
         proxy: the cheap training that candidates are compared by.
         device: where tensors live.
         augment: of the training split; teacher and student see the same view of an image.
-        cache_gb: GiB of memory for teacher outputs, see `kdzero_gp.tasks.teacher_tiers`. 0 keeps none of the training
+        cache_gb: GiB of memory for teacher outputs, see `kdzero_gp.tasks.teacher.cache`. 0 keeps none of the training
             split's: the teacher runs in every step, on batches instead of chunks, which may change the last bits of
             its outputs; so this is a choice that belongs to what a run is, and nothing falls back to it by itself. Of
             streamed data none are kept in any case.

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kdzero_gp.gallery import write_gallery
+from kdzero_gp.gallery.page import write_gallery
 from kdzero_gp.store import Evaluation, Proposal, RunStore
 from tests.browser.browser import Browser, start_browser
 

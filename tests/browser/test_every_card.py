@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from kdzero_gp.distiller.export import load
-from kdzero_gp.distiller.readings import Reading
-from kdzero_gp.gallery import live_data, write_galleries
-from kdzero_gp.gallery.live import LiveServer
+from kdzero_gp.browse import live_data
+from kdzero_gp.browse.live import LiveServer
+from kdzero_gp.drawing.reading import Reading
+from kdzero_gp.export.distiller_file import load
+from kdzero_gp.gallery.page import write_galleries
 from kdzero_gp.grammar.tree import Tree
 from kdzero_gp.store import Evaluation, RunStore
 from tests.browser.browser import Browser

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from kdzero_gp.distiller.export import load
-from kdzero_gp.gallery import write_galleries
+from kdzero_gp.export.distiller_file import load
+from kdzero_gp.gallery.page import write_galleries
 from tests.browser.browser import Browser
 
 TABLE = "#/0/distillers"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kdzero_gp.gallery import write_gallery
+from kdzero_gp.gallery.page import write_gallery
 from kdzero_gp.store import RunStore
 from tests.browser.browser import Browser
 

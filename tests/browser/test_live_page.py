@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from kdzero_gp.gallery import live_data
-from kdzero_gp.gallery.live import LiveServer
+from kdzero_gp.browse import live_data
+from kdzero_gp.browse.live import LiveServer
 from kdzero_gp.store import RunStore
 from kdzero_gp.store.schema import DATABASE_NAME
 from tests.browser.browser import Browser

@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from kdzero_gp import Distiller, Knowledge
-from kdzero_gp.catalog.methods import METHODS, method, methods
 from kdzero_gp.errors import ConfigError
+from kdzero_gp.methods.registry import METHODS, method, methods
 
 STAGES = ("stage1", "stage2", "stage3")
 

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from kdzero_gp import Distiller
-from kdzero_gp.catalog.named import Named, named_distiller
-from kdzero_gp.distiller.export import DistillerFileError, save
 from kdzero_gp.errors import ConfigError, ParseError, TapError
+from kdzero_gp.export.distiller_check import DistillerFileError
+from kdzero_gp.export.distiller_file import save
+from kdzero_gp.methods.named import Named, named_distiller
 
 STAGES = ("stage1", "stage2", "stage3")
 TEXT = "add(weight(1, kl(logits, 4)), weight(5, l2(stage2)))"

@@ -54,7 +54,7 @@ def tiny_anywhere() -> tuple[str, ...]:
 @pytest.fixture(scope="session")
 def invoke(teacher_cache: str) -> Callable[..., Outcome]:
     """Runs the command in this process, with a registry of its own."""
-    from kdzero_gp.run import app
+    from kdzero_gp.run.__main__ import app
 
     def run(*arguments: object) -> Outcome:
         os.environ["KDZERO_GP_CACHE"] = teacher_cache

@@ -15,12 +15,12 @@ from typing import Any, NoReturn
 os.environ["CUDA_VISIBLE_DEVICES"] = ""  # torch with a GPU cannot be forked after its first gradient
 
 PRELOADED = (
-    "kdzero_gp.console.events",
-    "kdzero_gp.console.progress",
-    "kdzero_gp.console.fit_events",
-    "kdzero_gp.fit.session",
+    "kdzero_gp.run.events",
+    "kdzero_gp.run.progress",
+    "kdzero_gp.train.progress",
+    "kdzero_gp.train.session",
     "kdzero_gp.run",
-    "kdzero_gp.session.runner",
+    "kdzero_gp.run.run",
     "matplotlib.textpath",
     "sklearn.datasets",
     "torch._dynamo",  # torch itself imports it for its first optimiser

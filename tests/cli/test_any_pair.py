@@ -9,8 +9,8 @@ import torch
 
 import kdzero_gp
 from kdzero_gp.models import build
-from kdzero_gp.session.assemble import make_task
-from kdzero_gp.session.config import make_config
+from kdzero_gp.pair.assemble import make_task
+from kdzero_gp.run.config import make_config
 from kdzero_gp.store import RunStore
 
 TINY: dict[str, Any] = {
@@ -116,7 +116,7 @@ def test_the_list_of_taps_trains_nothing(invoke: Any, tmp_path: Path, monkeypatc
     def refuse(*arguments: object, **options: object) -> None:
         raise AssertionError("a teacher was trained")
 
-    monkeypatch.setattr("kdzero_gp.tasks.pretrain.train_teacher", refuse)
+    monkeypatch.setattr("kdzero_gp.tasks.classification.teacher.train_teacher", refuse)
     outcome = invoke(
         *("--list-taps", "--teacher", "resnet20", "--student", "deit_ti", "--taps", "teacher:stage2=layer2.1,pool=fc"),
         *("--taps", "student:stage1=blocks.2"),

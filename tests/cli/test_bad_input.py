@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from kdzero_gp.models import build
-from kdzero_gp.tasks import pretrain
-from kdzero_gp.tasks.cache_folder import cache_folder
+from kdzero_gp.tasks.teacher import pretrain
+from kdzero_gp.tasks.teacher.folder import cache_folder
 
 MODELS = """
 import torch
@@ -269,7 +269,7 @@ def test_a_cache_that_cannot_be_written_is_named(
 ) -> None:
     file = tmp_path / "a file"
     file.write_text("mine")
-    monkeypatch.setattr("kdzero_gp.tasks.pretrain.cache_folder", lambda _: cache_folder(file / "cache"))
+    monkeypatch.setattr("kdzero_gp.tasks.teacher.folder.cache_folder", lambda _: cache_folder(file / "cache"))
     outcome = invoke("--workers", 1, "--run-dir", tmp_path / "run")
     assert outcome.code == 2
     assert "KDZERO_GP_CACHE" in outcome.err

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from kdzero_gp.errors import StoreError
-from kdzero_gp.session.config import make_config
-from kdzero_gp.session.determinism import settled_torch
-from kdzero_gp.session.new_folder import default_folder, reserved
+from kdzero_gp.randomness import settled_torch
+from kdzero_gp.run.config import make_config
+from kdzero_gp.store.new_folder import default_folder, reserved
 
 
 def test_two_runs_of_one_second_get_two_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from kdzero_gp.browse import app
+from kdzero_gp.browse.__main__ import app
 from kdzero_gp.errors import EXIT_CODE
 from kdzero_gp.store import Evaluation, Proposal, RunStore
 from tests.gallery.page_cards import cards_of, page_data

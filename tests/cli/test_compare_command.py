@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from kdzero_gp.compare import app
+from kdzero_gp.compare.__main__ import app
 
 TINY = ("--teacher", "cnn4", "--limit", "128", "--epochs", "1", "--batch-size", "32", "--workers", "1")
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from kdzero_gp.console.events import TensorBoardEvents
-from kdzero_gp.session.config import make_config
-from kdzero_gp.session.observer import Silent
+from kdzero_gp.run.config import make_config
+from kdzero_gp.run.events import TensorBoardEvents
+from kdzero_gp.run.observer import Silent
 from kdzero_gp.store import RunStore
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from kdzero_gp.plot import app
+from kdzero_gp.plot.__main__ import app
 
 
 def invoke(*arguments: object) -> Any:

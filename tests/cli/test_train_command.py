@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from torch import equal
 from typer.testing import CliRunner
 
-from kdzero_gp.train import app
+from kdzero_gp.train.__main__ import app
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ("--teacher", "cnn4", "--limit", "120", "--batch-size", "32", "--epochs", "4", "--threads", "1")

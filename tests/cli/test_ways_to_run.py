@@ -45,9 +45,9 @@ def test_students_trained_together_or_apart_give_the_same_search(invoke: Any, ti
 def test_what_auto_has_measured_is_kept_with_the_run(
     invoke: Any, tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from kdzero_gp.evaluate.fused_choice import FuseChoice
+    from kdzero_gp.loops.fused.choice import FuseChoice
 
-    monkeypatch.setattr("kdzero_gp.session.fusing.choose_fuse", lambda task: FuseChoice(2, "measured", "grouped"))
+    monkeypatch.setattr("kdzero_gp.loops.fused.choice.choose_fuse", lambda task: FuseChoice(2, "measured", "grouped"))
     assert invoke(*short(tiny), "--gens", "0", "--fuse", "auto", "--run-dir", tmp_path / "run").code == 0
     with RunStore.read(tmp_path / "run") as store:
         assert store.result("fuse") == {"fuse": "2:grouped", "reason": "measured"}

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from kdzero_gp.comparison.entries import Entry, make_entries
-from kdzero_gp.evaluate.evaluator import FullResult
+from kdzero_gp.compare.entries import Entry, make_entries
+from kdzero_gp.evaluate.full import FullResult
 
 STAGES = ("stage1", "stage2", "stage3")
 

@@ -14,13 +14,13 @@ import pytest
 import torch
 
 from kdzero_gp import Distiller
-from kdzero_gp.comparison import compare
-from kdzero_gp.comparison.entries import make_entries
-from kdzero_gp.comparison.setup import comparison_config, comparison_task
-from kdzero_gp.distiller.export import save
+from kdzero_gp.compare.comparison import compare
+from kdzero_gp.compare.entries import make_entries
+from kdzero_gp.compare.setup import comparison_config, comparison_task
 from kdzero_gp.errors import ConfigError, KdzeroError, StoreError
-from kdzero_gp.evaluate.seeds import derive_seed
-from kdzero_gp.evaluate.training import Training
+from kdzero_gp.export.distiller_file import save
+from kdzero_gp.loops.single import Training
+from kdzero_gp.randomness import derive_seed
 from kdzero_gp.tasks.presets import REPDISTILLER
 
 TINY: dict[str, Any] = {

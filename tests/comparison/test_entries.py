@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from kdzero_gp import Distiller
-from kdzero_gp.comparison.entries import make_entries, split_methods
-from kdzero_gp.distiller.export import save
+from kdzero_gp.compare.entries import make_entries, split_methods
 from kdzero_gp.errors import ConfigError, ParseError
+from kdzero_gp.export.distiller_file import save
 
 STAGES = ("stage1", "stage2", "stage3")
 TEXT = "add(weight(1, kl(logits, 4)), weight(5, l2(stage2)))"

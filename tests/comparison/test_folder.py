@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kdzero_gp.comparison.folder import ComparisonFolder, read_settings
+from kdzero_gp.compare.folder import ComparisonFolder, read_settings
 from kdzero_gp.errors import StoreError
 
 SETTINGS = {"recipe": {"epochs": 3, "clip": math.inf}, "seed": 0, "taps": {"pool": ["", 4]}}

@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from kdzero_gp.comparison.entries import make_entries
-from kdzero_gp.comparison.plot import write_plot
-from kdzero_gp.comparison.report import Facts, csv_of, json_of, text_of
-from kdzero_gp.comparison.statistics import Row, make_rows
-from kdzero_gp.comparison.text_table import p_text, reason
+from kdzero_gp.compare.entries import make_entries
+from kdzero_gp.compare.plot import write_plot
+from kdzero_gp.compare.report import Facts, csv_of, json_of, p_text, reason, text_of
+from kdzero_gp.compare.statistics import Row, make_rows
 
 STAGES = ("stage1", "stage2", "stage3")
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from scipy.special import stdtr
 
-from kdzero_gp.comparison.entries import make_entries
-from kdzero_gp.comparison.statistics import both, holm, make_rows, paired_test
+from kdzero_gp.compare.entries import make_entries
+from kdzero_gp.compare.statistics import both, holm, make_rows, paired_test
 
 STAGES = ("stage1", "stage2", "stage3")
 ACCURACIES: dict[str, list[float | None]] = {

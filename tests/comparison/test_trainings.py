@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from kdzero_gp.comparison.entries import Entry, make_entries
-from kdzero_gp.comparison.folder import ComparisonFolder
-from kdzero_gp.comparison.trainings import Nobody, missing_groups, stored_trainings, train_missing
-from kdzero_gp.evaluate.evaluator import Entrant, FullResult, FullResults
+from kdzero_gp.compare.entries import Entry, make_entries
+from kdzero_gp.compare.folder import ComparisonFolder
+from kdzero_gp.compare.trainings import Nobody, missing_groups, stored_trainings, train_missing
+from kdzero_gp.evaluate.full import Entrant, FullResult, FullResults
 from kdzero_gp.execute.protocol import AnyJob, FullGroupJob, FullJob, Result
 
 ENTRIES = make_entries(["none", "kd", "at", "sp", "same=kd"], ("stage1", "stage2", "stage3"))

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from kdzero_gp.data import NO_AUGMENTATION, Augmentation, Dataset, ImageBatches, Split, batches
+from kdzero_gp.data import NO_AUGMENTATION, Augmentation, Dataset, ImageBatches, Split
+from kdzero_gp.data.batches import in_memory as batches
 from kdzero_gp.errors import ConfigError
 
 CROP_AND_FLIP = Augmentation(padding=2, flip=True, views=3)

@@ -12,8 +12,8 @@ import torch
 from torchvision import datasets
 
 from kdzero_gp.data import load_dataset
-from kdzero_gp.data.cifar import load_cifar
-from kdzero_gp.data.split import SplitRules
+from kdzero_gp.data.sources.cifar import load_cifar
+from kdzero_gp.data.sources.split import SplitRules
 from kdzero_gp.errors import DataError
 
 REAL = os.environ.get("KDZERO_GP_CIFAR100")
@@ -83,7 +83,7 @@ def test_a_folder_that_cannot_be_made(name: str, tmp_path: Path, monkeypatch: py
 @pytest.mark.skipif(not REAL, reason="KDZERO_GP_CIFAR100 names no folder with cifar100_train.npz")
 def test_the_constants_are_those_of_the_training_images() -> None:
     from kdzero_gp.data.dataset import channel_statistics
-    from kdzero_gp.data.source import CIFAR100
+    from kdzero_gp.data.sources.source import CIFAR100
 
     with np.load(Path(str(REAL)) / "cifar100_train.npz") as archive:
         images = torch.from_numpy(archive["x"]).permute(0, 3, 1, 2)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torchvision.transforms import RandomResizedCrop
 
-from kdzero_gp.data.crop_box import Crop
+from kdzero_gp.data.augment.crop_box import Crop
 
 AREA = (0.08, 1.0)
 

@@ -10,7 +10,7 @@ from sklearn import datasets
 
 from kdzero_gp.data import load_dataset
 from kdzero_gp.data.dataset import channel_statistics
-from kdzero_gp.data.split import balanced_order, stratified
+from kdzero_gp.data.sources.split import balanced_order, stratified
 from kdzero_gp.errors import DataError
 
 

@@ -8,8 +8,8 @@ from PIL import Image
 from torchvision import transforms
 from torchvision.transforms import functional
 
-from kdzero_gp.data.crop_box import Crop
-from kdzero_gp.data.decode import Decoder, header
+from kdzero_gp.data.augment.crop_box import Crop
+from kdzero_gp.data.sources.decode import Decoder, header
 from kdzero_gp.errors import DataError
 
 RGB = Decoder(24, 24, 3, resize=True)

@@ -8,8 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
-from kdzero_gp.data import Dataset, Split, folder, load_dataset
-from kdzero_gp.data.files import ImageFiles
+from kdzero_gp.data import Dataset, Split, load_dataset
+from kdzero_gp.data.sources import folder
+from kdzero_gp.data.sources.files import ImageFiles
 from kdzero_gp.errors import DataError
 
 LAYOUTS = {
@@ -240,7 +241,7 @@ def test_a_folder_that_is_none(tmp_path: Path) -> None:
 def test_validation_images_of_their_own_folder_can_be_trained_on(
     write_pictures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from kdzero_gp.fit.all_images import on_all_images
+    from kdzero_gp.data.sources.all_images import on_all_images
 
     monkeypatch.setattr(folder, "MEMORY", 0)
     for place, name in enumerate(("train", "val", "test")):

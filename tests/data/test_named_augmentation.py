@@ -2,8 +2,9 @@
 
 import pytest
 
-from kdzero_gp.data import NO_AUGMENTATION, Augmentation, Dataset, folder, load_dataset, named_augmentation
-from kdzero_gp.data.named_augmentation import ENDLESS
+from kdzero_gp.data import NO_AUGMENTATION, Augmentation, Dataset, load_dataset, named_augmentation
+from kdzero_gp.data.augment.named import ENDLESS
+from kdzero_gp.data.sources import folder
 
 
 def small(write_pictures, monkeypatch: pytest.MonkeyPatch) -> Dataset:

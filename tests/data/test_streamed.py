@@ -8,9 +8,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from kdzero_gp.data import Augmentation, Dataset, ImageBatches, StreamedBatches, folder, image_batches, load_dataset
-from kdzero_gp.data.files import ImageFiles, decoders
-from kdzero_gp.data.loader import AHEAD, Loader
+from kdzero_gp.data import Augmentation, Dataset, ImageBatches, StreamedBatches, image_batches, load_dataset
+from kdzero_gp.data.batches.loader import AHEAD, Loader
+from kdzero_gp.data.sources import folder
+from kdzero_gp.data.sources.files import ImageFiles, decoders
 from kdzero_gp.errors import ConfigError, DataError
 
 CROP_FLIP = Augmentation(padding=2, flip=True, views=3)

@@ -6,7 +6,7 @@ import torch
 from torchvision.transforms import v2
 
 from kdzero_gp.data import Augmentation, Dataset, ImageBatches, Split
-from kdzero_gp.data.strong import AREA, ERASED, OPERATIONS, Strong, erase, rand_augment
+from kdzero_gp.data.augment.strong import AREA, ERASED, OPERATIONS, Strong, erase, rand_augment
 from kdzero_gp.errors import ConfigError
 
 NAMES = tuple(v2.RandAugment._AUGMENTATION_SPACE)

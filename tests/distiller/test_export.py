@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from slow_twin import knowledge, targets
 
 from kdzero_gp import Distiller, Map, random_tree, transform
-from kdzero_gp.distiller.export import load, save
 from kdzero_gp.errors import ConfigError, KdzeroError, PrimitiveError
+from kdzero_gp.export.distiller_file import load, save
 from kdzero_gp.grammar.grammar import default_grammar
 from kdzero_gp.grammar.registry import default_registry
 

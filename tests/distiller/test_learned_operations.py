@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from kdzero_gp import Distiller, Knowledge, Map, transform
-from kdzero_gp.distiller.standalone import standalone_source
+from kdzero_gp.export.module import standalone_source
 from kdzero_gp.grammar.registry import Registry, default_registry
 
 HINT = "weight(100, l2(hint(stage2)))"

@@ -4,11 +4,12 @@ import pytest
 import torch
 
 from kdzero_gp.distiller.distiller import Distiller
-from kdzero_gp.distiller.knowledge import Knowledge
-from kdzero_gp.distiller.readings import Reading, read_nodes, readings_as_data, readings_from_data
+from kdzero_gp.distiller.readings import read_nodes
+from kdzero_gp.drawing.reading import Reading, readings_as_data, readings_from_data
 from kdzero_gp.grammar.decorators import transform
 from kdzero_gp.grammar.registry import active_registry
 from kdzero_gp.grammar.types import Logits, Vector
+from kdzero_gp.knowledge import Knowledge
 
 
 def knowledge(seed: int) -> Knowledge:

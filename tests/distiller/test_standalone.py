@@ -13,8 +13,8 @@ import torch
 from slow_twin import knowledge, targets
 
 from kdzero_gp import Distiller, Knowledge, Map, parse, random_tree, transform
-from kdzero_gp.distiller.standalone import standalone_source, write_standalone
 from kdzero_gp.errors import ConfigError, KdzeroError, PrimitiveError
+from kdzero_gp.export.module import standalone_source, write_standalone
 from kdzero_gp.grammar.grammar import default_grammar
 from kdzero_gp.grammar.registry import Registry, default_registry
 

@@ -8,8 +8,8 @@ import torch
 from kdzero_gp.data import Dataset, load_dataset
 from kdzero_gp.evaluate.evaluator import EvaluationSettings, Evaluator
 from kdzero_gp.models import build
+from kdzero_gp.tasks.classification.teacher import train_teacher
 from kdzero_gp.tasks.recipe import Recipe
-from kdzero_gp.tasks.supervised import train_teacher
 from kdzero_gp.tasks.task import Task
 
 RECIPE = Recipe(epochs=2, batch_size=32, lr=0.1)

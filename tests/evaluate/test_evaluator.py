@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 
 from kdzero_gp import Vector, distance, parse, transform
-from kdzero_gp.evaluate.evaluator import Entrant, Entry, EvaluationSettings, Evaluator, FullResult
+from kdzero_gp.evaluate.evaluator import Entry, EvaluationSettings, Evaluator
 from kdzero_gp.evaluate.fitness import FITNESS, eq2
+from kdzero_gp.evaluate.full import Entrant, FullResult
 from kdzero_gp.evaluate.screen import Screening
-from kdzero_gp.evaluate.seeds import derive_seed
 from kdzero_gp.execute.inprocess import InProcess
 from kdzero_gp.execute.protocol import FullJob
 from kdzero_gp.grammar.registry import Registry, active_registry
+from kdzero_gp.randomness import derive_seed
 from kdzero_gp.store.record import Evaluation
 from kdzero_gp.tasks.task import Task
 

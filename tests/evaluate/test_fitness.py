@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from kdzero_gp.evaluate.fitness import FITNESS, eq2, fitness_parts, relative, tempered, tempered_cross_entropy
+from kdzero_gp.evaluate.fitness import FITNESS, eq2, relative, tempered
+from kdzero_gp.tasks.classification.measures import fitness_parts, tempered_cross_entropy
 from kdzero_gp.tasks.task import Task
 
 PARTS = {"ce": 0.5, "sharpness_gap": 0.25, "cka_gap": 0.125, "accuracy": 0.9}

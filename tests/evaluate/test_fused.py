@@ -14,10 +14,11 @@ from kdzero_gp.data import Dataset
 from kdzero_gp.data.dataset import Split
 from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.errors import ConfigError
-from kdzero_gp.evaluate.fused import FusedTraining, FuseError
-from kdzero_gp.evaluate.fused_ways import WAYS, Way
-from kdzero_gp.evaluate.training import DeadlineError, DivergedError, Training
 from kdzero_gp.grammar.registry import active_registry
+from kdzero_gp.loops.fused.stack import FuseError
+from kdzero_gp.loops.fused.training import FusedTraining
+from kdzero_gp.loops.fused.ways import WAYS, Way
+from kdzero_gp.loops.single import DeadlineError, DivergedError, Training
 from kdzero_gp.models import build
 from kdzero_gp.tasks.recipe import Recipe
 from kdzero_gp.tasks.task import Task

@@ -6,11 +6,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from kdzero_gp.evaluate.fused_check import check_stack
-from kdzero_gp.evaluate.fused_grouped import GroupedStack
-from kdzero_gp.evaluate.fused_stack import FuseError
+from kdzero_gp.loops.fused.check import check_stack
+from kdzero_gp.loops.fused.grouped import GroupedStack
+from kdzero_gp.loops.fused.stack import FuseError
 from kdzero_gp.models import build
-from kdzero_gp.tasks.taps import Taps, find_taps
+from kdzero_gp.taps.find import find_taps
+from kdzero_gp.taps.tap import Taps
 
 IMAGES = torch.randn(6, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from kdzero_gp.evaluate import fused_choice
-from kdzero_gp.evaluate.fused import FusedTraining
-from kdzero_gp.evaluate.fused_choice import FuseChoice, choose_fuse, sound_trees
-from kdzero_gp.evaluate.training import Training
+from kdzero_gp.loops.fused import choice as fused_choice
+from kdzero_gp.loops.fused.choice import FuseChoice, choose_fuse, sound_trees
+from kdzero_gp.loops.fused.training import FusedTraining
+from kdzero_gp.loops.single import Training
 from kdzero_gp.tasks.task import Task
 
 

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from kdzero_gp.distiller.distiller import Distiller
-from kdzero_gp.distiller.knowledge import Knowledge
-from kdzero_gp.evaluate.fused import FusedTraining
-from kdzero_gp.evaluate.fused_graph import WARM_UP, StepGraph, graph_refusal
+from kdzero_gp.knowledge import Knowledge
+from kdzero_gp.loops.fused.graph import WARM_UP, StepGraph, graph_refusal
+from kdzero_gp.loops.fused.training import FusedTraining
 from kdzero_gp.tasks.task import Task
 
 TREES = ("weight(1, kl(logits, 4))", None, "weight(1, l2(stage2))")

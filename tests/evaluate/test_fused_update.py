@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch import nn
 
-from kdzero_gp.evaluate.fused_stack import Stack
-from kdzero_gp.evaluate.fused_update import FusedUpdate
-from kdzero_gp.evaluate.fused_ways import _MAKERS, WAYS, Way
+from kdzero_gp.loops.fused.stack import Stack
+from kdzero_gp.loops.fused.update import FusedUpdate
+from kdzero_gp.loops.fused.ways import _MAKERS, WAYS, Way
 from kdzero_gp.models import build
+from kdzero_gp.taps.find import find_taps
 from kdzero_gp.tasks.recipe import Recipe
-from kdzero_gp.tasks.taps import find_taps
 
 RECIPE = Recipe(epochs=1, batch_size=2, lr=0.1, clip=1.0)
 STUDENTS = 3

@@ -8,11 +8,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kdzero_gp.data import Dataset
-from kdzero_gp.evaluate.fused_stack import FuseError
-from kdzero_gp.evaluate.fused_ways import WAYS, Way, make_stack, refusal, stack_refusal
+from kdzero_gp.loops.fused.stack import FuseError
+from kdzero_gp.loops.fused.ways import WAYS, Way, make_stack, refusal, stack_refusal
 from kdzero_gp.models import build
+from kdzero_gp.taps.find import find_taps
 from kdzero_gp.tasks.recipe import Recipe
-from kdzero_gp.tasks.taps import find_taps
 from kdzero_gp.tasks.task import Task
 
 IMAGES = torch.randn(6, 3, 8, 8, generator=torch.Generator().manual_seed(0))

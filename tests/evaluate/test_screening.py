@@ -13,7 +13,7 @@ from kdzero_gp.evaluate.screen import RATES, Screener, Screening
 from kdzero_gp.grammar.registry import active_registry
 from kdzero_gp.models import build
 from kdzero_gp.store.record import Evaluation
-from kdzero_gp.tasks.network_input import InputSpec
+from kdzero_gp.tasks.input import InputSpec
 from kdzero_gp.tasks.task import Task
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from kdzero_gp.evaluate.seeds import derive_seed
+from kdzero_gp.randomness import derive_seed
 
 
 def test_seeds_have_the_values_they_always_had() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from scipy.stats import t as student_t
 
-from kdzero_gp.evaluate.evaluator import Entrant, FullResult
+from kdzero_gp.evaluate.full import Entrant, FullResult
 from kdzero_gp.evolve.final import Contender, Row, run_final
 from kdzero_gp.execute.protocol import FullJob
 from kdzero_gp.store import RunStore

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from kdzero_gp import parse
-from kdzero_gp.evaluate.evaluator import FullResult
 from kdzero_gp.evaluate.fitness import relative
+from kdzero_gp.evaluate.full import FullResult
 from kdzero_gp.evolve.individual import Individual, individual
 from kdzero_gp.evolve.reassess import Leader, reassess
 from kdzero_gp.store import RunStore

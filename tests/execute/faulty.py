@@ -14,10 +14,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from kdzero_gp.evaluate.evaluator import Entrant, Entry, FullResult, FullSplit, Trained
+from kdzero_gp.evaluate.evaluator import Entry, Trained
+from kdzero_gp.evaluate.full import Entrant, FullResult, FullSplit
 from kdzero_gp.evaluate.screen import Screening
-from kdzero_gp.evaluate.seeds import derive_seed
 from kdzero_gp.grammar.tree import Tree
+from kdzero_gp.randomness import derive_seed
 from kdzero_gp.store.record import Evaluation, Status
 
 GIGABYTE = 2**30

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from kdzero_gp.evaluate.evaluator import Entry, Trained
 from kdzero_gp.evaluate.screen import Screening
 from kdzero_gp.execute.deadlines import Deadlines
-from kdzero_gp.execute.protocol import AnyJob, Entry, Executor, FullJob, Result, Trained, TrainJob
+from kdzero_gp.execute.protocol import AnyJob, Executor, FullJob, Result, TrainJob
 
 HANGING = {"hang", "spin"}
 

@@ -7,7 +7,7 @@ import pytest
 from faulty import trained
 from faulty_jobs import attempts, entry, error, job, only, statuses
 
-from kdzero_gp.evaluate.evaluator import Entrant, FullResult
+from kdzero_gp.evaluate.full import Entrant, FullResult
 from kdzero_gp.evaluate.screen import Screening
 from kdzero_gp.execute.protocol import Executor, FullJob, Result, ScreenJob, TrainJob
 from kdzero_gp.execute.queued import ExecutorError

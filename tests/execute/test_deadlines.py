@@ -3,7 +3,7 @@
 import pytest
 from faulty_jobs import job
 
-from kdzero_gp.evaluate.evaluator import Entrant
+from kdzero_gp.evaluate.full import Entrant
 from kdzero_gp.execute.deadlines import Deadlines
 from kdzero_gp.execute.protocol import AnyJob, FullJob, ScreenJob
 

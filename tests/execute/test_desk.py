@@ -6,9 +6,9 @@ import pytest
 from faulty import trained
 from faulty_jobs import entry, job, statuses
 
-from kdzero_gp.evaluate.evaluator import Entrant, FullResult
+from kdzero_gp.evaluate.full import Entrant, FullResult
 from kdzero_gp.execute.attempt import Fault
-from kdzero_gp.execute.desk import Desk, Task
+from kdzero_gp.execute.jobs import Desk, Task
 from kdzero_gp.execute.protocol import AnyJob, FullJob, Result, ScreenJob, TrainJob
 from kdzero_gp.store.record import Evaluation
 

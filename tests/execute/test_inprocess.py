@@ -10,9 +10,8 @@ import pytest
 from faulty import FaultyEvaluator, trained
 from faulty_jobs import FaultyDeadlines, entry, job
 
-from kdzero_gp.evaluate.training import DeadlineError
-from kdzero_gp.execute.alarm import deadline
-from kdzero_gp.execute.inprocess import InProcess
+from kdzero_gp.execute.inprocess import InProcess, deadline
+from kdzero_gp.loops.single import DeadlineError
 
 SHORT = FaultyDeadlines(training=0.05, grace=0.1)
 

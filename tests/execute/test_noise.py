@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import kdzero_gp.execute.noise
-from kdzero_gp.execute.noise import KEPT, quiet
+from kdzero_gp.execute.output import KEPT, quiet
 
 
 def test_the_last_of_all_streams_is_kept(capfd: pytest.CaptureFixture[str]) -> None:
@@ -43,6 +43,6 @@ def test_whoever_keeps_the_stream_does_no_harm() -> None:
 
 def test_a_silenced_process_prints_nowhere() -> None:
     code = "import os, noise; noise.silence(); os.write(1, b'a'); os.write(2, b'b')"
-    folder = Path(kdzero_gp.execute.noise.__file__).parent
+    folder = Path(kdzero_gp.execute.output.__file__).parent
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, cwd=folder)
     assert (done.stdout, done.stderr) == (b"", b"")

@@ -10,15 +10,16 @@ from typing import Any
 
 import pytest
 
-from kdzero_gp.evaluate.evaluator import Entrant, Trained
+from kdzero_gp.evaluate.evaluator import Entry, Trained
+from kdzero_gp.evaluate.full import Entrant
 from kdzero_gp.evaluate.screen import Screening
 from kdzero_gp.execute.inprocess import InProcess
 from kdzero_gp.execute.pool import WorkerError
 from kdzero_gp.execute.processes import Processes
-from kdzero_gp.execute.protocol import Entry, Executor, FullJob, ScreenJob, TrainJob
+from kdzero_gp.execute.protocol import Executor, FullJob, ScreenJob, TrainJob
 from kdzero_gp.grammar.registry import active_registry
-from kdzero_gp.session.assemble import make_evaluator, make_worker_evaluator
-from kdzero_gp.session.config import RunConfig, make_config
+from kdzero_gp.run.assemble import make_evaluator, make_worker_evaluator
+from kdzero_gp.run.config import RunConfig, make_config
 from kdzero_gp.store.record import Evaluation
 
 TEXTS = (

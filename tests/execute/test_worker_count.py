@@ -9,9 +9,9 @@ from torch import Tensor
 
 from kdzero_gp import Map, transform
 from kdzero_gp.errors import ConfigError
+from kdzero_gp.execute.worker_count import MOST, worker_count
 from kdzero_gp.grammar.registry import active_registry
-from kdzero_gp.session.config import make_config
-from kdzero_gp.session.worker_count import MOST, worker_count
+from kdzero_gp.run.config import make_config
 
 OPS = "from kdzero_gp import Map, transform\n@transform(Map)\ndef from_file(x):\n    return 2 * x\n"
 

@@ -10,7 +10,7 @@ import pytest
 from faulty import trained
 from faulty_jobs import attempts, entry, error, job, statuses
 
-from kdzero_gp.evaluate.evaluator import Entrant, FullResult
+from kdzero_gp.evaluate.full import Entrant, FullResult
 from kdzero_gp.execute.protocol import Executor, FullJob
 
 WORKERS = pytest.mark.parametrize("noted", ["2", "ray"], indirect=True)

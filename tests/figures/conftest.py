@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from kdzero_gp.figures.networks import Pair, load_pair, pair_config
-from kdzero_gp.figures.training_folders import read_trainings
-from kdzero_gp.fit.session import train
+from kdzero_gp.plot.networks import Pair, load_pair, pair_config
+from kdzero_gp.plot.training_folders import read_trainings
+from kdzero_gp.train.session import train
 
 OPTIONS = {"teacher": "cnn4", "student": "cnn2", "limit": 200, "epochs": 3, "train_on": "train", "batch_size": 32}
 

@@ -12,15 +12,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kdzero_gp.errors import ConfigError, TapError
-from kdzero_gp.figures import cam_figure
-from kdzero_gp.figures.cam import pictures
-from kdzero_gp.figures.networks import Pair
 from kdzero_gp.models import build
-from kdzero_gp.tasks.taps import Tap, Taps, find_taps
+from kdzero_gp.plot.cam import cam_figure, pictures
+from kdzero_gp.plot.networks import Pair
+from kdzero_gp.taps.find import find_taps
+from kdzero_gp.taps.tap import Tap, Taps
 
 pytest.importorskip("pytorch_grad_cam", reason="grad-cam is not installed")
 
-from kdzero_gp.figures.grad_cam import grad_cam, watched
+from kdzero_gp.plot.grad_cam import grad_cam, watched
 
 
 def by_hand(maps: Tensor, gradient: Tensor, size: int) -> np.ndarray:

@@ -9,11 +9,11 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from kdzero_gp.errors import ConfigError, StoreError
-from kdzero_gp.figures import added_figure, capacity_figure
-from kdzero_gp.figures.added import draw, panel
-from kdzero_gp.figures.comparison_tables import read_table
-from kdzero_gp.figures.gains import terms
-from kdzero_gp.figures.style import printed
+from kdzero_gp.plot.added import added_figure, draw, panel
+from kdzero_gp.plot.capacity import capacity_figure
+from kdzero_gp.plot.comparison_tables import read_table
+from kdzero_gp.plot.gains import terms
+from kdzero_gp.plot.style import printed
 
 KD, SP, OWN = "weight(0.9, kl(logits, 4))", "weight(3000, l2(norm_c(mm(stage3))))", "weight(2, l1(pool))"
 ROWS: list[tuple[str, str, str | None, list[float | None]]] = [

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from kdzero_gp.figures import correlation_figure
-from kdzero_gp.figures.correlation import Correlations, logit_correlation
-from kdzero_gp.figures.networks import Pair
+from kdzero_gp.plot.correlation import Correlations, correlation_figure, logit_correlation
+from kdzero_gp.plot.networks import Pair
 
 
 def test_it_is_pearsons_correlation() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kdzero_gp.errors import ConfigError, StoreError
-from kdzero_gp.figures import curves_figure
+from kdzero_gp.plot.curves import curves_figure
 
 
 def log(folder: Path) -> list[dict]:

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from kdzero_gp.errors import ConfigError
-from kdzero_gp.figures import tsne_figure
-from kdzero_gp.figures.embedding import lay_out, separation
-from kdzero_gp.figures.networks import Pair
+from kdzero_gp.plot.embedding import lay_out, separation, tsne_figure
+from kdzero_gp.plot.networks import Pair
 
 
 def test_clusters_stay_clusters() -> None:

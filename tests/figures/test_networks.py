@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from kdzero_gp.errors import ConfigError, ModelError, StoreError
-from kdzero_gp.figures.chosen_images import balanced, numbered
-from kdzero_gp.figures.networks import Pair, labels_of, load_pair, pair_config
-from kdzero_gp.figures.training_folders import read_trainings
+from kdzero_gp.plot.chosen_images import balanced, numbered
+from kdzero_gp.plot.networks import Pair, labels_of, load_pair, pair_config
+from kdzero_gp.plot.training_folders import read_trainings
 
 
 def copied(trainings: Path, tmp_path: Path, **changes: object) -> str:

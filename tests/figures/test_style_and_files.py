@@ -9,8 +9,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from kdzero_gp.errors import StoreError
-from kdzero_gp.figures.files import Numbers, csv_text, write_figure
-from kdzero_gp.figures.style import ALONE, EVOLVED, METHODS, grid_of, lines, printed
+from kdzero_gp.plot.files import Numbers, csv_text, write_figure
+from kdzero_gp.plot.style import ALONE, EVOLVED, METHODS, grid_of, lines, printed
 
 NUMBERS = Numbers(("label", "value", "seeds"), [("kd, alone", 1 / 3, 2), ("a\x00b", None, 0)])
 

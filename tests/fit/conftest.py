@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from kdzero_gp.catalog.named import Named, named_distiller
 from kdzero_gp.data import Dataset, load_dataset
+from kdzero_gp.methods.named import Named, named_distiller
 from kdzero_gp.models import build
+from kdzero_gp.tasks.classification.teacher import train_teacher
 from kdzero_gp.tasks.recipe import Recipe
-from kdzero_gp.tasks.supervised import train_teacher
 from kdzero_gp.tasks.task import Task
 
 RECIPE = Recipe(epochs=3, batch_size=32, lr=0.1)

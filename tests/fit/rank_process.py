@@ -10,11 +10,11 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from kdzero_gp.catalog.named import named_distiller
 from kdzero_gp.data import load_dataset
 from kdzero_gp.distiller.distiller import Distiller
-from kdzero_gp.fit.ranks import launched
-from kdzero_gp.fit.whole_batch import WholeBatchTraining
+from kdzero_gp.loops.ranks import launched
+from kdzero_gp.loops.sharded import WholeBatchTraining
+from kdzero_gp.methods.named import named_distiller
 from kdzero_gp.models import build, load_weights
 from kdzero_gp.tasks.recipe import Recipe
 from kdzero_gp.tasks.task import Task

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from kdzero_gp.data import image_batches, load_dataset
-from kdzero_gp.fit.all_images import on_all_images
+from kdzero_gp.data.sources.all_images import on_all_images
 
 
 @pytest.mark.parametrize("layout", ["one folder", "validation set apart"])

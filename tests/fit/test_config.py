@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from kdzero_gp.errors import ConfigError
-from kdzero_gp.fit.config import OF_A_SEARCH, PAIR_OPTIONS, make_fit_config
-from kdzero_gp.session.config import RunConfig
+from kdzero_gp.run.config import RunConfig
 from kdzero_gp.tasks.presets import IMAGENET, LOCALITY, REPDISTILLER
 from kdzero_gp.tasks.recipe import STUDENT
+from kdzero_gp.train.config import OF_A_SEARCH, PAIR_OPTIONS, make_fit_config
 
 
 def test_every_option_of_a_run_is_either_of_a_search_or_taken() -> None:

@@ -10,18 +10,18 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
-from kdzero_gp.catalog.named import Named
+from kdzero_gp.data.sources.all_images import on_all_images
 from kdzero_gp.errors import ConfigError, KdzeroError, StoreError
-from kdzero_gp.evaluate.measure import accuracy
-from kdzero_gp.fit import EpochLog, FitError, FitResult, fit
-from kdzero_gp.fit.all_images import on_all_images
-from kdzero_gp.fit.files import read_checkpoint
-from kdzero_gp.fit.job import Fit
-from kdzero_gp.fit.ranks import Ranks
-from kdzero_gp.fit.record import Silent
+from kdzero_gp.loops.ranks import Ranks
+from kdzero_gp.methods.named import Named
 from kdzero_gp.models import build, load_weights
 from kdzero_gp.store.lock import FolderLock
+from kdzero_gp.tasks.classification.measures import accuracy
 from kdzero_gp.tasks.task import Task
+from kdzero_gp.train.files import read_checkpoint
+from kdzero_gp.train.fit import FitError, fit
+from kdzero_gp.train.job import Fit
+from kdzero_gp.train.record import EpochLog, FitResult, Silent
 
 RANDOM = "add(weight(5, l2(mask(stage1))), weight(1, l2(drop(stage2))))"
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kdzero_gp import Distillation, Distiller, KdzeroError, save
-from kdzero_gp.catalog.named import Named
+from kdzero_gp.methods.named import Named
 from kdzero_gp.models import build
 from kdzero_gp.tasks.task import Task
 

@@ -12,13 +12,13 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from kdzero_gp.catalog.named import Named
 from kdzero_gp.data import Dataset
 from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.errors import ConfigError
-from kdzero_gp.evaluate.training import Training
-from kdzero_gp.fit.ranks import Ranks
-from kdzero_gp.fit.whole_batch import WholeBatchTraining
+from kdzero_gp.loops.ranks import Ranks
+from kdzero_gp.loops.sharded import WholeBatchTraining
+from kdzero_gp.loops.single import Training
+from kdzero_gp.methods.named import Named
 from kdzero_gp.models import build
 from kdzero_gp.tasks.recipe import Recipe
 from kdzero_gp.tasks.task import Task

@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from kdzero_gp.distiller.export import load
-from kdzero_gp.distiller.readings import Reading
+from kdzero_gp.drawing.reading import Reading
+from kdzero_gp.export.distiller_file import load
 from kdzero_gp.gallery.card import make_card
 from kdzero_gp.grammar.registry import Registry
 from kdzero_gp.store import RunStore

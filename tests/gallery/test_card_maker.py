@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from kdzero_gp.distiller.readings import Reading
+from kdzero_gp.drawing.reading import Reading
 from kdzero_gp.errors import TapError
 from kdzero_gp.gallery.card import Card
 from kdzero_gp.gallery.card_maker import CardMaker, Wanted

@@ -6,9 +6,8 @@ from collections.abc import Callable
 import pygraphviz
 import pytest
 
+from kdzero_gp.drawing.diagram import MAXIMUM_NODES, graph, gv
 from kdzero_gp.errors import KdzeroError
-from kdzero_gp.gallery import graph, gv
-from kdzero_gp.gallery.diagram import MAXIMUM_NODES
 from kdzero_gp.grammar.tree import Tree
 
 Read = Callable[[str], Tree]

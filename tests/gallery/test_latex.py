@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from kdzero_gp.gallery import formula_lines, formula_svg, latex
-from kdzero_gp.gallery.latex import number
+from kdzero_gp.drawing.formula import formula_svg
+from kdzero_gp.drawing.latex import formula_lines, latex, number
 from kdzero_gp.grammar.generate import random_tree
 from kdzero_gp.grammar.registry import default_registry
 from kdzero_gp.grammar.tree import Tree

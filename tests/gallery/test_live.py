@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from kdzero_gp.distiller.readings import Reading
-from kdzero_gp.gallery import live_data
-from kdzero_gp.gallery.live import LiveError, LiveServer
-from kdzero_gp.gallery.live_data import LiveData
+from kdzero_gp.browse import live_data
+from kdzero_gp.browse.live import LiveError, LiveServer
+from kdzero_gp.browse.live_data import LiveData
+from kdzero_gp.drawing.reading import Reading
 from kdzero_gp.store import RunStore
 from kdzero_gp.store.schema import DATABASE_NAME
 from tests.gallery.sample_run import HOSTILE

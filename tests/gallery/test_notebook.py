@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.gallery.notebook import result_html
 from kdzero_gp.grammar.parse import parse
-from kdzero_gp.session.outcome import SearchResult
+from kdzero_gp.run.result import SearchResult
 from tests.gallery.sample_run import HOSTILE
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from kdzero_gp.gallery import packed as module
-from kdzero_gp.gallery.packed import packed
+from kdzero_gp.gallery import json_block as module
+from kdzero_gp.gallery.json_block import packed
 from tests.gallery.page_cards import cards_of
 from tests.gallery.sample_run import HOSTILE
 

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from kdzero_gp.errors import StoreError
-from kdzero_gp.gallery import render_page, write_galleries, write_gallery
-from kdzero_gp.gallery.page import page, page_script, script_hash
+from kdzero_gp.gallery.page import page, page_script, render_page, script_hash, write_galleries, write_gallery
 from kdzero_gp.grammar.registry import Registry
 from kdzero_gp.store import RunStore
 from tests.gallery.page_cards import cards_of, page_data

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kdzero_gp.gallery.palette import ALL, INK, STUDENT, TEACHER, Colour
+from kdzero_gp.drawing.palette import ALL, INK, STUDENT, TEACHER, Colour
 
 
 def luminance(colour: str) -> float:

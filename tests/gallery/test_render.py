@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from kdzero_gp.drawing.best import write_best
+from kdzero_gp.drawing.render import png, render, svg
 from kdzero_gp.errors import KdzeroError
-from kdzero_gp.gallery import png, svg, write_best
-from kdzero_gp.gallery.render import render
 from kdzero_gp.grammar.tree import Tree
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -56,7 +56,7 @@ def test_the_same_tree_gives_the_same_bytes(example: Tree, tmp_path: Path) -> No
 def test_another_process_gives_the_same_bytes_and_a_quiet_standard_error() -> None:
     source = "digraph { a [label=<<B>ab</B>>]; b [label=cd]; a -> b }"
     code = (
-        f"import sys\nfrom kdzero_gp.gallery.render import render\nsys.stdout.buffer.write(render({source!r}, 'svg'))"
+        f"import sys\nfrom kdzero_gp.drawing.render import render\nsys.stdout.buffer.write(render({source!r}, 'svg'))"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert run.stdout == render(source, "svg")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from kdzero_gp.gallery import show
+from kdzero_gp.drawing.show import show
 from kdzero_gp.grammar.tree import Tree
 
 DRAWN = """\

@@ -15,10 +15,10 @@ from torch import nn
 
 from kdzero_gp.data import Dataset, Split
 from kdzero_gp.distiller.distiller import Distiller
-from kdzero_gp.evaluate.fused_choice import sound_trees
-from kdzero_gp.evaluate.training import Training
+from kdzero_gp.loops.fused.choice import sound_trees
+from kdzero_gp.loops.single import Training
 from kdzero_gp.models import build, input_size, names
-from kdzero_gp.tasks.network_input import InputSpec
+from kdzero_gp.tasks.input import InputSpec
 from kdzero_gp.tasks.recipe import Recipe
 from kdzero_gp.tasks.task import Task
 

@@ -5,13 +5,13 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from kdzero_gp.distiller.knowledge import Knowledge
 from kdzero_gp.evolve.individual import Individual, individual
 from kdzero_gp.grammar.decorators import transform
 from kdzero_gp.grammar.parse import parse
 from kdzero_gp.grammar.registry import active_registry
 from kdzero_gp.grammar.types import Logits, Vector
-from kdzero_gp.session.node_readings import node_readings
+from kdzero_gp.knowledge import Knowledge
+from kdzero_gp.run.node_readings import node_readings
 from kdzero_gp.store import Evaluation, Proposal
 
 

@@ -8,17 +8,18 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from kdzero_gp.browse import app
+from kdzero_gp.browse.__main__ import app
+from kdzero_gp.browse.probe import run_probe
 from kdzero_gp.distiller.distiller import Distiller
-from kdzero_gp.distiller.readings import Reading, read_nodes
+from kdzero_gp.distiller.readings import read_nodes
+from kdzero_gp.drawing.reading import Reading
 from kdzero_gp.errors import EXIT_CODE, ConfigError
-from kdzero_gp.gallery.plain_text import rounded
 from kdzero_gp.grammar.parse import parse
-from kdzero_gp.session.assemble import make_task
-from kdzero_gp.session.config import make_config
-from kdzero_gp.session.run_probe import run_probe
-from kdzero_gp.session.runner import FINGERPRINT, search
+from kdzero_gp.pair.assemble import make_task
+from kdzero_gp.run.config import make_config
+from kdzero_gp.run.run import FINGERPRINT, search
 from kdzero_gp.store import RunStore
+from kdzero_gp.untrusted import rounded
 from tests.gallery.page_cards import cards_of, page_data
 
 SMALL = {"teacher": "cnn4", "limit": 128, "pop": 4, "gens": 1, "proxy_epochs": 1, "epochs": 1, "batch_size": 32}

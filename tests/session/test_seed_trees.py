@@ -6,14 +6,14 @@ from functools import partial
 import pytest
 
 from kdzero_gp import Distiller, parse
-from kdzero_gp.catalog.methods import method
 from kdzero_gp.data import load_dataset
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.evaluate.evaluator import EvaluationSettings, Evaluator
 from kdzero_gp.grammar.types import CONSTANTS, Value
 from kdzero_gp.grammar.vary import Limits
+from kdzero_gp.methods.registry import method
 from kdzero_gp.models import build
-from kdzero_gp.session.seed_trees import seed_trees, translated
+from kdzero_gp.run.seed_trees import seed_trees, translated
 from kdzero_gp.tasks.recipe import Recipe
 from kdzero_gp.tasks.task import Task
 

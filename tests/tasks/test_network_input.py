@@ -8,17 +8,16 @@ import torch
 from torch import Tensor, nn
 
 from kdzero_gp.data import Augmentation, Dataset, Split
-from kdzero_gp.data.source import IMAGENET
+from kdzero_gp.data.sources.source import IMAGENET
 from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.errors import ConfigError, ModelError
-from kdzero_gp.evaluate.measure import measure
-from kdzero_gp.evaluate.training import Training
+from kdzero_gp.loops.single import Training
 from kdzero_gp.models import build
-from kdzero_gp.tasks.network_input import InputSpec, NetworkInput, adapts_itself
-from kdzero_gp.tasks.normalisation import parse_normalisation
-from kdzero_gp.tasks.pretrain import cached_teacher
+from kdzero_gp.tasks.classification.measures import measure
+from kdzero_gp.tasks.input import InputSpec, NetworkInput, adapts_itself, parse_normalisation
 from kdzero_gp.tasks.recipe import Recipe
 from kdzero_gp.tasks.task import Task
+from kdzero_gp.tasks.teacher.pretrain import cached_teacher
 
 RECIPE = Recipe(epochs=2, batch_size=4, lr=0.05)
 MEAN, STD = (0.4, 0.5, 0.3), (0.3, 0.2, 0.25)

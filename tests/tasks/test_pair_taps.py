@@ -7,15 +7,15 @@ import torch
 from rich.console import Console
 from torch import Tensor, nn
 
-from kdzero_gp.console.tap_table import tap_table
 from kdzero_gp.data import Dataset, Split
 from kdzero_gp.errors import TapError
-from kdzero_gp.evaluate.fused_ways import stack_refusal
+from kdzero_gp.loops.fused.ways import stack_refusal
 from kdzero_gp.models import build
-from kdzero_gp.tasks.network_input import InputSpec, NetworkInput
+from kdzero_gp.run.tables import tap_table
+from kdzero_gp.taps.find import find_taps
+from kdzero_gp.taps.override import parse_taps
+from kdzero_gp.tasks.input import InputSpec, NetworkInput
 from kdzero_gp.tasks.pair_taps import PairTaps, Seat, pair_taps
-from kdzero_gp.tasks.tap_override import parse_taps
-from kdzero_gp.tasks.taps import find_taps
 
 
 def data(size: int) -> Dataset:

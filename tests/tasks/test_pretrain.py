@@ -13,9 +13,12 @@ from safetensors import safe_open
 from kdzero_gp.data import Dataset, load_dataset
 from kdzero_gp.errors import ConfigError, ModelError
 from kdzero_gp.models import build, load_weights
-from kdzero_gp.tasks import pretrain, supervised
-from kdzero_gp.tasks.pretrain import accuracy, cached_teacher, train_teacher
+from kdzero_gp.tasks.classification import teacher as supervised
+from kdzero_gp.tasks.classification.measures import network_accuracy
+from kdzero_gp.tasks.classification.teacher import train_teacher
 from kdzero_gp.tasks.recipe import STUDENT, TEACHER, Recipe
+from kdzero_gp.tasks.teacher import pretrain
+from kdzero_gp.tasks.teacher.pretrain import cached_teacher
 
 SHORT = Recipe(epochs=2, batch_size=64, lr=0.1)
 
@@ -40,7 +43,7 @@ def equal(first: torch.nn.Module, second: torch.nn.Module) -> bool:
 
 def test_the_default_teacher_is_good_cached_and_described(digits: Dataset, tmp_path: Path) -> None:
     teacher = cached_teacher("cnn32", digits, cache_dir=tmp_path)
-    assert accuracy(teacher, digits, digits.test) >= 0.975
+    assert network_accuracy(teacher, digits, digits.test) >= 0.975
     assert not teacher.training
     assert not any(parameter.requires_grad for parameter in teacher.parameters())
     (path,) = tmp_path.glob("*.safetensors")

@@ -8,17 +8,19 @@ import pytest
 import torch
 from PIL import Image
 
-from kdzero_gp.catalog.texts import kd
-from kdzero_gp.data import Augmentation, Dataset, folder, load_dataset
-from kdzero_gp.data.files import ImageFiles
+from kdzero_gp.data import Augmentation, Dataset, load_dataset
+from kdzero_gp.data.sources import folder
+from kdzero_gp.data.sources.files import ImageFiles
 from kdzero_gp.distiller.distiller import Distiller
-from kdzero_gp.distiller.knowledge import Knowledge
-from kdzero_gp.evaluate.measure import accuracy as student_accuracy
-from kdzero_gp.evaluate.training import Training
 from kdzero_gp.grammar.parse import parse
+from kdzero_gp.knowledge import Knowledge
+from kdzero_gp.loops.single import Training
+from kdzero_gp.methods.kd import kd
 from kdzero_gp.models import build
+from kdzero_gp.tasks.classification.measures import accuracy as student_accuracy
+from kdzero_gp.tasks.classification.measures import network_accuracy
+from kdzero_gp.tasks.classification.teacher import train_teacher
 from kdzero_gp.tasks.recipe import Recipe
-from kdzero_gp.tasks.supervised import accuracy, train_teacher
 from kdzero_gp.tasks.task import Task
 
 RECIPE = Recipe(epochs=3, batch_size=8, lr=0.05)
@@ -102,7 +104,7 @@ def test_a_teacher_is_trained_and_measured_alike(load: Callable[[bool], Dataset]
         torch.manual_seed(0)
         model = train_teacher(build("cnn2", num_classes=2, in_channels=3), data, RECIPE)
         states.append(torch.cat([value.flatten() for value in model.state_dict().values()]))
-        shares.append([accuracy(model, data, split, batch_size=3) for split in (data.train, data.test)])
+        shares.append([network_accuracy(model, data, split, batch_size=3) for split in (data.train, data.test)])
     assert torch.equal(*states)
     assert shares[0] == shares[1]
     assert shares[0][1] > 0.5

@@ -3,7 +3,7 @@
 import pytest
 
 from kdzero_gp.errors import TapError
-from kdzero_gp.tasks.tap_override import TapOverride, parse_taps
+from kdzero_gp.taps.override import TapOverride, parse_taps
 
 
 def test_entries_for_both_networks_and_for_one() -> None:

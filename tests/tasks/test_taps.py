@@ -11,7 +11,10 @@ from torch.nn import functional as F
 
 from kdzero_gp.errors import TapError
 from kdzero_gp.models import build, names
-from kdzero_gp.tasks.taps import Tap, TapReader, Taps, find_taps, match_taps
+from kdzero_gp.taps.find import find_taps
+from kdzero_gp.taps.match import match_taps
+from kdzero_gp.taps.read import TapReader
+from kdzero_gp.taps.tap import Tap, Taps
 
 
 def images(size: int = 8, channels: int = 1, count: int = 4) -> Tensor:

@@ -14,9 +14,10 @@ from torch import nn
 from kdzero_gp.data import NO_AUGMENTATION
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.models import build
-from kdzero_gp.tasks import layout, teacher_files
+from kdzero_gp.tasks import layout
 from kdzero_gp.tasks.task import Task
-from kdzero_gp.tasks.teacher_tiers import GIB, SHARED_BYTES, SHARED_PIXELS, tiers
+from kdzero_gp.tasks.teacher import files as teacher_files
+from kdzero_gp.tasks.teacher.cache import GIB, SHARED_BYTES, SHARED_PIXELS, tiers
 from tests.tasks import cache_process
 from tests.tasks.cache_process import TINY, VIEWS, small_task
 

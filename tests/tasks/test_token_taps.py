@@ -6,8 +6,9 @@ from torch import Tensor, nn
 
 from kdzero_gp.errors import TapError
 from kdzero_gp.models import build
-from kdzero_gp.tasks.tap_fold import token_grid
-from kdzero_gp.tasks.taps import TapReader, find_taps
+from kdzero_gp.taps.find import find_taps
+from kdzero_gp.taps.fold import token_grid
+from kdzero_gp.taps.read import TapReader
 
 
 def images(height: int = 32, width: int = 32, channels: int = 3, count: int = 2) -> Tensor:

@@ -1,0 +1,137 @@
+"""`compare`: methods x seeds on one pair, from options to table, text, CSV, JSON and plot."""
+
+import datetime
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from kdzero_gp.compare.entries import make_entries, split_methods
+from kdzero_gp.compare.folder import ComparisonFolder
+from kdzero_gp.compare.probe import calibrated, learned_parameters, teacher_accuracy
+from kdzero_gp.compare.report import Facts, write_report
+from kdzero_gp.compare.setup import (
+    comparison_config,
+    comparison_evaluator,
+    comparison_executor,
+    comparison_settings,
+    comparison_task,
+    parameters_of,
+    settled_fuse,
+    together,
+)
+from kdzero_gp.compare.statistics import Row, make_rows
+from kdzero_gp.compare.trainings import Follower, Nobody, stored_trainings, train_missing
+from kdzero_gp.errors import ConfigError
+from kdzero_gp.execute.worker_count import worker_count
+from kdzero_gp.provenance import hardware, versions
+from kdzero_gp.randomness import settled_torch
+from kdzero_gp.store.new_folder import default_folder
+from kdzero_gp.tasks.task import Task
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What came of a comparison.
+
+    Attributes:
+        folder: holds the trainings, and the table as text, CSV, JSON and plot.
+        rows: by falling mean test accuracy.
+        facts: what they depend on; `facts.baseline` is the label of the hand-designed method that the others are tested
+            against.
+    """
+
+    folder: Path
+    rows: Sequence[Row]
+    facts: Facts
+
+
+def compare(
+    methods: str | Sequence[str],
+    *,
+    seeds: int = 3,
+    out: str | Path | None = None,
+    preset: str | None = None,
+    train_on: Literal["all", "train"] = "all",
+    calibrate: Literal["none", "gradient"] = "none",
+    retry_failed: bool = False,
+    task: Task | None = None,
+    follower: Follower | None = None,
+    **options: Any,
+) -> Comparison:
+    """Trains a student by several methods with several seeds, under one recipe, and makes the table of them.
+
+    Every finished training is kept: the same call goes on where an earlier one stopped, and one with more methods or
+    seeds only adds. Nothing is selected by the test split, on which the table stands.
+
+    Args:
+        methods: a text with commas or one text each: method names, `none`, text forms, paths of `best.json`, each with
+            or without LABEL= in front.
+        seeds: how many, numbered from 0. Those of one number share the student's initialisation and the batches.
+        out: the folder, by default a new one in `comparisons/`.
+        preset: the recipe's name, by default the one the student is known by.
+        train_on: the training split and, with `all`, the validation split too, as published recipes do.
+        calibrate: whether text forms are scaled to the cross-entropy's gradient norm; files have their own calibration,
+            and methods their published weights.
+        retry_failed: do failed trainings again.
+        task: a task built from your own networks, recipe included, instead of `teacher`, `student`, `data` and
+            `preset`.
+        follower: told of every training.
+        options: of `python -m kdzero_gp.compare`, with underscores: `data=…, teacher=…, epochs=…, device=…`.
+
+    Raises:
+        KdzeroError: what is wrong with options, methods, data, models or the folder; nothing was trained then.
+    """
+    if not 1 <= seeds <= 1000:
+        raise ConfigError(f"--seeds is {seeds}, but must be from 1 to 1000")
+    if calibrate not in ("none", "gradient"):
+        raise ConfigError(f"--calibrate is '{calibrate}', but must be none or gradient")
+    texts = split_methods([methods] if isinstance(methods, str) else methods)
+    config, recipe = comparison_config(options, preset, train_on)
+    own_task = task is not None
+    workers = worker_count(config, own_task=own_task)
+    if own_task and config.executor not in ("auto", "inprocess"):
+        raise ConfigError(
+            f"executor is {config.executor}, but a task of your own cannot travel to worker processes; leave it out"
+        )
+    with settled_torch(config.threads, config.device):
+        task = task or comparison_task(config, recipe, train_on)
+        entries = make_entries(texts, task.student_taps.stages)
+        if calibrate == "gradient":
+            entries = [calibrated(entry, task, config.seed) for entry in entries]
+        learned = {entry.key: learned_parameters(entry, task) for entry in entries}
+        settings = comparison_settings(config, task, own_task=own_task, train_on="train" if own_task else train_on)
+        with ComparisonFolder(
+            Path(out) if out is not None else default_folder(config, "comparisons"), settings
+        ) as folder:
+            stored = stored_trainings(folder, entries, range(seeds), retry_failed=retry_failed)
+            follower = follower or Nobody()
+            wanted = {(entry.key, number) for entry in entries for number in range(seeds)}
+            follower.started(task.name, str(folder.path), len(stored), len(wanted) - len(stored))
+            results = stored
+            if len(stored) < len(wanted):
+                config = settled_fuse(config, task, len(entries))
+                evaluator = comparison_evaluator(config, task)
+                limited = "timeout" in options
+                with closing(comparison_executor(config, evaluator, workers, train_on, limited=limited)) as executor:
+                    results = train_missing(
+                        entries, range(seeds), stored, folder, executor, follower, together=together(config)
+                    )
+            by_key = {entry.key: [results[entry.key, number] for number in range(seeds)] for entry in entries}
+            rows, baseline = make_rows(entries, by_key, learned)
+            facts = Facts(
+                title=task.name,
+                epochs=task.recipe.epochs,
+                seeds=seeds,
+                student_parameters=parameters_of(task.student(0)),
+                teacher_parameters=parameters_of(task.teacher),
+                teacher_accuracy=teacher_accuracy(task),
+                baseline=baseline,
+                settings=settings,
+                date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+                hardware=hardware(config.device),
+                versions=versions(),
+            )
+            write_report(folder.path, rows, facts)
+    return Comparison(folder.path, rows, facts)

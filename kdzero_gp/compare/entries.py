@@ -1,0 +1,108 @@
+"""The methods of a comparison: from what a user types to what is trained, each under a label of its own."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from kdzero_gp.errors import ConfigError
+from kdzero_gp.evaluate.full import Entrant
+from kdzero_gp.methods.named import Named, is_file_name, named_distiller
+from kdzero_gp.methods.registry import METHODS
+from kdzero_gp.store.json_text import encode
+
+Kind = Literal["alone", "method", "file", "text"]
+LABEL = re.compile(r"([A-Za-z][\w .+-]{0,39})=(.+)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row of the table before it is filled.
+
+    Attributes:
+        label: its name there, unique.
+        kind: the student alone, a hand-designed method, a distiller file, or a text form.
+        source: a method's paper, or the file.
+    """
+
+    label: str
+    kind: Kind
+    named: Named
+    source: str
+
+    @property
+    def entrant(self) -> Entrant:
+        """What is trained."""
+        tree = None if self.named.tree is None else str(self.named.tree)
+        return Entrant(tree, self.named.calibration, self.named.ce_weight, self.named.warmup)
+
+    @property
+    def key(self) -> str:
+        """What it is, whatever it is called: equal for entries whose trainings are the same."""
+        entrant = self.entrant
+        content = [entrant.tree, entrant.calibration, entrant.ce_weight, entrant.warmup]
+        return hashlib.blake2b(encode(content).encode(), digest_size=8).hexdigest()
+
+
+def split_methods(texts: Iterable[str]) -> list[str]:
+    """The single methods of texts that hold several, at commas outside of brackets.
+
+    Raises:
+        ConfigError: there are none.
+    """
+    found: list[str] = []
+    for text in texts:
+        depth = start = 0
+        for place, character in enumerate(f"{text},"):
+            depth += (character == "(") - (character == ")")
+            if character == "," and (depth <= 0 or place == len(text)):
+                found.append(text[start:place].strip())
+                start = place + 1
+    found = [text for text in found if text]
+    if not found:
+        raise ConfigError("--methods names none; give some, as in --methods none,kd,dist,runs/NAME/best.json")
+    return found
+
+
+def make_entries(texts: Sequence[str], stages: Sequence[str]) -> list[Entry]:
+    """The entries that texts name, each once, in order.
+
+    Args:
+        texts: as `named_distiller` takes them, with or without LABEL= in front.
+        stages: names of the pair's stages.
+
+    Raises:
+        KdzeroError: one that cannot be read, or two of one label.
+    """
+    entries: dict[str, Entry] = {}
+    for text in texts:
+        entry = _entry(text, stages, number=sum(known.kind == "text" for known in entries.values()) + 1)
+        known = entries.setdefault(entry.label, entry)
+        if known.key != entry.key:
+            raise ConfigError(
+                f"two different methods are called '{entry.label}'; tell them apart by labels, as in "
+                "evolved=runs/A/best.json,random=runs/B/best.json"
+            )
+    return list(entries.values())
+
+
+def _entry(text: str, stages: Sequence[str], number: int) -> Entry:
+    labelled = None if is_file_name(text) and Path(text).expanduser().is_file() else LABEL.fullmatch(text)
+    given, wanted = (labelled[1].strip(), labelled[2].strip()) if labelled else (None, text)
+    named = named_distiller(wanted, stages)
+    kind: Kind
+    if wanted in METHODS:
+        kind, label, source = ("alone" if named.tree is None else "method"), wanted, METHODS[wanted].source
+    elif is_file_name(wanted):
+        kind, label, source = "file", _shown(Path(wanted).name), _shown(wanted)
+    else:
+        kind, label, source = "text", f"formula {number}", "as written"
+    label = given or label
+    return Entry(label, kind, replace(named, name=label), source)
+
+
+def _shown(text: str) -> str:
+    """A file's name without what a terminal or a drawing would act on."""
+    return "".join(character if character.isprintable() else "?" for character in text)

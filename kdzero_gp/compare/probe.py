@@ -1,0 +1,59 @@
+"""What is found out about a method on a few images, before anything is trained."""
+
+import math
+from dataclasses import replace
+
+import torch
+
+from kdzero_gp.compare.entries import Entry
+from kdzero_gp.distiller.distiller import Distiller
+from kdzero_gp.errors import ConfigError, KdzeroError
+from kdzero_gp.evaluate.screen import PROBE
+from kdzero_gp.randomness import derive_seed
+from kdzero_gp.tasks.task import Task
+
+SHOWN = 8
+"""How many images show the shapes of both sides."""
+
+
+def calibrated(entry: Entry, task: Task, run_seed: int) -> Entry:
+    """A text form with its terms scaled as a search scales them: on its probe, at its student's initialisation.
+
+    Anything but a text form is returned as it is.
+
+    Raises:
+        KdzeroError: a term has no gradient there.
+    """
+    if entry.kind != "text" or entry.named.tree is None:
+        return entry
+    distiller = Distiller(entry.named.tree, seed=derive_seed(run_seed, "distiller"))
+    student = task.student(derive_seed(run_seed, "student")).train()
+    images = task.first_images("train", PROBE)
+    labels, teacher = task.labels("train")[: len(images)], task.teacher_probe(task.teacher_taps, PROBE)
+    with task.reader(student, task.student_taps) as reader:
+        factors = distiller.calibrate(reader(images), teacher, labels, student.parameters())
+    return replace(entry, named=replace(entry.named, calibration=factors), source="calibrated")
+
+
+def learned_parameters(entry: Entry, task: Task) -> int:
+    """How many parameters a method trains beside the student's and throws away.
+
+    Raises:
+        ConfigError: the method does not fit the pair; names it.
+    """
+    if entry.named.tree is None:
+        return 0
+    distiller = Distiller(entry.named.tree)
+    with torch.no_grad(), task.reader(task.student(0).eval(), task.student_taps) as reader:
+        student = reader(task.first_images("train", SHOWN))
+    try:
+        distiller.prepare(student, task.teacher_probe(task.teacher_taps, SHOWN))
+    except KdzeroError as error:
+        raise ConfigError(f"the method {entry.label} does not fit this pair: {error}") from error
+    return sum(math.prod(parameter.shape) for parameter in distiller.parameters())
+
+
+def teacher_accuracy(task: Task) -> float:
+    """Share of the test split that the teacher gets right, 0 … 1."""
+    scores = task.teacher_knowledge("test", ["logits"])["logits"]
+    return float((scores.argmax(1) == task.labels("test")).double().mean())

@@ -1,0 +1,1 @@
+"""Views of images: the usual crop and flip, and strong augmentation."""

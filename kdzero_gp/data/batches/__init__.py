@@ -1,0 +1,1 @@
+"""Batches of images, from memory or decoded while the training runs."""

@@ -1,0 +1,65 @@
+"""`cifar10` and `cifar100`, read and downloaded by torchvision."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock
+
+from kdzero_gp.data.dataset import Dataset
+from kdzero_gp.data.sources.arrays import Arrays, checked
+from kdzero_gp.data.sources.in_memory import in_memory
+from kdzero_gp.data.sources.source import CIFAR10, CIFAR100
+from kdzero_gp.data.sources.split import SplitRules
+from kdzero_gp.errors import DataError
+
+DATA_VARIABLE = "KDZERO_GP_DATA"
+SOURCES = {"cifar10": CIFAR10, "cifar100": CIFAR100}
+
+
+def load_cifar(name: str, rules: SplitRules, *, root: str | Path | None = None) -> Dataset:
+    """Reads CIFAR-10 or CIFAR-100, which is downloaded where it is missing.
+
+    torchvision compares every file with its published MD5 sum before it is read.
+
+    Args:
+        name: "cifar10" or "cifar100".
+        rules: the limit takes the first training images, which come in random order; the test set is the published one.
+        root: the folder that holds, or shall hold, the files; None means `$KDZERO_GP_DATA`, or else
+            `~/.cache/kdzero_gp/data`.
+
+    Raises:
+        DataError: it is not there and cannot be downloaded; says which file belongs where.
+    """
+    folder = Path(root or os.environ.get(DATA_VARIABLE) or "~/.cache/kdzero_gp/data").expanduser()
+    train, test = (_arrays(name, folder, train=train) for train in (True, False))
+    return in_memory(name, SOURCES[name], train, test, rules, path=folder, test_path=folder)
+
+
+def _arrays(name: str, folder: Path, *, train: bool) -> Arrays:
+    from torchvision import datasets  # takes a second to import
+
+    kind = {"cifar10": datasets.CIFAR10, "cifar100": datasets.CIFAR100}[name]
+    try:
+        stored = kind(folder, train=train)
+    except RuntimeError:
+        stored = _downloaded(kind, folder, name, train=train)
+    what = f"{'training' if train else 'test'} images of {name}"
+    return checked(np.asarray(stored.data), np.asarray(stored.targets), what, f"labels of the {what}")
+
+
+def _downloaded(kind: Any, folder: Path, name: str, *, train: bool) -> Any:
+    """What torchvision makes of the folder after a download; processes that want it at once wait for one."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / f".{name}.lock"):
+            return kind(folder, train=train, download=True)
+    except (OSError, RuntimeError) as error:
+        raise DataError(
+            f"{name} is not in {folder} and cannot be downloaded ({error}). Where there is a network, get "
+            f"{kind.url} and put the file into that folder, or into another that {DATA_VARIABLE} names; or bring the "
+            f"images in an archive of your own: npz:FILE with x (N, 32, 32, 3) uint8 and y (N,)"
+        ) from error

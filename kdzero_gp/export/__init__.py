@@ -1,0 +1,1 @@
+"""What leaves a run: best.json, and a module that runs without this package."""

@@ -1,0 +1,123 @@
+"""A distiller in a training loop of one's own: both networks are tapped by hooks, the loop itself stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from kdzero_gp.distiller.distiller import Distiller
+from kdzero_gp.errors import ConfigError
+from kdzero_gp.knowledge import Knowledge
+from kdzero_gp.loops.single import unhalved
+from kdzero_gp.methods.named import named_distiller
+from kdzero_gp.taps.find import DEPTHS, find_taps
+from kdzero_gp.taps.match import TapPair, match_taps
+from kdzero_gp.taps.override import TapOverride, parse_taps
+from kdzero_gp.taps.read import TapReader
+
+
+class Distillation(nn.Module):
+    """The whole loss of a batch, `loss = distillation(images, labels)`: it runs both networks and taps them.
+
+    Its own parameters are those of the distiller alone (aligners, where feature shapes differ): give them to the
+    optimiser beside the student's. The teacher is run without gradient in evaluation mode; the student's mode is left
+    to you. Under `torch.autocast` networks run in half precision and the loss in float32.
+
+    Args:
+        student, teacher: image classifiers of the same classes, as they are.
+        distiller: the path of a `best.json`, a text form, the name of a method (`kd`, `dkd`, …; the warm-up of its
+            weight that dkd is published with is left to your loop), or a `Distiller`.
+        images: a few of your training images, (N, C, H, W), as your loader gives them, N at least 2: the taps are found
+            by them.
+        teacher_view: what the teacher is shown of a batch of images, where that is not the images themselves: of its
+            size, and normalised as it wants.
+        taps: places set by hand, as `--taps` takes them.
+
+    Attributes:
+        logits: the student's scores of the last batch, (N, K) without gradient.
+
+    Raises:
+        TapError: no taps are found, or the distiller reads some that this pair does not have.
+        KdzeroError: the distiller cannot be read.
+    """
+
+    def __init__(
+        self,
+        student: nn.Module,
+        teacher: nn.Module,
+        distiller: str | Path | Distiller,
+        images: Tensor,
+        *,
+        teacher_view: Callable[[Tensor], Tensor] | None = None,
+        taps: Sequence[str] = (),
+    ) -> None:
+        super().__init__()
+        self._teacher_view = teacher_view or _as_it_is
+        device = next((p.device for p in student.parameters()), images.device)
+        images = images.to(device)
+        networks = (teacher.to(device), student)  # in a tuple: they are no submodules, so not among our parameters
+        pair = _pair(*networks, self._teacher_view(images), images, parse_taps(taps))
+        self.ce_weight = 1.0
+        if isinstance(distiller, Distiller):
+            self.distiller = distiller.to(device)
+        else:
+            named = named_distiller(str(distiller), pair.student.stages)
+            if named.tree is None:
+                raise ConfigError("`none` is the student alone and has no distiller; keep your own loss for that")
+            self.ce_weight = named.ce_weight
+            self.distiller = Distiller(named.tree, calibration=named.calibration).to(device)
+        self._readers = (
+            TapReader(teacher, pair.teacher, self.distiller.taps),
+            TapReader(student, pair.student, tuple(dict.fromkeys((*self.distiller.taps, "logits")))),
+        )
+        self.logits = torch.empty(0, device=device)
+        self._prepare(images)
+
+    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
+        """The loss of one batch, a scalar: weighted cross-entropy and the distiller's terms.
+
+        Args:
+            images: (N, C, H, W).
+            labels: (N,) int64.
+        """
+        knowledge = self._readers[1](images)
+        scores = unhalved(knowledge["logits"])
+        self.logits = scores.detach()
+        distilled: Tensor = self.distiller(knowledge, self._taught(images), labels)
+        return self.ce_weight * functional.cross_entropy(scores, labels) + distilled
+
+    def terms(self) -> dict[str, Tensor]:
+        """Every weighted term of the last batch by its text, for logging."""
+        return self.distiller.terms()
+
+    def _taught(self, images: Tensor) -> Knowledge:
+        reader = self._readers[0]
+        reader.model.eval()
+        with torch.no_grad():
+            return reader(self._teacher_view(images))
+
+    def _prepare(self, images: Tensor) -> None:
+        """Builds the aligners; the student's running statistics stay as they are."""
+        student = self._readers[1].model
+        mode = student.training
+        student.eval()
+        with torch.no_grad():
+            self.distiller.prepare(self._readers[1](images), self._taught(images))
+        student.train(mode)
+
+
+def _pair(teacher: nn.Module, student: nn.Module, shown: Tensor, images: Tensor, override: TapOverride) -> TapPair:
+    """The taps that a search finds in this pair, under the same names."""
+    ours = find_taps(teacher, shown, override.teacher)
+    theirs = find_taps(student, images, override.student, depths=len(ours.stages) or DEPTHS)
+    if len(ours.stages) != len(theirs.stages):  # a transformer has as many stages as its partner
+        ours = find_taps(teacher, shown, override.teacher, depths=len(theirs.stages) or DEPTHS)
+    return match_taps(ours, theirs, same_size=shown.shape[2:] == images.shape[2:], paired=override.paired)
+
+
+def _as_it_is(images: Tensor) -> Tensor:
+    return images

@@ -1,0 +1,1 @@
+"""Several students trained in one program."""

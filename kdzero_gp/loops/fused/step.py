@@ -1,0 +1,111 @@
+"""What happens in one step of K students: losses, gradients, update, and nothing that makes the host wait."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from kdzero_gp.distiller.distiller import Distiller
+from kdzero_gp.knowledge import Knowledge
+from kdzero_gp.loops.fused.stack import Stack
+from kdzero_gp.loops.fused.update import FusedUpdate
+from kdzero_gp.loops.single import unhalved
+
+
+class FusedStep:
+    """One forward pass of the stack, the distillers one after another, one backward pass, one update.
+
+    Args:
+        ce_weight: weight of the cross-entropy beside the distillers: one for all, or (K,) one for each.
+        autocast: what the forward pass runs under.
+
+    Attributes:
+        losses: (K,) of the last step; those of dropped students mean nothing.
+        raised: which distillers raised what in the last step. Their students did that step on the labels alone.
+        rises: by what each distiller is weighted beside its own weight, during its warm-up.
+    """
+
+    def __init__(
+        self,
+        stack: Stack,
+        distillers: Sequence[Distiller | None],
+        update: FusedUpdate,
+        ce_weight: float | Tensor,
+        autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
+        self._autocast = autocast
+        self._stack, self._distillers, self._update, self._ce_weight = stack, list(distillers), update, ce_weight
+        self._moving: Tensor | None = None
+        self.losses = torch.zeros(stack.count)
+        self.raised: dict[int, BaseException] = {}
+        self.rises = [1.0] * stack.count
+
+    def __call__(self, images: Tensor, labels: Tensor, teacher: Knowledge, rate: float | Tensor) -> None:
+        """Trains all students on one batch.
+
+        Args:
+            images: (B, C, H, W).
+            labels: (B,) int64.
+            rate: the learning rate.
+        """
+        self._update.zero_grad()
+        with self._autocast():
+            taps = self._stack(images)
+        scores = self._stack.scores(taps["logits"])
+        each = functional.cross_entropy(
+            unhalved(scores).flatten(0, 1), labels.repeat(self._stack.count), reduction="none"
+        )
+        weight = self._ce_weight.to(each.dtype) if isinstance(self._ce_weight, Tensor) else self._ce_weight
+        entropies = weight * each.unflatten(0, scores.shape[:2]).mean(1)
+        roots, gradients = [entropies.sum()], [torch.ones_like(entropies[0])]
+        losses = list(entropies.detach().unbind())
+        parts = {name: self._stack.apart(tap) for name, tap in taps.items()}
+        self.raised = {}
+        for number, distiller in enumerate(self._distillers):
+            if distiller is None:
+                continue
+            # Its graph begins at the taps and is gone before the next distiller's: memory for one at a time.
+            mine = {name: parts[name][number].detach().requires_grad_() for name in distiller.taps}
+            try:
+                loss = distiller(Knowledge(**mine), teacher, labels)
+                if self.rises[number] != 1:
+                    loss = self.rises[number] * loss
+                if loss.requires_grad:
+                    loss.backward()
+            except (Exception, SystemExit) as error:
+                if _concerns_all(error, labels.device):
+                    raise
+                self.raised[number] = error
+                continue
+            losses[number] = losses[number] + loss.detach()
+            for name, tap in mine.items():
+                if tap.grad is not None:
+                    roots.append(parts[name][number])
+                    gradients.append(tap.grad)
+        torch.autograd.backward(roots, gradients)
+        self._update.step(rate, self._moving)
+        self.losses = torch.stack(losses)
+
+    def drop(self, number: int) -> None:
+        """Takes a student out: zeroed and without a distiller, it computes no NaN and stays where it is."""
+        self._distillers[number] = None
+        self._stack.clear(number)
+        for momentum in self._update.momentum(number):
+            if momentum is not None:
+                momentum.zero_()
+        if self._moving is None:
+            self._moving = torch.ones(self._stack.count, dtype=torch.bool, device=self.losses.device)
+        self._moving[number] = False
+
+
+def _concerns_all(error: BaseException, device: torch.device) -> bool:
+    """Whether an error is no fault of the distiller it came from.
+
+    All students together need more memory than there is, or a CUDA graph cannot hold what the distiller does.
+    """
+    exhausted = isinstance(error, MemoryError | torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
+    return exhausted or (device.type == "cuda" and torch.cuda.is_current_stream_capturing())

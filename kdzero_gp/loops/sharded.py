@@ -1,0 +1,205 @@
+"""A training whose batches are too large for one pass or one process, with the loss of the whole batch all the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from kdzero_gp.distiller.distiller import Distiller
+from kdzero_gp.errors import ConfigError
+from kdzero_gp.knowledge import Knowledge
+from kdzero_gp.loops.batch_norm import shared_statistics
+from kdzero_gp.loops.ranks import Ranks
+from kdzero_gp.loops.single import Training, unhalved
+from kdzero_gp.randomness import derive_seed, own_randomness, random_state
+from kdzero_gp.taps.read import TapReader
+from kdzero_gp.tasks.recipe import Recipe
+from kdzero_gp.tasks.task import Task
+
+LOOK = 100
+"""Steps on a GPU after which the loss is looked at: to find its end soon, without making the host wait often."""
+
+
+Input = tuple[Tensor, Tensor, Knowledge]
+
+
+class WholeBatchTraining(Training):
+    """`Training` with batches divided among processes, and among passes of each.
+
+    Many distillers compare the samples of a batch with one another (Gram matrices, correlations, batch norms of
+    losses). Averaging the losses of parts would train by another distiller, so the knowledge of all parts is put
+    together first. Among processes it is gathered with its gradient. Among passes there are two rounds: one without
+    gradient collects the knowledge, the loss gives its gradient, and the second round carries that back pass by pass
+    (Gao et al.: Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup, RepL4NLP 2021). That costs a
+    forward pass more; the student alone does without, its loss being a mean over samples.
+
+    What is left of the division: batch normalisation sees the whole batch over all processes, but of a pass only the
+    samples of that pass; and a student that draws random numbers (dropout) draws others in each process.
+
+    Args:
+        accumulate: passes for each step.
+        ranks: the processes; each is given the same arguments.
+
+    Attributes:
+        meter: the losses since it was last asked.
+
+    Raises:
+        ConfigError: a batch that cannot be shared out.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        distiller: Distiller | None,
+        recipe: Recipe,
+        *,
+        student_seed: int,
+        order_seed: int,
+        distiller_warmup: int = 0,
+        accumulate: int = 1,
+        ranks: Ranks | None = None,
+    ) -> None:
+        self.ranks = ranks or Ranks()
+        self.accumulate = accumulate
+        self.meter = Meter()
+        student = shared_statistics(task.student(student_seed), self.ranks, task.device)
+        self._begin(task, student, distiller, recipe, order_seed, distiller_warmup)
+        batch = len(self.order[0])
+        self.ranks.check(batch)
+        if not 1 <= accumulate <= batch // self.ranks.count:
+            raise ConfigError(
+                f"--accumulate is {accumulate}, but must be 1 to {batch // self.ranks.count}, the images that a "
+                "process takes in a step; change it or --batch-size"
+            )
+        self.check_every = 1 if task.device.type == "cpu" else LOOK
+        self.ranks.share_first([p.data for p in self.parameters] + list(student.buffers()))
+        self._own_seed = order_seed
+        self._draw_apart()
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """See `Training.restore`; the state is that of the first process."""
+        super().restore(state)
+        self._draw_apart()
+
+    def _draw_apart(self) -> None:
+        """What a student draws at random is the first process' as in one process, and another in each of the others."""
+        if not self.ranks.first:
+            with own_randomness(self.task.device):
+                torch.manual_seed(derive_seed(self._own_seed, "process", self.ranks.rank, self.step))
+                self._random = random_state(self.task.device)
+
+    def _backward(self, reader: TapReader, batch: Tensor, epoch: int) -> Tensor:
+        if self.ranks.count == 1 and self.accumulate == 1:
+            return super()._backward(reader, batch, epoch)
+        parts = self._parts(batch)
+        if self.accumulate == 1:
+            loss = self._together(reader, self.feed(parts[0], epoch))
+        elif self.distiller is None:
+            loss = self._alone(reader, parts, epoch, len(batch))
+        else:
+            loss = self._twice(reader, parts, epoch)
+        self.ranks.sum_gradients(self.student.parameters())
+        if self.distiller is not None:
+            self.ranks.average_gradients(self.distiller.parameters())
+        return loss
+
+    def _parts(self, batch: Tensor) -> Sequence[Tensor]:
+        """The image numbers of each of this process' passes."""
+        return self.ranks.share(batch).tensor_split(self.accumulate)
+
+    def _coming(self, until: int) -> Iterator[tuple[Tensor, int]]:
+        return ((part, epoch) for batch, epoch in super()._coming(until) for part in self._parts(batch))
+
+    def _loss(self, student: Knowledge, teacher: Knowledge, labels: Tensor) -> Tensor:
+        loss = super()._loss(student, teacher, labels)
+        terms = {} if self.distiller is None else self.distiller.terms()
+        if self.rise < 1:
+            terms = {name: self.rise * value for name, value in terms.items()}
+        self.meter.add(loss.detach(), terms)
+        return loss
+
+    def _together(self, reader: TapReader, given: Input) -> Tensor:
+        """One pass of this process' samples."""
+        loss = self._whole_loss(self._known(reader, given[0]), given[2], given[1])
+        loss.backward()
+        return loss.detach()
+
+    def _alone(self, reader: TapReader, parts: Sequence[Tensor], epoch: int, size: int) -> Tensor:
+        """The student alone, pass by pass: the cross-entropy of `size` samples is a sum over them."""
+        total = torch.zeros((), device=self.task.device)
+        for part in parts:
+            images, labels, _ = self.feed(part, epoch)
+            scores = unhalved(self._known(reader, images)["logits"])
+            loss = self.recipe.ce_weight / size * functional.cross_entropy(scores, labels, reduction="sum")
+            loss.backward()
+            total += loss.detach()
+        total = self.ranks.sum(total)
+        self.meter.add(total, {})
+        return total
+
+    def _twice(self, reader: TapReader, parts: Sequence[Tensor], epoch: int) -> Tensor:
+        """Two rounds of passes with the loss of the whole batch between them."""
+        inputs = [self.feed(part, epoch) for part in parts]
+        with torch.no_grad(), _undone(self.student, self.task.device):
+            seen = [self._known(reader, images) for images, _, _ in inputs]
+        leaves = _joined(seen).map(lambda tap: tap.requires_grad_())
+        loss = self._whole_loss(leaves, _joined([i[2] for i in inputs]), torch.cat([i[1] for i in inputs]))
+        loss.backward()
+        sizes = [len(part) for part in parts]
+        gradients = {name: leaf.grad.split(sizes) for name, leaf in leaves.items() if leaf.grad is not None}
+        for place, (images, _, _) in enumerate(inputs):
+            known = self._known(reader, images)
+            torch.autograd.backward([known[name] for name in gradients], [gradients[name][place] for name in gradients])
+        return loss.detach()
+
+    def _known(self, reader: TapReader, images: Tensor) -> Knowledge:
+        with self.task.autocast():
+            return reader(images)
+
+    def _whole_loss(self, student: Knowledge, teacher: Knowledge, labels: Tensor) -> Tensor:
+        return self._loss(self.ranks.whole(student), self.ranks.whole(teacher), self.ranks.gathered(labels))
+
+
+@contextmanager
+def _undone(model: nn.Module, device: torch.device) -> Iterator[None]:
+    """Leaves a model's buffers and torch's random state as they were: the round inside is done once more."""
+    kept = [buffer.clone() for buffer in model.buffers()]
+    with own_randomness(device):
+        yield
+    with torch.no_grad():
+        for buffer, value in zip(model.buffers(), kept, strict=True):
+            buffer.copy_(value)
+
+
+def _joined(parts: Sequence[Knowledge]) -> Knowledge:
+    return Knowledge(**{name: torch.cat([part[name] for part in parts]) for name in parts[0]})
+
+
+class Meter:
+    """Adds up on the device: nothing is read back before `take`."""
+
+    def __init__(self) -> None:
+        self._steps = 0
+        self._loss: Tensor | None = None
+        self._terms: dict[str, Tensor] = {}
+
+    def add(self, loss: Tensor, terms: Mapping[str, Tensor]) -> None:
+        """One step's loss and the distiller's weighted terms, scalars without gradient."""
+        self._steps += 1
+        self._loss = loss.double() if self._loss is None else self._loss + loss
+        for name, value in terms.items():
+            self._terms[name] = self._terms[name] + value if name in self._terms else value.double()
+
+    def take(self) -> tuple[float, dict[str, float]]:
+        """The means since the last call: the loss, and its parts by name, weighted, the cross-entropy as `ce`."""
+        if self._loss is None:
+            raise AssertionError("a step was done since the last call")
+        loss = float(self._loss) / self._steps
+        terms = {name: float(value) / self._steps for name, value in self._terms.items()}
+        parts = {"ce": loss - sum(terms.values())} | terms
+        self._steps, self._loss, self._terms = 0, None, {}
+        return loss, parts

@@ -1,0 +1,141 @@
+"""A distiller as a user names it: a best.json, a text form, a hand-designed method, or none."""
+
+import difflib
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from kdzero_gp.distiller.program import terms_of
+from kdzero_gp.errors import ConfigError, TapError
+from kdzero_gp.grammar.grammar import tap_type
+from kdzero_gp.grammar.parse import parse
+from kdzero_gp.grammar.tree import Tree
+from kdzero_gp.methods.method import PUBLISHED_EPOCHS
+from kdzero_gp.methods.registry import METHODS, method
+
+PLUS = " + "
+"""Between two distillers, the second of which is added to the first."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """A way to train a student: `ce_weight` · cross-entropy + tree.
+
+    Attributes:
+        name: what the user called it.
+        tree: None for the student alone.
+        calibration: one factor per term of the canonical form, None for the formula as written.
+        warmup_epochs: of a published schedule of `PUBLISHED_EPOCHS`, those over which the tree's weight rises linearly
+            from 0; a shorter or longer training takes the same share of its own.
+    """
+
+    name: str
+    tree: Tree | None
+    calibration: tuple[float, ...] | None = None
+    ce_weight: float = 1.0
+    warmup_epochs: int = 0
+
+    @property
+    def warmup(self) -> float:
+        """Share of a training over which the tree's weight rises."""
+        return self.warmup_epochs / PUBLISHED_EPOCHS
+
+    def warmup_steps(self, steps: int) -> int:
+        """The same in steps, of a training of so many."""
+        return round(self.warmup * steps)
+
+
+def named_distiller(text: str, stages: Sequence[str]) -> Named:
+    """The distiller that a text names, for a pair with these stages.
+
+    Args:
+        text: the path of a `best.json`, which comes with its stored calibration; a text form, as written; the name of a
+            hand-designed method, with its published weights; or `none`, the student alone. `kd + best.json` is the sum
+            of two, each as it is alone, with the first one's cross-entropy weight and warm-up.
+        stages: names of the stages that both networks have.
+
+    Raises:
+        ConfigError: it is none of these.
+        ParseError: a text form that cannot be read; names the position.
+        DistillerFileError: the file is missing, not one of ours, or damaged.
+        PrimitiveError: the file uses a primitive that is not registered.
+        TapError: it reads a stage that the pair does not have.
+    """
+    text = text.strip()
+    if text in METHODS:
+        chosen = method(text)
+        tree = None if chosen.text is None else chosen.tree(stages)
+        return Named(text, tree, None, chosen.ce_weight, chosen.warmup_epochs)
+    if is_file_name(text):
+        from kdzero_gp.export.distiller_file import load
+
+        distiller = load(text)
+        _check_stages(text, distiller.tree, stages)
+        return Named(text, distiller.tree, tuple(distiller.calibration.tolist()))
+    if PLUS in text:
+        return _sum(text, *(named_distiller(part, stages) for part in text.rsplit(PLUS, 1)))
+    if "(" in text:
+        return Named(text, parse(text, taps=_taps(stages)))
+    close = difflib.get_close_matches(text, METHODS, n=1)
+    shown = text if len(text) <= 60 else f"{text[:57]}..."
+    hint = f" Did you mean '{close[0]}'?" if close else ""
+    raise ConfigError(
+        f"'{shown}' names no distiller.{hint} Give a method ({', '.join(METHODS)}), the path of a best.json, or a text "
+        "form such as 'weight(1, kl(logits, 4))'"
+    )
+
+
+def is_file_name(text: str) -> bool:
+    """Whether a text is to be read as a path: it ends as a distiller file does, or a file of that name exists."""
+    with suppress(OSError, ValueError):  # too long, or with characters that no path has
+        if "(" not in text and Path(text).expanduser().is_file():
+            return True
+    return PLUS not in text and text.lower().endswith(".json")
+
+
+def _sum(text: str, first: Named, second: Named) -> Named:
+
+    if first.tree is None or second.tree is None:
+        raise ConfigError(f"'{text}' adds to `none`, the student alone, which has no distiller; leave it out")
+    tree, calibration = summed((first.tree, first.calibration), (second.tree, second.calibration))
+    factors = None if calibration is None else tuple(calibration)
+    return Named(text, tree, factors, first.ce_weight, first.warmup_epochs)
+
+
+def _taps(stages: Sequence[str]) -> dict[str, type]:
+    return {name: type_ for name in (*stages, "pool", "logits") if (type_ := tap_type(name)) is not None}
+
+
+def _check_stages(name: str, tree: Tree, stages: Sequence[str]) -> None:
+    known = _taps(stages)
+    for tap in tree.root.taps():
+        if tap not in known:
+            raise TapError(
+                f"{name} reads `{tap}`, but this pair has {', '.join(known)}; take a distiller that was evolved for a "
+                "pair with such taps, or name the layers that are to be its stages"
+            )
+
+
+Scaled = tuple[Tree, Sequence[float] | None]
+"""A tree with one factor for each term of its canonical form; None as written, that is, 1 for each."""
+
+
+def summed(first: Scaled, second: Scaled) -> Scaled:
+    """`add(first, second)` with its factors. Terms of one distance, which the canonical form merges, add up too."""
+    tree = parse(f"add({first[0]}, {second[0]})")
+    if first[1] is None and second[1] is None:
+        return tree, None
+    weighted: dict[str, list[tuple[float, float]]] = {}
+    for part, factors in (first, second):
+        terms = terms_of(part.canonical().root)
+        for term, factor in zip(terms, factors or [1.0] * len(terms), strict=True):
+            weighted.setdefault(term.distance.text, []).append((term.value, factor))
+    together = [weighted[term.distance.text] for term in terms_of(tree.canonical().root)]
+    return tree, tuple(_factor(pairs) for pairs in together)
+
+
+def _factor(pairs: Sequence[tuple[float, float]]) -> float:
+    if len(pairs) == 1:
+        return pairs[0][1]  # as it was, to the last bit
+    return sum(value * factor for value, factor in pairs) / sum(value for value, _ in pairs)

@@ -1,0 +1,99 @@
+"""Whether two networks can be used for a data set, seen before the teacher is trained for it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+
+from kdzero_gp.data import Dataset
+from kdzero_gp.errors import ModelError
+from kdzero_gp.models import build, input_size
+from kdzero_gp.run.config import RunConfig
+from kdzero_gp.taps.override import parse_taps
+from kdzero_gp.tasks.input import InputSpec, NetworkInput, parse_normalisation
+from kdzero_gp.tasks.pair_taps import PairTaps, Seat, pair_taps
+
+IMAGES = 2
+
+
+def check_pair(config: RunConfig, data: Dataset) -> PairTaps:
+    """Builds both networks and shows them two images, each in its own size and normalisation.
+
+    Returns:
+        Their taps, which do not depend on weights.
+
+    Raises:
+        ModelError: one is unknown, cannot take these images, or does not score the data's classes.
+        ConfigError: an input that does not fit the data.
+        TapError: their taps cannot be found, or not as `--taps` says.
+    """
+    images = data.normalise(data.train.images[:IMAGES])
+    specs = input_specs(config)
+    seats = []
+    for role, name, spec in (("teacher", config.teacher, specs.teacher), ("student", config.student, specs.student)):
+        seats.append(untrained(name, spec, data))
+        _check(role, name, seats[-1], images, data)
+    return pair_taps(seats[0], seats[1], images, parse_taps(config.taps))
+
+
+def _check(role: str, name: str, seat: Seat, images: torch.Tensor, data: Dataset) -> None:
+    images = seat.input(images)
+    shape = tuple(images.shape)
+    origin = f"as {data.name} has them" if seat.input.size is None else f"to which those of {data.name} are resized"
+    try:
+        with torch.no_grad():
+            scores = seat.model(images)
+    except Exception as error:  # it can be the user's own, and fail in any way
+        raise ModelError(
+            f"the {role} {name} fails on images of shape {shape}, {origin}: "
+            f"{type(error).__name__}: {error}; take a network for such images, or resize them for it with "
+            f"--{role}-input N"
+        ) from error
+    if not isinstance(scores, torch.Tensor) or scores.dim() != 2 or len(scores) != len(images):
+        found = f"shape {tuple(scores.shape)}" if isinstance(scores, torch.Tensor) else f"a {type(scores).__name__}"
+        raise ModelError(
+            f"the {role} {name} gives {found} for images of shape {shape}, but must give class scores "
+            f"({len(images)}, {data.num_classes})"
+        )
+    if scores.shape[1] != data.num_classes:
+        raise ModelError(
+            f"the {role} {name} scores {scores.shape[1]} classes, but {data.name} has {data.num_classes}; teacher, "
+            "student and data must have the same classes: build the network for `num_classes`"
+        )
+
+
+class InputSpecs(NamedTuple):
+    """What the two networks of a pair want their images to be."""
+
+    teacher: InputSpec
+    student: InputSpec
+
+
+def input_specs(config: RunConfig) -> InputSpecs:
+    """What the options say, and else the sizes that networks of one size were designed for."""
+
+    def size(given: int | None, name: str) -> tuple[int, int] | None:
+        return (given, given) if given is not None else input_size(name)
+
+    constants = parse_normalisation(config.teacher_norm)
+    mean, std = constants or (None, None)
+    return InputSpecs(
+        InputSpec(size(config.teacher_input, config.teacher), mean, std),
+        InputSpec(size(config.student_input, config.student)),
+    )
+
+
+def untrained(name: str, spec: InputSpec, data: Dataset) -> Seat:
+    """The network called `name` for this data, with initial weights that are always the same, and its input.
+
+    Raises:
+        ModelError: it is unknown or cannot be built for these images.
+        ConfigError: the input does not fit the data.
+    """
+    adapt = NetworkInput(spec, data)
+    channels, height, width = adapt.shape
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = build(name, num_classes=data.num_classes, in_channels=channels, image_size=(height, width))
+    return Seat(model.eval(), adapt)

@@ -1,0 +1,178 @@
+"""`curves`: how trainings went, epoch by epoch, mean and spread over the seeds of each method."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kdzero_gp.errors import ConfigError
+from kdzero_gp.plot.files import Cell, Numbers, Written, write_figure
+from kdzero_gp.plot.style import WIDTH, Kind, Line, grid_of, lines, printed
+from kdzero_gp.plot.training_folders import Training, read_trainings, require_same_pair
+from kdzero_gp.untrusted import printable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+LOSS, ACCURACY = "cross_entropy", "validation_accuracy_percent"
+UNITS = {LOSS: "training cross-entropy (nats)", ACCURACY: "validation accuracy (%)"}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One quantity of one method: every seed's values by epoch."""
+
+    seeds: Sequence[Sequence[float]]
+
+    @property
+    def mean(self) -> list[float]:
+        """Over the seeds."""
+        return [statistics.fmean(values) for values in zip(*self.seeds, strict=True)]
+
+    @property
+    def std(self) -> list[float] | None:
+        """Standard deviation over the seeds; None for one."""
+        if len(self.seeds) < 2:
+            return None
+        return [statistics.stdev(values) for values in zip(*self.seeds, strict=True)]
+
+
+@dataclass(frozen=True)
+class Method:
+    """All trainings of one label.
+
+    Attributes:
+        curves: by quantity; the validation accuracy is missing where it was not measured.
+        test: accuracies of the last epoch in percent, of trainings that have ended.
+    """
+
+    label: str
+    kind: Kind
+    curves: dict[str, Curve]
+    test: Sequence[float]
+
+
+def curves_figure(trainings: Sequence[str], *, out: str | Path = "figures", name: str = "curves") -> Written:
+    """Draws training cross-entropy and validation accuracy over the epochs.
+
+    Args:
+        trainings: folders of `python -m kdzero_gp.train`, each with or without LABEL= in front; those of one label are
+            seeds of one method. They may still be going on.
+        out, name: where the files go.
+
+    Raises:
+        KdzeroError: a folder is no training's, or they cannot stand in one figure.
+    """
+    found = read_trainings(trainings)
+    require_same_pair(found)
+    methods = group(found)
+    first = found[0].config
+    pair = printable(f"{first.teacher} -> {first.student} on {first.data.rpartition('/')[2]}", limit=80)
+    with printed():
+        figure = draw(methods, pair)
+    said = ", ".join(f"{method.label} ends at {method.curves[LOSS].mean[-1]:.3g}" for method in methods)
+    return write_figure(out, name, figure, numbers(methods), title=f"{pair}, training cross-entropy: {said}")
+
+
+def group(trainings: Sequence[Training]) -> list[Method]:
+    """The methods, in the order of their first training; seeds as far as all of them have come.
+
+    Raises:
+        ConfigError: one label for two distillers, or one seed twice.
+    """
+    by_label: dict[str, list[Training]] = {}
+    for training in trainings:
+        by_label.setdefault(training.label, []).append(training)
+    return [_method(label, members) for label, members in by_label.items()]
+
+
+def _method(label: str, members: Sequence[Training]) -> Method:
+    first = members[0]
+    for place, training in enumerate(members):
+        if training.config.distiller != first.config.distiller:
+            raise ConfigError(
+                f"{first.folder} and {training.folder} are trained by different distillers, but both are called "
+                f"'{label}'; give them labels: {label}=FOLDER"
+            )
+        if training.config.seed in [other.config.seed for other in members[:place]]:
+            raise ConfigError(
+                f"two trainings of '{label}' have seed {training.config.seed}, which is one training done twice; "
+                "name one of them, or tell them apart by labels: LABEL=FOLDER"
+            )
+    logs = [training.epochs() for training in members]
+    common = min(len(log) for log in logs)
+    logs = [log[:common] for log in logs]
+    weight = first.ce_weight
+    curves = {LOSS: Curve([[row.terms.get("ce", row.loss) / weight for row in log] for log in logs])}
+    measured = [[100 * row.val_accuracy for row in log if row.val_accuracy is not None] for log in logs]
+    if all(len(values) == common for values in measured):
+        curves[ACCURACY] = Curve(measured)
+    test = [100 * training.result().top1 for training in members if training.ended]
+    return Method(label, first.kind, curves, test)
+
+
+def draw(methods: Sequence[Method], pair: str) -> Figure:
+    """A panel for each quantity, a line for each method, a band of one standard deviation over the seeds."""
+    from matplotlib.figure import Figure
+
+    quantities = [name for name in UNITS if any(name in method.curves for method in methods)]
+    figure = Figure(figsize=(WIDTH / 2 * len(quantities) + 0.2, 3.1), layout="constrained")
+    grid = figure.subplots(1, len(quantities), squeeze=False)
+    styles = lines([method.kind for method in methods])
+    for axes, quantity in zip(grid.flat, quantities, strict=True):
+        for method, line in zip(methods, styles, strict=True):
+            if quantity in method.curves:
+                _curve(axes, method.curves[quantity], line, _legend(method))
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(UNITS[quantity])
+        axes.grid()
+        axes.margins(x=0.02)
+    seeds = sorted({len(method.curves[LOSS].seeds) for method in methods})
+    over = f"{pair}, {'-'.join(map(str, seeds))} seed{'s' if seeds[-1] > 1 else ''}"
+    band = ", band: one standard deviation" if seeds[-1] > 1 else ""
+    figure.suptitle(over + band, x=0.01, ha="left", fontsize=9)
+    handles, labels = grid.flat[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=grid_of(len(labels), most=3)[1], handlelength=3.2)
+    return figure
+
+
+def _curve(axes: Axes, curve: Curve, line: Line, label: str) -> None:
+    mean, std = curve.mean, curve.std
+    epochs = range(1, len(mean) + 1)
+    every = max(1, len(mean) // 8)
+    axes.plot(
+        epochs,
+        mean,
+        color=line.colour,
+        linestyle=line.dashes,
+        linewidth=line.width,
+        marker=line.marker,
+        markersize=4,
+        markevery=every,
+        label=label,
+    )
+    if std is not None:
+        low, high = ([m + sign * s for m, s in zip(mean, std, strict=True)] for sign in (-1, 1))
+        axes.fill_between(epochs, low, high, color=line.colour, alpha=0.15, linewidth=0)
+
+
+def _legend(method: Method) -> str:
+    if not method.test:
+        return method.label
+    spread = f" ± {statistics.stdev(method.test):.2f}" if len(method.test) > 1 else ""
+    return f"{method.label} (test {statistics.fmean(method.test):.2f}{spread} %)"
+
+
+def numbers(methods: Sequence[Method]) -> Numbers:
+    """One line for each method, quantity and epoch."""
+    rows: list[Sequence[Cell]] = []
+    for method in methods:
+        for quantity, curve in method.curves.items():
+            stds: Sequence[float | None] = curve.std or [None] * len(curve.mean)
+            for epoch, (mean, std) in enumerate(zip(curve.mean, stds, strict=True), 1):
+                rows.append((method.label, quantity, epoch, mean, std, len(curve.seeds)))
+    return Numbers(("method", "quantity", "epoch", "mean", "std", "seeds"), rows)

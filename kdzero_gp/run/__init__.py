@@ -1,0 +1,1 @@
+"""The search: options in, an evolved distiller out."""

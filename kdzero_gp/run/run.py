@@ -1,0 +1,210 @@
+"""A whole run: search, random search of the same budget, final table, exports, drawings."""
+
+import time
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from kdzero_gp.errors import ConfigError, StoreError
+from kdzero_gp.evaluate.fitness import FITNESS
+from kdzero_gp.evolve.final import Row, run_final
+from kdzero_gp.evolve.individual import Individual
+from kdzero_gp.evolve.reassess import Leader, reassess
+from kdzero_gp.evolve.search import Search
+from kdzero_gp.evolve.settings import Arm
+from kdzero_gp.evolve.steady import SteadySearch
+from kdzero_gp.execute.protocol import Executor
+from kdzero_gp.execute.worker_count import worker_count
+from kdzero_gp.gallery.page import write_gallery
+from kdzero_gp.gallery.run_view import READINGS
+from kdzero_gp.grammar.generate import random_tree
+from kdzero_gp.grammar.tree import Tree
+from kdzero_gp.pair.assemble import load_primitives, make_data, make_task
+from kdzero_gp.provenance import hardware, versions
+from kdzero_gp.randomness import settled_torch
+from kdzero_gp.run.assemble import make_evaluator, make_executor, make_grammar, make_settings
+from kdzero_gp.run.config import RunConfig, make_config
+from kdzero_gp.run.contenders import BASELINE, contenders
+from kdzero_gp.run.fusing import settle_fuse
+from kdzero_gp.run.node_readings import node_readings
+from kdzero_gp.run.observer import RunObserver, Silent
+from kdzero_gp.run.result import FINISHED, SearchResult, export_winner, run_summary, stored_result
+from kdzero_gp.run.seed_trees import seed_trees
+from kdzero_gp.store import RunStore
+from kdzero_gp.store.config_difference import config_differences
+from kdzero_gp.store.new_folder import default_folder, reserved
+from kdzero_gp.tasks.task import Task
+
+__all__ = ["Run", "SearchResult", "Silent", "hardware", "search", "versions"]
+
+FINGERPRINT = "data_fingerprint"
+
+
+class Run:
+    """Everything of a run but its folder: a new one and a resumed one differ by the store alone.
+
+    Args:
+        config: what to do.
+        observer: follows the run.
+        task: a task of one's own; by default the configuration's. It cannot travel to worker processes.
+        fingerprint: of the data that the run began with, if it began before.
+
+    Raises:
+        KdzeroError: what is wrong with options, data, models or primitives; nothing has been written then.
+    """
+
+    def __init__(
+        self, config: RunConfig, observer: RunObserver, *, task: Task | None = None, fingerprint: str | None = None
+    ) -> None:
+        self.config = config
+        self.observer = observer
+        load_primitives(config)
+        self.workers = worker_count(config, own_task=task is not None)
+        data = task.data if task is not None else make_data(config)
+        self.fingerprint = data.fingerprint()
+        if fingerprint not in (None, self.fingerprint):
+            raise ConfigError(
+                f"the data of {config.data} have changed since the run began (fingerprint {self.fingerprint}, it was "
+                f"{fingerprint}), so it cannot go on with them; restore the old data, or begin a new run by --run-dir"
+            )
+        self.task = task or make_task(config, data)
+        self.evaluator = make_evaluator(config, self.task)
+        self.grammar = make_grammar(config, self.task)
+        self.seeds = self._seeds()
+        self.started = time.perf_counter()
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What the store keeps of a run, to tell whether another one continues it."""
+        return self.config.identity | {FINGERPRINT: self.fingerprint}
+
+    def __call__(self, store: RunStore) -> SearchResult:
+        """Carries the run out. Interrupted at any moment, it can be resumed to the same end."""
+        summary = run_summary(self.config, self.task)
+        self.config = settle_fuse(self.config, self.task, store)
+        self.evaluator = make_evaluator(self.config, self.task)
+        with closing(make_executor(self.config, self.evaluator, self.workers)) as executor:
+            self.observer.started(self.config, store.folder, summary)
+            arm: Arm = self.config.algorithm
+            found = self._search(arm, executor, store)
+            rivals = self._search("random", executor, store) if arm == "evolve" and self.config.baselines else []
+            best, rival = (self._leaders(a, i, executor, store) for a, i in ((arm, found), ("random", rivals)))
+            table = self._final(best, rival, executor, store)
+        store.put_result("summary", summary | {"seconds": time.perf_counter() - self.started})
+        winner = export_winner(best[0].individual, self.config, self.task, store.folder) if best else None
+        store.put_result(READINGS, node_readings([leader.individual for leader in [*best, *rival]], self.task))
+        store.write_history()
+        write_gallery(store)
+        store.put_result(FINISHED, True)
+        return SearchResult(store.folder, winner, found, table)
+
+    def _search(self, arm: Arm, executor: Executor, store: RunStore) -> list[Individual]:
+        settings = make_settings(self.config, self.evaluator.ladder)
+        seeds = self.seeds if arm == "evolve" else []
+        self.observer.phase(arm, settings.population * (settings.generations + 1))
+        kind = SteadySearch if self.config.mode == "steady" else Search
+        return kind(arm, settings, self.grammar, executor, store, self.observer, seeds).run()
+
+    def _seeds(self) -> list[Tree]:
+        """The trees of `--seed-methods`, after a look whether the limits allow any tree at all."""
+        limits = make_settings(self.config).limits
+        random_tree(0, max_depth=limits.max_depth, max_size=limits.max_size, grammar=self.grammar)
+        return seed_trees(self.config.seed_methods, self.evaluator, limits)
+
+    def _leaders(self, arm: str, found: list[Individual], executor: Executor, store: RunStore) -> list[Leader]:
+        if not found:
+            return []
+        count, seeds = max(self.config.leaders, self.config.finalists), self.config.leader_seeds
+        self.observer.phase(f"{arm} leaders", (min(count, len(found)) + 1) * seeds)
+        fitness = FITNESS[self.config.fitness]
+        return reassess(arm, found, count, seeds, executor, store, fitness, done=self.observer.final_done)
+
+    def _final(self, found: list[Leader], rivals: list[Leader], executor: Executor, store: RunStore) -> list[Row]:
+        seeds = self.config.final_seeds
+        entered = contenders(self.config, self.task.student_taps.stages, found, rivals)
+        self.observer.phase("final", len(entered) * seeds)
+        table = run_final(entered, seeds, executor, store, baseline=BASELINE, done=self.observer.final_done)
+        record: dict[str, Any] = {
+            "rows": [asdict(row) for row in table],
+            "seeds": list(range(seeds)),
+            "split": "test",
+            "epochs": self.task.recipe.epochs,
+            "baseline": BASELINE,
+        }
+        store.put_result("final", record)
+        return table
+
+
+def search(
+    *,
+    run_dir: str | Path | None = None,
+    resume: str | Path | None = None,
+    task: Task | None = None,
+    observer: RunObserver | None = None,
+    **options: Any,
+) -> SearchResult:
+    """Evolves distillers for a pair.
+
+    Args:
+        run_dir: folder of a new run, by default `runs/` and the date and pair.
+        resume: folder of a run to go on with; its configuration counts.
+        task: a task built from your own networks, instead of `teacher`, `student` and `data`.
+        observer: follows the run.
+        options: those of `python -m kdzero_gp.run`, with underscores: `pop=20, gens=25, seed=0, …`.
+
+    Raises:
+        KdzeroError: bad options, data, models or folders.
+    """
+    if resume is not None and run_dir is not None:
+        raise ConfigError(
+            f"--run-dir {run_dir} begins a new run and --resume {resume} goes on with an old one; give one of the two"
+        )
+    observer = observer or Silent()
+    if resume is None:
+        return _begin(make_config(**options), run_dir, observer, task)
+    return _go_on(Path(resume), options, observer, task)
+
+
+def _begin(config: RunConfig, run_dir: str | Path | None, observer: RunObserver, task: Task | None) -> SearchResult:
+    folder = Path(run_dir) if run_dir is not None else default_folder(config)
+    with settled_torch(config.threads, config.device):
+        with reserved(folder):
+            run = Run(config, observer, task=task)
+            store = RunStore.create(folder, run.identity)
+        with store:
+            return run(store)
+
+
+def _go_on(folder: Path, options: dict[str, Any], observer: RunObserver, task: Task | None) -> SearchResult:
+    with RunStore.read(folder) as store:
+        config = resumed_config(store, options)
+        result = stored_result(store, config)
+        if result is not None:
+            observer.already_finished(config, store.folder)
+            return result
+    with settled_torch(config.threads, config.device), RunStore.resume(folder) as store:
+        return Run(config, observer, task=task, fingerprint=store.config.get(FINGERPRINT))(store)
+
+
+def resumed_config(store: RunStore, options: dict[str, Any]) -> RunConfig:
+    """The configuration of a run that is gone on with: the stored one.
+
+    Raises:
+        KdzeroError: an option was given that differs from it, or the stored one is of another program version.
+    """
+    stored = {name: value for name, value in store.config.items() if name != FINGERPRINT}
+    try:
+        began = make_config(**stored)
+    except ConfigError as error:
+        raise StoreError(
+            f"{store.folder} cannot be gone on with here: {error}. Use the program version and machine it began with"
+        ) from error
+    config = make_config(**(stored | options))
+    if differing := config_differences(began.identity, config.identity, ()):
+        raise ConfigError(
+            f"{store.folder} holds a run of another configuration:\n  " + "\n  ".join(differing) + "\n"
+            "A run goes on under the configuration it was started with: leave these options out, or begin a new run "
+            "by --run-dir"
+        )
+    return config

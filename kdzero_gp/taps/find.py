@@ -1,0 +1,138 @@
+"""Finding a network's taps by watching one forward pass."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from kdzero_gp.errors import TapError
+from kdzero_gp.taps.tap import Tap, Taps
+from kdzero_gp.taps.watch import Sight, Watch, watched_pass
+
+DEPTHS = 3
+"""Stages of a transformer whose blocks all work on one resolution, unless its partner has another number."""
+
+
+def find_taps(
+    model: nn.Module, example: Tensor, override: Mapping[str, str] | None = None, *, depths: int = DEPTHS
+) -> Taps:
+    """The taps of `model`, found in one forward pass in evaluation mode without gradient.
+
+    - `stage1 … stageK`: for each resolution (H, W) above 1x1 among the modules' 4-D outputs, in order of appearance,
+      the last output; each smaller than those before. Of nested modules that give the same tensor that is the
+      outermost. What a block that goes on to the next resolution computes at the former one (a bottleneck, an
+      expansion) does not count. Tokens (N, P + H·W, C) that a transformer's blocks give, and channels-last maps, count
+      as maps and are folded to (N, C, H, W), without the P tokens that are no place of the image (see
+      `kdzero_gp.taps.fold`).
+    - Where all blocks of a transformer work on one resolution, the stages are the outputs of `depths` of them at equal
+      steps from the first to the last: of twelve blocks and three stages, blocks 0, 6 and 11, as in "Locality Guidance
+      for Improving Vision Transformers on Tiny Datasets", https://arxiv.org/abs/2207.10026.
+    - `pool`: the input of the last linear layer (or convolution of 1x1 maps) that gives the logits, as (N, D).
+    - `logits`: the model's output.
+
+    The model is left as it was: training modes, BatchNorm statistics and hooks included.
+
+    Args:
+        model: maps images to class scores (N, K).
+        example: (N, C, H, W), as the model takes it and on its device; N = 1 will do.
+        override: tap name to the path of the module whose output it shall be, such as {"stage2": "layer2.3"}. If the
+            module runs several times, its last output. The stages must be numbered without gaps.
+        depths: stages of a transformer of one resolution, or as many as it has blocks.
+
+    Raises:
+        TapError: the model fails on the example or gives no scores, no linear layer gives the logits, an override
+            names an unknown tap or module, or a module whose output does not fit the tap.
+    """
+    override = dict(override or {})
+    paths = _resolved(model, override)
+    result, watch = watched_pass(model, example, set(paths.values()))
+    places: dict[str, Tap] = {
+        f"stage{number}": sight.tap("stage") for number, sight in enumerate(_stages(watch, depths), 1)
+    }
+    places |= {name: _overridden(name, paths[name], watch) for name in override}
+    if "logits" not in places:
+        places["logits"] = Tap("", _scores(result).shape[1:])
+    if "pool" not in places:
+        places["pool"] = _penultimate(watch, result, places["logits"])
+    count = sum(name.startswith("stage") for name in places)
+    order = [f"stage{number}" for number in range(1, count + 1)] + ["pool", "logits"]
+    if missing := [name for name in order if name not in places]:
+        given = ", ".join(name for name in places if name.startswith("stage"))
+        raise TapError(f"There is no {missing[0]} among the stages {given}; number them from stage1 without gaps")
+    return Taps(tuple((name, places[name]) for name in order))
+
+
+def _stages(watch: Watch, depths: int) -> list[Sight]:
+    grids = {block.grid for block in watch.blocks}
+    if len(grids) == 1 and set(watch.maps) <= grids:  # its patch embedding is no stage
+        last = len(watch.blocks) - 1
+        steps = min(depths, len(watch.blocks)) - 1
+        # The half is rounded up: of twelve blocks the middle one is block 6.
+        return [watch.blocks[(2 * last * step + steps) // (2 * steps) if steps else last] for step in range(steps + 1)]
+    stages = dict(watch.maps)
+    for block in watch.blocks:  # a network that begins with convolutions ends with its blocks
+        stages[block.grid] = block
+    return list(stages.values())
+
+
+def _resolved(model: nn.Module, override: Mapping[str, str]) -> dict[str, str]:
+    """The path under which each overriding module is met first: a shared module has several."""
+    modules = dict(model.named_modules(remove_duplicate=False))
+    first = {module: path for path, module in model.named_modules()}
+    for name, path in override.items():
+        if not re.fullmatch(r"stage[1-9]\d*|pool|logits", name):
+            raise TapError(f"Unknown tap '{name}'; taps are stage1, stage2, …, pool and logits")
+        if path not in modules or not path:
+            close = difflib.get_close_matches(path, [known for known in modules if known], n=3, cutoff=0.4)
+            hint = f"; close to it are {', '.join(close)}" if close else "; see model.named_modules()"
+            raise TapError(f"Tap '{name}' is set to '{path}', but {type(model).__name__} has no such module{hint}")
+    return {name: first[modules[path]] for name, path in override.items()}
+
+
+def _overridden(name: str, path: str, watch: Watch) -> Tap:
+    sight = watch.outputs.get(path)
+    if sight is None:
+        raise TapError(f"Tap '{name}' is set to '{path}', but that module does not run in a forward pass; take another")
+    if isinstance(sight, str):
+        raise TapError(
+            f"Tap '{name}' is set to '{path}', whose output is a {sight}, but must be a tensor; take another"
+        )
+    shape = tuple(sight.value.shape)
+    on_image = len(shape) == 4 or (len(shape) == 3 and sight.layout == "tokens")
+    fits = {"stage": on_image, "logit": len(shape) == 2}.get(name[:5], len(shape) >= 2)
+    if not fits:
+        needed = "(N, C, H, W), or tokens (N, P + H·W, C)" if name.startswith("stage") else "(N, D)"
+        raise TapError(f"Tap '{name}' is set to '{path}', whose output is {shape}, but must be {needed}; take another")
+    return sight.tap(name)
+
+
+def _scores(result: Any) -> Tensor:
+    if isinstance(result, Tensor) and result.dim() == 2:
+        return result
+    found = f"a tensor of shape {tuple(result.shape)}" if isinstance(result, Tensor) else f"a {type(result).__name__}"
+    raise TapError(
+        f"The model returns {found}, but must return class scores (N, K); wrap it in a module that does, or "
+        "set the tap 'logits' to the module that gives them"
+    )
+
+
+def _penultimate(watch: Watch, result: Any, logits: Tap) -> Tap:
+    same = [
+        source
+        for source, output in watch.linears
+        if isinstance(result, Tensor)
+        and output.data_ptr() == result.data_ptr()
+        and output.flatten(1).shape == result.shape
+    ]
+    # Scores that are rescaled after the classifier are another tensor of the same shape.
+    alike = [source for source, output in watch.linears if tuple(output.flatten(1).shape[1:]) == logits.shape]
+    if not same and not alike:
+        raise TapError(
+            "No linear layer gives the logits, so the penultimate vector is unknown; set the tap 'pool' to the module "
+            "whose output it is"
+        )
+    return (same or alike)[-1].tap("pool", "input")

@@ -1,0 +1,1 @@
+"""The teacher: trained once, its outputs computed once and kept."""

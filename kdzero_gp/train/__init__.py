@@ -1,0 +1,1 @@
+"""The final distillation of one student."""

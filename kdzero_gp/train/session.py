@@ -1,0 +1,119 @@
+"""From options to a finished training: folder, networks, data, distiller, processes."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kdzero_gp.data.sources.all_images import on_all_images
+from kdzero_gp.errors import ConfigError
+from kdzero_gp.loops.ranks import Ranks, launched
+from kdzero_gp.methods.named import Named, named_distiller
+from kdzero_gp.pair.assemble import load_primitives, make_data, make_task
+from kdzero_gp.randomness import settled_torch
+from kdzero_gp.store.config_difference import config_differences
+from kdzero_gp.store.new_folder import default_folder, reserved
+from kdzero_gp.tasks.task import Task
+from kdzero_gp.train.config import FitConfig, make_fit_config
+from kdzero_gp.train.files import CONFIG_NAME, read_json, write_json
+from kdzero_gp.train.fit import fit
+from kdzero_gp.train.record import FitObserver, FitResult
+
+
+def train(
+    *,
+    run_dir: str | Path | None = None,
+    resume: str | Path | None = None,
+    observer: FitObserver | None = None,
+    **options: Any,
+) -> FitResult:
+    """Trains one student with one distiller, in a folder of its own.
+
+    Args:
+        run_dir: folder of a new training, by default `runs/` and the date and pair.
+        resume: folder of a training to go on with; its configuration counts.
+        observer: follows the training.
+        options: those of `python -m kdzero_gp.train`, with underscores: `distiller="kd", epochs=240, …`.
+
+    Raises:
+        KdzeroError: bad options, data, models, distillers or folders; a loss that became NaN.
+    """
+    if resume is not None and run_dir is not None:
+        raise ConfigError(
+            f"--run-dir {run_dir} begins a new training and --resume {resume} goes on with an old one; give one of both"
+        )
+    config = make_fit_config(**options) if resume is None else resumed_config(Path(resume), options)
+    with (
+        settled_torch(config.pair.threads, config.pair.device),
+        launched(config.pair.device) as (ranks, device),
+    ):
+        folder = Path(resume or ranks.agreed(str(run_dir or default_folder(config.pair))))
+        new = resume is None and ranks.first
+        with reserved(folder) if new else nullcontext():
+            setup = assembled(config, device)
+            if new:
+                write_json(folder / CONFIG_NAME, config.options)
+        return _fitted(setup, config, folder, ranks, observer)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """The objects of a training."""
+
+    task: Task
+    named: Named
+
+
+def assembled(config: FitConfig, device: str) -> Setup:
+    """Data, networks and distiller, before anything is trained but a teacher without weights.
+
+    Raises:
+        KdzeroError: what is wrong with them.
+    """
+    pair = config.pair.model_copy(update={"device": device})
+    load_primitives(pair)
+    data = make_data(pair)
+    task = make_task(pair, data)
+    named = named_distiller(config.distiller, task.student_taps.stages)
+    if config.train_on == "all":
+        task.data = on_all_images(data)  # after the teacher, which belongs to the data as a search splits them
+    return Setup(task, named)
+
+
+def _fitted(setup: Setup, config: FitConfig, folder: Path, ranks: Ranks, observer: FitObserver | None) -> FitResult:
+    pair = config.pair
+    about = {"teacher": pair.teacher, "student": pair.student, "data": pair.data, "train_on": config.train_on}
+    return fit(
+        setup.task,
+        setup.named,
+        config.recipe,
+        seed=pair.seed,
+        folder=folder,
+        resume=True,
+        calibrate=config.calibrate == "gradient",
+        validate=config.train_on == "train",
+        accumulate=config.accumulate,
+        ranks=ranks,
+        about=about,
+        observer=observer,
+    )
+
+
+def resumed_config(folder: Path, options: dict[str, Any]) -> FitConfig:
+    """The configuration of a training that is gone on with: the stored one.
+
+    Raises:
+        ConfigError: an option was given that differs from it, or the stored one is of another program version.
+        StoreError: the folder holds no training.
+    """
+    stored = read_json(folder / CONFIG_NAME)
+    given = {name: value for name, value in options.items() if value is not None}
+    began, now = make_fit_config(**stored), make_fit_config(**(stored | given))
+    if differing := config_differences(began.options, now.options, ()):
+        raise ConfigError(
+            f"{folder} holds a training of another configuration:\n  " + "\n  ".join(differing) + "\n"
+            "A training goes on as it was begun: leave these options out, or begin a new one by --run-dir"
+        )
+    return now

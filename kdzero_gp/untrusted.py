@@ -1,0 +1,62 @@
+"""Values and texts of run folders and users, made fit to be shown: what is of a wrong type counts as missing."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_UNFIT = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"  # control characters: XML forbids most, C strings end at the first
+    "\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"  # invisible ones, and those that turn the reading direction
+    "\ud800-\udfff\ufffe\uffff]"  # no characters at all
+)
+
+
+def printable(text: str, *, limit: int | None = None) -> str:
+    """The text with every unfit character as its escape (`\\x00`, `\\u202e`).
+
+    Args:
+        limit: number of characters above which the rest is left out and counted.
+    """
+    shown = _UNFIT.sub(lambda match: match[0].encode("unicode_escape", "surrogatepass").decode(), text)
+    if limit is not None and len(shown) > limit:
+        return f"{shown[:limit]}… ({len(shown) - limit} more characters)"
+    return shown
+
+
+def rounded(value: float) -> str:
+    """A number to three significant digits, as it stands in drawings and tables: 0.00321, 1230, 4.5e-07."""
+    text = f"{value:.3g}"
+    return f"{float(text):.0f}" if 1000 <= abs(value) < 1e6 else text
+
+
+def finite_number(value: object) -> float | None:
+    """A finite number as float, None for anything else (a boolean is no number)."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def text(value: Any) -> str:
+    """A value for people, whatever it is."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {text(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(text(item) for item in value)
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value)
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """The value if it is a mapping, otherwise an empty one."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def sequence(value: Any) -> Sequence[Any]:
+    """The value if it is a list, otherwise an empty one."""
+    return value if isinstance(value, list | tuple) else ()
