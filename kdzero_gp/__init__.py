@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from kdzero_gp.distiller.distiller import Distiller
+from kdzero_gp.drawing.display import draw_in_notebooks
 from kdzero_gp.errors import KdzeroError
 from kdzero_gp.export.distiller_file import load, save
 from kdzero_gp.grammar.decorators import distance, transform, weight
@@ -46,6 +47,9 @@ __all__ = [
     "transform",
     "weight",
 ]
+
+
+draw_in_notebooks()
 
 
 def __getattr__(name: str) -> Any:

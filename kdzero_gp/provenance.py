@@ -3,11 +3,15 @@
 import os
 import platform
 import re
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
 
+from kdzero_gp.version import __version__
+
+ROOT = Path(__file__).resolve().parents[1]
+"""The folder that holds the packages `kdzero_gp` and `primitives`."""
 LIBRARIES = ("torch", "torchvision", "deap", "numpy")
 
 
@@ -27,3 +31,17 @@ def _processor() -> str:
 def versions() -> dict[str, str]:
     """Versions of what decides a result."""
     return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+
+
+def program_versions() -> dict[str, str]:
+    """Versions of what a distiller's numbers come from: this program, torch, DEAP and Python."""
+    try:
+        deap = version("deap")
+    except PackageNotFoundError:
+        deap = "unknown"
+    return {
+        "kdzero_gp": __version__,
+        "torch": str(torch.__version__),
+        "deap": deap,
+        "python": platform.python_version(),
+    }

@@ -103,7 +103,7 @@ def compare(
         learned = {entry.key: learned_parameters(entry, task) for entry in entries}
         settings = comparison_settings(config, task, own_task=own_task, train_on="train" if own_task else train_on)
         with ComparisonFolder(
-            Path(out) if out is not None else default_folder(config, "comparisons"), settings
+            Path(out) if out is not None else default_folder(config.teacher, config.student, "comparisons"), settings
         ) as folder:
             stored = stored_trainings(folder, entries, range(seeds), retry_failed=retry_failed)
             follower = follower or Nobody()

@@ -19,7 +19,7 @@ from kdzero_gp.evaluate.full import FullResult
 from kdzero_gp.store.config_difference import config_differences
 from kdzero_gp.store.failures import reported
 from kdzero_gp.store.json_text import decode, encode
-from kdzero_gp.store.run_folder import write_whole
+from kdzero_gp.whole_file import write_whole
 
 FORMAT = "kdzero_gp.comparison"
 VERSION = 1

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kdzero_gp.compare.statistics import Row
 from kdzero_gp.store.failures import reported
-from kdzero_gp.store.run_folder import write_whole
+from kdzero_gp.whole_file import write_whole
 
 COLOURS = {"alone": "#5b6471", "method": "#0f6b67", "file": "#1f5fa9", "text": "#b3560f"}
 INK, GRID = "#1a1d22", "#d6dae1"

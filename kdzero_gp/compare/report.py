@@ -15,7 +15,7 @@ from rich.table import Table
 from kdzero_gp.compare.plot import write_plot
 from kdzero_gp.compare.statistics import Row
 from kdzero_gp.store.json_text import encode
-from kdzero_gp.store.run_folder import write_whole
+from kdzero_gp.whole_file import write_whole
 
 WIDTH = 200
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from kdzero_gp.drawing.diagram import gv
 from kdzero_gp.drawing.render import png, svg
 from kdzero_gp.grammar.tree import Tree
-from kdzero_gp.store.run_folder import write_whole
+from kdzero_gp.whole_file import write_whole
 
 
 def write_best(

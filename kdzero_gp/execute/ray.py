@@ -8,10 +8,8 @@ open.
 import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import kdzero_gp
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.evaluate.evaluator import Evaluator
 from kdzero_gp.execute.attempt import Fault, attempt
@@ -20,6 +18,7 @@ from kdzero_gp.execute.output import silence
 from kdzero_gp.execute.pool import Event, Pool
 from kdzero_gp.execute.protocol import AnyJob, Result
 from kdzero_gp.execute.queued import ATTEMPTS
+from kdzero_gp.provenance import ROOT
 
 if TYPE_CHECKING:
     from ray import ObjectRef
@@ -186,6 +185,6 @@ def _import_ray() -> Any:
 
 def _import_path() -> str:
     """Where actors look for modules: first where this process found ours, then in its own places."""
-    root = str(Path(kdzero_gp.__file__).resolve().parents[1])
+    root = str(ROOT)
     own = [path or os.getcwd() for path in sys.path if not path.startswith((sys.prefix, sys.base_prefix))]
     return os.pathsep.join(dict.fromkeys([root, *own]))

@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-import kdzero_gp
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.grammar.registry import active_registry
+from kdzero_gp.provenance import ROOT
 from kdzero_gp.run.config import RunConfig
 
 MOST = 8
@@ -39,12 +39,11 @@ def worker_count(config: RunConfig, *, own_task: bool) -> int:
 
 def _declared_here(config: RunConfig) -> list[str]:
     """Operations that come neither from the package's own folder nor from one of the run's primitive files."""
-    root = Path(kdzero_gp.__file__).resolve().parents[1]
     files = {Path(path) for path in config.primitives}
     return [
         name
         for name, operation in active_registry().items()
-        if not operation.source.startswith(BUILT_IN) and root / operation.source.rpartition(":")[0] not in files
+        if not operation.source.startswith(BUILT_IN) and ROOT / operation.source.rpartition(":")[0] not in files
     ]
 
 

@@ -2,22 +2,22 @@
 
 import json
 import math
-import os
-import platform
 from collections.abc import Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TypeAlias
-
-import torch
 
 from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.export.distiller_check import FORMAT, VERSION, DistillerFileError, checked, read_object
+from kdzero_gp.provenance import program_versions
+from kdzero_gp.whole_file import write_whole
 
 JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
 
-__all__ = ["DistillerFileError", "load", "save", "versions"]
+__all__ = ["DistillerFileError", "load", "save"]
+
+WRITABLE = "save it again, or choose a path in a writable folder that exists"
+"""What a user does about a file that cannot be written."""
 
 
 def save(
@@ -47,7 +47,7 @@ def save(
     """
     path = Path(path).expanduser()
     text = distiller_json(distiller, teacher=teacher, student=student, fitness=fitness, parts=parts, extra=extra)
-    write_whole(path, text)
+    write_whole(path, [text], then=WRITABLE, error=DistillerFileError)
     return path
 
 
@@ -77,7 +77,7 @@ def distiller_json(
         "student": student,
         "fitness": fitness,
         "parts": dict(parts or {}),
-        "versions": versions(),
+        "versions": program_versions(),
         "extra": dict(extra or {}),
     }
     for name, factor in zip(
@@ -116,38 +116,3 @@ def load(path: str | Path) -> Distiller:
             "the file was edited, restore the one that was written"
         )
     return distiller
-
-
-def versions() -> dict[str, str]:
-    """Versions of what computed the numbers, for the record."""
-    from kdzero_gp.version import __version__
-
-    try:
-        deap = version("deap")
-    except PackageNotFoundError:
-        deap = "unknown"
-    return {
-        "kdzero_gp": __version__,
-        "torch": str(torch.__version__),
-        "deap": deap,
-        "python": platform.python_version(),
-    }
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Writes a text file so that a reader sees the old content or the new, never a part.
-
-    Raises:
-        DistillerFileError: the file cannot be written.
-    """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        try:
-            partial.write_text(text, encoding="utf-8", newline="\n")
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
-    except OSError as error:
-        raise DistillerFileError(
-            f"{path} cannot be written: {error.strerror or error}; choose a path in a writable folder that exists"
-        ) from error

@@ -8,12 +8,14 @@ from pathlib import Path
 from kdzero_gp.distiller.align import Aligner
 from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.errors import ConfigError
-from kdzero_gp.export.distiller_file import versions, write_whole
+from kdzero_gp.export.distiller_file import WRITABLE, DistillerFileError
 from kdzero_gp.export.module_branches import Branches
 from kdzero_gp.export.module_runtime import TwoSides, mean_one
 from kdzero_gp.export.module_sources import IMPORTS, Sources
 from kdzero_gp.grammar.operation import Operation
 from kdzero_gp.grammar.tree import Node
+from kdzero_gp.provenance import program_versions
+from kdzero_gp.whole_file import write_whole
 
 TAP_ERROR = '''class TapError(ValueError):
     """A tap that is missing or has a shape that cannot be used."""'''
@@ -30,7 +32,8 @@ def write_standalone(distiller: Distiller, path: str | Path, *, name: str = "Dis
         DistillerFileError: the file cannot be written.
     """
     path = Path(path).expanduser()
-    write_whole(path, standalone_source(distiller, name=name))
+    source = standalone_source(distiller, name=name)
+    write_whole(path, [source], then=WRITABLE, error=DistillerFileError)
     return path
 
 
@@ -91,7 +94,7 @@ def _header(distiller: Distiller, sources: Sources, name: str) -> str:
     lines += ["", "Use:", f"  distiller = {name}(student_shapes, teacher_shapes)  # {{tap: shape without the batch}}"]
     lines += ["  loss = distiller(student, teacher, targets)  # {tap: tensor}, {tap: tensor}, (N,) class labels"]
     lines += [f"Taps: {', '.join(distiller.taps)}. Aligners, if there are any, train with the student."]
-    lines += ["", f"Written by {', '.join(f'{what} {number}' for what, number in versions().items())}."]
+    lines += ["", f"Written by {', '.join(f'{what} {number}' for what, number in program_versions().items())}."]
     lines += [f"Needs torch{''.join(f' and {other}' for other in sorted(sources.third_party))}."]
     return "\n".join(f"# {line}".rstrip() for line in "\n".join(lines).splitlines())
 

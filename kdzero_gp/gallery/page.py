@@ -20,8 +20,8 @@ from kdzero_gp.gallery.run_view import BEST, read_run
 from kdzero_gp.grammar.operation import Operation
 from kdzero_gp.grammar.registry import active_registry
 from kdzero_gp.store import RunStore
-from kdzero_gp.store.run_folder import write_whole
 from kdzero_gp.untrusted import printable
+from kdzero_gp.whole_file import write_whole
 
 SCRIPTS = (
     "elements",

@@ -90,12 +90,6 @@ class Tree(gp.PrimitiveTree):
     def __str__(self) -> str:
         return self.root.text
 
-    def _repr_svg_(self) -> str:
-        """The drawing, for notebooks."""
-        from kdzero_gp.drawing.render import svg  # only here: the grammar stands below the gallery
-
-        return svg(self)
-
     def __repr__(self) -> str:
         return f"parse({str(self)!r})"
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,11 +12,13 @@ from typing import TYPE_CHECKING
 from kdzero_gp.plot.style import printed
 from kdzero_gp.store.failures import reported
 from kdzero_gp.untrusted import printable
+from kdzero_gp.whole_file import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DPI = 200
+THEN = "give another --out"
 Cell = str | int | float | None
 
 
@@ -65,12 +65,12 @@ def write_figure(folder: str | Path, name: str, figure: Figure, numbers: Numbers
         figure.set_dpi(DPI)
         FigureCanvasAgg(figure).print_png(image, metadata={"Software": None})
     folder = Path(folder)
-    with reported("create", folder, then="give another --out"):
+    with reported("create", folder, then=THEN):
         folder.mkdir(parents=True, exist_ok=True)
     written = Written(*(folder / f"{name}.{ending}" for ending in ("svg", "png", "csv")))
-    _place(written.svg, text.getvalue().encode())
-    _place(written.png, image.getvalue())
-    _place(written.csv, csv_text(numbers).encode())
+    write_whole(written.svg, text.getvalue().encode(), then=THEN)
+    write_whole(written.png, image.getvalue(), then=THEN)
+    write_whole(written.csv, csv_text(numbers).encode(), then=THEN)
     return written
 
 
@@ -88,14 +88,3 @@ def _cell(cell: Cell) -> str | int | None:
     if isinstance(cell, float):
         return f"{cell:.7g}"
     return printable(cell) if isinstance(cell, str) else cell
-
-
-def _place(path: Path, content: bytes) -> None:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        with reported("write", path, then="give another --out"):
-            unfinished.write_bytes(content)
-            unfinished.replace(path)
-    finally:
-        with suppress(OSError):
-            unfinished.unlink(missing_ok=True)

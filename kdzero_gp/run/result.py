@@ -20,8 +20,8 @@ from kdzero_gp.pair.assemble import load_primitives
 from kdzero_gp.provenance import hardware, versions
 from kdzero_gp.run.config import RunConfig
 from kdzero_gp.store import RunStore
-from kdzero_gp.store.run_folder import write_whole
 from kdzero_gp.tasks.task import Task
+from kdzero_gp.whole_file import write_whole
 
 FINISHED = "finished"
 """Name of the stored result that is written last of all: whatever a run leaves behind is there."""

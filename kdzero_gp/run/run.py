@@ -167,7 +167,7 @@ def search(
 
 
 def _begin(config: RunConfig, run_dir: str | Path | None, observer: RunObserver, task: Task | None) -> SearchResult:
-    folder = Path(run_dir) if run_dir is not None else default_folder(config)
+    folder = Path(run_dir) if run_dir is not None else default_folder(config.teacher, config.student)
     with settled_torch(config.threads, config.device):
         with reserved(folder):
             run = Run(config, observer, task=task)

@@ -7,15 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from kdzero_gp.run.config import RunConfig
 from kdzero_gp.store.failures import reported
 from kdzero_gp.store.run_folder import make_empty
 
 
-def default_folder(config: RunConfig, parent: str = "runs") -> Path:
+def default_folder(teacher: str, student: str, parent: str = "runs") -> Path:
     """`parent/` with the date, the time and the pair; a number behind it where two begin in one second."""
     stamp = datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-    first = Path(parent) / f"{stamp}_{re.sub(r'[^A-Za-z0-9._-]+', '_', f'{config.teacher}-{config.student}')}"
+    first = Path(parent) / f"{stamp}_{re.sub(r'[^A-Za-z0-9._-]+', '_', f'{teacher}-{student}')}"
     folder, number = first, 1
     while folder.exists():
         number += 1

@@ -1,8 +1,5 @@
-"""The folder around the database: making it, and writing its plain files without ever leaving half of one."""
+"""The folder around the database: making it, and the configuration to read in it."""
 
-import os
-from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +9,7 @@ from kdzero_gp.errors import StoreError
 from kdzero_gp.store.failures import reported
 from kdzero_gp.store.lock import LOCK_NAME
 from kdzero_gp.store.schema import DATABASE_NAME, UNFINISHED_NAME
+from kdzero_gp.whole_file import write_whole
 
 CONFIG_NAME = "config.yaml"
 
@@ -44,24 +42,3 @@ def write_config(folder: Path, config: dict[str, Any]) -> None:
     text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
     note = f"# What this run was started with, to read. Changing it changes nothing: {DATABASE_NAME} decides.\n"
     write_whole(folder / CONFIG_NAME, [note, text], then=f"go on with --resume {folder}")
-
-
-def write_whole(path: Path, pieces: Iterable[str], *, then: str) -> None:
-    """Write a UTF-8 file beside its place and move it there: readers see the old file or the new one.
-
-    Raises:
-        StoreError: it cannot be written; what stood there before stands there still.
-    """
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        with reported("write", path, then=then):
-            if path.exists() and not path.is_file():
-                raise StoreError(f"cannot write {path}: it is not a regular file. Name another file")
-            with unfinished.open("w", encoding="utf-8", newline="\n") as file:
-                file.writelines(pieces)
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.replace(path)
-    finally:
-        with suppress(OSError):
-            unfinished.unlink(missing_ok=True)

@@ -7,9 +7,7 @@ cannot disagree.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,8 +17,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from kdzero_gp.errors import StoreError
-from kdzero_gp.store.failures import reported
 from kdzero_gp.train.record import EpochLog
+from kdzero_gp.whole_file import write_whole
 
 CONFIG_NAME = "config.json"
 CHECKPOINT_NAME = "checkpoint.safetensors"
@@ -36,18 +34,7 @@ def write_bytes(path: Path, content: bytes) -> None:
     Raises:
         StoreError: it cannot be written; what stood there stands there still.
     """
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        with reported("write", path, then=f"go on with --resume {path.parent}"):
-            with unfinished.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.replace(path)
-            _sync_folder(path.parent)
-    finally:
-        with suppress(OSError):
-            unfinished.unlink(missing_ok=True)
+    write_whole(path, content, then=f"go on with --resume {path.parent}")
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -120,13 +107,3 @@ def write_student(folder: Path, weights: Mapping[str, Tensor], header: Mapping[s
     path = folder / STUDENT_NAME
     write_bytes(path, save(copies, dict(header)))
     return path
-
-
-def _sync_folder(folder: Path) -> None:
-    """Makes a rename last through a power cut, where the system allows a folder to be synced."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -49,7 +49,7 @@ def train(
         settled_torch(config.pair.threads, config.pair.device),
         launched(config.pair.device) as (ranks, device),
     ):
-        folder = Path(resume or ranks.agreed(str(run_dir or default_folder(config.pair))))
+        folder = Path(resume or ranks.agreed(str(run_dir or default_folder(config.pair.teacher, config.pair.student))))
         new = resume is None and ranks.first
         with reserved(folder) if new else nullcontext():
             setup = assembled(config, device)

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from kdzero_gp import Vector, distance
+from kdzero_gp.grammar import Vector, distance
 
 LEAST = 1e-7
 """Added to every affinity, as in the authors' code: a row of zeros is uniform."""

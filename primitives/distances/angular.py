@@ -6,7 +6,7 @@ Any shape, result (N,) in [0, 2]. Source of both: KD-Zero (NeurIPS 2023), Table 
 import torch
 from torch import Tensor
 
-from kdzero_gp import Map, Rows, Vector, distance
+from kdzero_gp.grammar import Map, Rows, Vector, distance
 from primitives.guards import cosine_similarity, spread
 
 

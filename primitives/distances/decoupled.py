@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kdzero_gp import Logits, Tau, distance
+from kdzero_gp.grammar import Logits, Tau, distance
 
 
 def _others(scores: Tensor, targets: Tensor) -> Tensor:

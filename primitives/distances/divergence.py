@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kdzero_gp import Logits, Rows, Tau, Vector, distance
+from kdzero_gp.grammar import Logits, Rows, Tau, Vector, distance
 
 
 @distance(

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from kdzero_gp import Map, Rows, Vector, distance
+from kdzero_gp.grammar import Map, Rows, Vector, distance
 from primitives.guards import saturate, unit
 
 LARGEST = 1e4

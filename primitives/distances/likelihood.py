@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from kdzero_gp import Map, Vector, distance
+from kdzero_gp.grammar import Map, Vector, distance
 from primitives.guards import saturate
 
 

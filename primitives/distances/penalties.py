@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor
 
-from kdzero_gp import Map, Rows, Value, Vector, distance
+from kdzero_gp.grammar import Map, Rows, Value, Vector, distance
 from primitives.guards import saturate
 
 

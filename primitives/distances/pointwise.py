@@ -6,7 +6,7 @@ Source of all: KD-Zero (NeurIPS 2023), Table 1.
 import torch.nn.functional as F
 from torch import Tensor
 
-from kdzero_gp import Map, Rows, Vector, distance
+from kdzero_gp.grammar import Map, Rows, Vector, distance
 from primitives.guards import saturate
 
 

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kdzero_gp import Map, Rows, Vector, transform
+from kdzero_gp.grammar import Map, Rows, Vector, transform
 
 
 @transform(Map, Rows, Vector, formula=r"x\tanh(\log(1+e^{x}))")

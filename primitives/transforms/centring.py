@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from kdzero_gp import Rows, Vector, transform
+from kdzero_gp.grammar import Rows, Vector, transform
 from primitives.guards import spread
 
 

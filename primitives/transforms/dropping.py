@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from kdzero_gp import Map, transform
+from kdzero_gp.grammar import Map, transform
 
 
 def _uniform(shape: tuple[int, ...], x: Tensor, generator: torch.Generator | None) -> Tensor:

@@ -7,7 +7,7 @@ range |x| ≤ 1e4 and keeps the products inside float32.
 import torch
 from torch import Tensor
 
-from kdzero_gp import Map, Rows, Vector, transform
+from kdzero_gp.grammar import Map, Rows, Vector, transform
 from primitives.guards import saturate
 
 LARGEST = 1e8

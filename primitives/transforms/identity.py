@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from kdzero_gp import Logits, Map, Rows, Vector, transform
+from kdzero_gp.grammar import Logits, Map, Rows, Vector, transform
 
 
 @transform(Map, Rows, Vector, Logits, identity=True, formula=r"x")

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kdzero_gp import Map, Vector, transform
+from kdzero_gp.grammar import Map, Vector, transform
 from primitives.guards import saturate
 
 LARGEST = 1e8

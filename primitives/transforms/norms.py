@@ -7,7 +7,7 @@ with a norm or range near 1e-6 is divided by the bound instead, and a second pas
 import torch
 from torch import Tensor
 
-from kdzero_gp import Map, Rows, Vector, transform
+from kdzero_gp.grammar import Map, Rows, Vector, transform
 from primitives.guards import EPS, magnitude, unit
 
 

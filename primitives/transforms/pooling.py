@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kdzero_gp import Map, Vector, transform
+from kdzero_gp.grammar import Map, Vector, transform
 
 
 @transform(Map, identity=True, formula=r"x")

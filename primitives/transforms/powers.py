@@ -9,7 +9,7 @@ import math
 import torch
 from torch import Tensor
 
-from kdzero_gp import Map, Rows, Vector, transform
+from kdzero_gp.grammar import Map, Rows, Vector, transform
 from primitives.guards import EPS, saturate
 
 LARGEST = 1e4

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kdzero_gp import Map, Rows, Vector, transform
+from kdzero_gp.grammar import Map, Rows, Vector, transform
 from primitives.guards import EPS, magnitude, saturate, unit
 
 LARGEST = 1e8

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from kdzero_gp import Map, Rows, Vector, transform
+from kdzero_gp.grammar import Map, Rows, Vector, transform
 from primitives.guards import unit
 
 

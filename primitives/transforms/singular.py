@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from kdzero_gp import Map, Vector, transform
+from kdzero_gp.grammar import Map, Vector, transform
 from primitives.guards import unit
 
 STEPS = 8

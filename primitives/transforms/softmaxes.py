@@ -7,7 +7,7 @@ itself, since the exponentials already sum to 1.
 import torch
 from torch import Tensor
 
-from kdzero_gp import Map, Vector, transform
+from kdzero_gp.grammar import Map, Vector, transform
 
 
 @transform(Map, formula=r"\mathrm{softmax}_{HW}(x)")

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from kdzero_gp import Map, Vector, transform
+from kdzero_gp.grammar import Map, Vector, transform
 from primitives.guards import saturate
 
 LARGEST = 1e8

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kdzero_gp import Map, transform
+from kdzero_gp.grammar import Map, transform
 
 
 @transform(Map, teacher_only=True, extended=True, formula=r"\max(t,m_c),\;m_c=\mathbb{E}[t_c\mid t_c<0]")

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from kdzero_gp import Tau, Vector, transform
+from kdzero_gp.grammar import Tau, Vector, transform
 
 
 @transform(Vector, constants=(Tau,), extended=True, formula=r"\mathrm{softmax}_{C}(x/\tau)")

@@ -6,7 +6,7 @@ Source of all: KD-Zero (NeurIPS 2023), Table 1.
 import torch.nn.functional as F
 from torch import Tensor
 
-from kdzero_gp import Map, Rows, Vector, transform
+from kdzero_gp.grammar import Map, Rows, Vector, transform
 
 
 def _windows(x: Tensor, r: int) -> Tensor:

@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor
 
-from kdzero_gp import weight
+from kdzero_gp.grammar import weight
 from primitives.guards import cosine_similarity
 
 

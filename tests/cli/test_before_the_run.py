@@ -9,7 +9,6 @@ import torch
 
 from kdzero_gp.errors import StoreError
 from kdzero_gp.randomness import settled_torch
-from kdzero_gp.run.config import make_config
 from kdzero_gp.store.new_folder import default_folder, reserved
 
 
@@ -23,7 +22,7 @@ def test_two_runs_of_one_second_get_two_folders(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(datetime, "datetime", Noon)
     names = []
     for _ in range(3):
-        folder = default_folder(make_config(teacher="my.models:net"))
+        folder = default_folder("my.models:net", "cnn2")
         names.append(str(folder))
         folder.mkdir(parents=True)
     first = "runs/2026-02-03_12-00-07_my.models_net-cnn2"

@@ -258,7 +258,7 @@ def test_primitives_without_source_are_refused(registry: Registry) -> None:
 
 
 def test_unwritable(tmp_path: Path) -> None:
-    with pytest.raises(KdzeroError, match="cannot be written"):
+    with pytest.raises(KdzeroError, match="cannot write"):
         write_standalone(Distiller("weight(1, l2(stage1))"), tmp_path / "no" / "best.py")
 
 
