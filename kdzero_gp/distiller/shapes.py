@@ -10,6 +10,7 @@ from kdzero_gp.errors import PrimitiveError
 from kdzero_gp.grammar.operation import Operation
 from kdzero_gp.grammar.tree import Node
 from kdzero_gp.grammar.types import CONSTANTS
+from kdzero_gp.untrusted import error_text
 
 Shape = tuple[int, ...]
 Shapes = tuple[Mapping[str, Shape], Mapping[str, Shape]]
@@ -49,8 +50,7 @@ class ShapeInference:
         except Exception as error:
             shapes = ", ".join(map(str, inputs))
             raise PrimitiveError(
-                f"{operation.source}: `{node.text}` fails on {self.side} input of shape {shapes}: "
-                f"{type(error).__name__}: {error}"
+                f"{operation.source}: `{node.text}` fails on {self.side} input of shape {shapes}: {error_text(error)}"
             ) from error
 
 

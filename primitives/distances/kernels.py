@@ -16,13 +16,14 @@ def _mean_kernel(x: Tensor, y: Tensor) -> Tensor:
 @distance(
     Map,
     Rows,
+    ragged=True,
     extended=True,
     formula=r"\overline{k(s_i,s_j)}+\overline{k(t_i,t_j)}-2\,\overline{k(s_i,t_j)},\;k(a,b)=(a^{\top}b)^2",
 )
 def mmd(student: Tensor, teacher: Tensor) -> Tensor:
     """Squared maximum mean discrepancy of the channels, or rows, of every sample, kernel (a·b)²; (N,).
 
-    A Map (N, C, H, W) is a set of C vectors of size H·W; R may differ between the sides. NST is
+    A Map (N, C, H, W) is a set of C vectors of size H·W; C, or R, may differ between the sides. NST is
     `mmd(norm_hw(…))`. Elements saturate at |x| = 1e4. Source: Huang and Wang, "Like What You Like" (2017).
     """
     s, t = (saturate(x.flatten(2), -LARGEST, LARGEST) for x in (student, teacher))
@@ -47,13 +48,15 @@ def _centred_gram(x: Tensor) -> Tensor:
     Map,
     Rows,
     Vector,
+    ragged=True,
     extended=True,
     formula=r"1-\mathrm{HSIC}(s,t)/\sqrt{\mathrm{HSIC}(s,s)\,\mathrm{HSIC}(t,t)}",
 )
 def hsic(student: Tensor, teacher: Tensor) -> Tensor:
     """1 − linear CKA of the flattened samples: normalised HSIC, centred over the batch.
 
-    The value, in [0, 1], is the same for every sample, (N,); 1 when a side does not vary over the batch.
+    The value, in [0, 1], is the same for every sample, (N,); 1 when a side does not vary over the batch. C may differ
+    between the sides.
     Source: Kornblith et al., "Similarity of Neural Network Representations Revisited" (ICML 2019).
     """
     student, teacher = both_present(student, teacher)
