@@ -25,7 +25,7 @@ from kdzero_gp.provenance import hardware, versions
 from kdzero_gp.randomness import settled_torch
 from kdzero_gp.run.assemble import make_evaluator, make_executor, make_grammar, make_settings
 from kdzero_gp.run.config import RunConfig, make_config
-from kdzero_gp.run.contenders import BASELINE, contenders
+from kdzero_gp.run.contenders import contenders
 from kdzero_gp.run.fusing import settle_fuse
 from kdzero_gp.run.node_readings import node_readings
 from kdzero_gp.run.observer import RunObserver, Silent
@@ -97,7 +97,7 @@ class Run:
         store.write_history()
         write_gallery(store)
         store.put_result(FINISHED, True)
-        return SearchResult(store.folder, winner, found, table)
+        return SearchResult(store.folder, winner, found, table, self.task.kind.quality)
 
     def _search(self, arm: Arm, executor: Executor, store: RunStore) -> list[Individual]:
         settings = make_settings(self.config, self.evaluator.ladder)
@@ -122,15 +122,24 @@ class Run:
 
     def _final(self, found: list[Leader], rivals: list[Leader], executor: Executor, store: RunStore) -> list[Row]:
         seeds = self.config.final_seeds
-        entered = contenders(self.config, self.task.student_taps.stages, found, rivals)
+        kind = self.task.kind
+        entered = contenders(self.config, self.task.student_taps.stages, found, rivals, kind.baseline)
         self.observer.phase("final", len(entered) * seeds)
-        table = run_final(entered, seeds, executor, store, baseline=BASELINE, done=self.observer.final_done)
+        table = run_final(
+            entered,
+            seeds,
+            executor,
+            store,
+            baseline=kind.baseline,
+            quality=kind.quality.key,
+            done=self.observer.final_done,
+        )
         record: dict[str, Any] = {
             "rows": [asdict(row) for row in table],
             "seeds": list(range(seeds)),
             "split": "test",
             "epochs": self.task.recipe.epochs,
-            "baseline": BASELINE,
+            "baseline": kind.baseline,
         }
         store.put_result("final", record)
         return table

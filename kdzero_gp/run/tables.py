@@ -9,13 +9,19 @@ from rich.table import Table
 from kdzero_gp.evolve.final import Row
 from kdzero_gp.grammar.operation import Operation
 from kdzero_gp.taps.tap import Tap, Taps
+from kdzero_gp.tasks.measure import Measure
 from kdzero_gp.tasks.pair_taps import PairTaps
 
 
-def result_table(rows: Sequence[Row], seeds: int) -> Table:
-    """Rows as they stand, by falling mean test accuracy."""
-    table = Table(title=f"Test accuracy, last epoch, {seeds} fresh seeds")
-    for name in ("distiller", "accuracy %", "gain", "p vs KD", "validation fitness", "formula"):
+def result_table(rows: Sequence[Row], seeds: int, measure: Measure, baseline: str = "kd") -> Table:
+    """Rows as they stand, by falling mean on the test split.
+
+    Args:
+        measure: what their numbers are.
+        baseline: the method that rows are tested against.
+    """
+    table = Table(title=f"Test {measure.name}, last epoch, {seeds} fresh seeds")
+    for name in ("distiller", measure.column, "gain", f"p vs {baseline.upper()}", "validation fitness", "formula"):
         table.add_column(name, overflow="fold", justify="left" if name in ("distiller", "formula") else "right")
     for row in rows:
         failed = f" ({len(row.errors)} of {seeds} failed)" if row.errors else ""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from kdzero_gp.errors import DataError
 
 Labels = NDArray[np.int64]
+MultiHot = NDArray[np.float32]
 Indices = NDArray[np.int64]
 
 
