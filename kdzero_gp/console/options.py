@@ -10,6 +10,9 @@ def option(text: str, *names: str) -> Any:
     return typer.Option(*names, help=text, show_default=False)
 
 
+TaskName = Annotated[
+    str | None, option("classification (default), or multilabel: npz:FILE whose y is (N, K), 1 for each class it has.")
+]
 Data = Annotated[str | None, option("digits (default), cifar10, cifar100, npz:FILE, folder:PATH or imagenet:PATH.")]
 Limit = Annotated[int | None, option("Use only the first N training images.")]
 Teacher = Annotated[
@@ -51,7 +54,10 @@ Device = Annotated[str | None, option("cpu (default), cuda, cuda:N or auto.")]
 OwnTeacher = Annotated[str | None, option("The teacher, where it is a network of your own.")]
 OwnStudent = Annotated[str | None, option("The student, where it is a network of your own.")]
 MovedWeights = Annotated[str | None, option("The teacher's checkpoint, where it has moved.")]
-MovedData = Annotated[str | None, option("The data set, where it has moved.")]
+MovedTaskName = Annotated[
+    str | None, option("classification (default), or multilabel: npz:FILE whose y is (N, K), 1 for each class it has.")
+]
+Data = Annotated[str | None, option("The data set, where it has moved.")]
 StoredThreads = Annotated[int | None, option("Torch threads (default: as in the folder).")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]

@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,8 @@ from kdzero_gp.pair.assemble import load_primitives
 from kdzero_gp.provenance import hardware, versions
 from kdzero_gp.run.config import RunConfig
 from kdzero_gp.store import RunStore
+from kdzero_gp.tasks.kind import TaskKind
 from kdzero_gp.tasks.kinds import kind_of
-from kdzero_gp.tasks.measure import Measure
 from kdzero_gp.tasks.task import Task
 from kdzero_gp.whole_file import write_whole
 
@@ -38,20 +38,20 @@ class SearchResult:
         best: the winner with its calibration, the best by validation after full trainings; None if all failed.
         individuals: everything trained with success by the main arm, best first.
         table: rows of the final table by falling mean on the test split.
-        measure: what the table's numbers are.
+        kind: of the task, which says what the table's numbers are.
     """
 
     folder: Path
     best: Distiller | None
     individuals: Sequence[Individual]
     table: Sequence[Row]
-    measure: Measure
+    kind: TaskKind = field(default_factory=kind_of)
 
     def _repr_html_(self) -> str:
         """Table and winner, for notebooks."""
         from kdzero_gp.gallery.notebook import result_html  # only here: drawing is slow to import
 
-        return result_html(self.folder, self.best, self.table, self.measure)
+        return result_html(self.folder, self.best, self.table, self.kind.quality)
 
 
 def stored_result(store: RunStore, config: RunConfig) -> SearchResult | None:
@@ -69,7 +69,7 @@ def stored_result(store: RunStore, config: RunConfig) -> SearchResult | None:
     winner = store.folder / "best.json"
     best = load(winner) if winner.exists() else None
     rows = [_row(row) for row in store.result("final")["rows"]]
-    return SearchResult(store.folder, best, found, rows, kind_of(config.task).quality)
+    return SearchResult(store.folder, best, found, rows, kind_of(config.task))
 
 
 def _row(stored: dict[str, Any]) -> Row:

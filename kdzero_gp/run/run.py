@@ -97,7 +97,7 @@ class Run:
         store.write_history()
         write_gallery(store)
         store.put_result(FINISHED, True)
-        return SearchResult(store.folder, winner, found, table, self.task.kind.quality)
+        return SearchResult(store.folder, winner, found, table, self.task.kind)
 
     def _search(self, arm: Arm, executor: Executor, store: RunStore) -> list[Individual]:
         settings = make_settings(self.config, self.evaluator.ladder)

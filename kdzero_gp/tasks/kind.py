@@ -85,6 +85,11 @@ class TaskKind(Protocol):
         ...
 
     @property
+    def loss_title(self) -> str:
+        """The name of the loss for people."""
+        ...
+
+    @property
     def per_sample(self) -> bool:
         """Whether the loss is a mean over samples: then it can be had in parts, and of several students at once."""
         ...

@@ -25,7 +25,7 @@ class Classification:
     labels: LabelForm = "class"
     exclusive = True
     loss_taps = (SCORES,)
-    loss_name = "ce"
+    loss_name, loss_title = "ce", "cross-entropy"
     per_sample = True
     quality = measures.ACCURACY
     further = (measures.TOP5,)

@@ -26,7 +26,7 @@ class Multilabel:
     labels: LabelForm = "multi_hot"
     exclusive = False
     loss_taps = (SCORES,)
-    loss_name = "bce"
+    loss_name, loss_title = "bce", "binary cross-entropy"
     per_sample = True
     quality = measures.MAP
     further: tuple[Measure, ...] = ()
