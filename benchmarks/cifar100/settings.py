@@ -23,7 +23,7 @@ class Setting:
     """One size of the benchmark.
 
     Attributes:
-        search, compare: options of `kdzero_gp.search` and `kdzero_gp.comparison.compare` beside pair, data, machine.
+        search, compare: options of a search and of a comparison beside pair, data, machine.
         shared: of both.
         seeds: trainings of each method.
     """

@@ -19,7 +19,7 @@ class Job:
     Attributes:
         name: what is trained, for people.
         folder: as `python -m kdzero_gp.train` leaves it.
-        options: of `kdzero_gp.fit.session.train`.
+        options: of that command, by name.
     """
 
     name: str
