@@ -22,8 +22,8 @@ from benchmarks.harness.checkout import RESULTS
 from benchmarks.harness.result import Claim, Result, Row, make_result
 from benchmarks.harness.table import report
 from kdzero_gp.data import Augmentation, Dataset, StreamedBatches, load_dataset, named_augmentation
-from kdzero_gp.data.files import ImageFiles
-from kdzero_gp.data.loader import AHEAD, Request
+from kdzero_gp.data.batches.loader import AHEAD, Request
+from kdzero_gp.data.sources.files import ImageFiles
 
 SIZE = (375, 500)
 WAYS = ("threads", "processes")

@@ -17,9 +17,9 @@ from benchmarks.harness.checkout import RESULTS
 from benchmarks.harness.cifar100_file import DATA_HELP, small_data
 from benchmarks.harness.result import Scalar
 from benchmarks.harness.table import report
-from kdzero_gp.catalog.named import PLUS, is_file_name
-from kdzero_gp.comparison.entries import split_methods
+from kdzero_gp.compare.entries import split_methods
 from kdzero_gp.errors import EXIT_CODE, KdzeroError
+from kdzero_gp.methods.named import PLUS, is_file_name
 
 TESTED_DATA_HELP = DATA_HELP.replace(", which are not looked at", "")
 """How the data are made, for benchmarks whose tables stand on the test images."""

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from kdzero_gp.distiller.distiller import Distiller
-from kdzero_gp.distiller.export import save
 from kdzero_gp.errors import ConfigError, StoreError
+from kdzero_gp.export.distiller_file import save
 from kdzero_gp.store import RunStore
 
 ARMS = {"evolved": "evolved", "random": "random search"}

@@ -12,13 +12,13 @@ from benchmarks.cifar100.settings import Setting
 from benchmarks.cifar100.table import claims, method_rows, setting_rows
 from benchmarks.harness.result import Result, Scalar, make_result
 from kdzero_gp import search
-from kdzero_gp.catalog.named import PLUS
-from kdzero_gp.comparison import Comparison, compare
-from kdzero_gp.comparison.entries import LABEL, split_methods
-from kdzero_gp.console.comparison_progress import ComparisonProgress
-from kdzero_gp.console.progress import ConsoleProgress
+from kdzero_gp.compare.comparison import Comparison, compare
+from kdzero_gp.compare.entries import LABEL, split_methods
+from kdzero_gp.compare.progress import ComparisonProgress
 from kdzero_gp.data import load_dataset
 from kdzero_gp.errors import ConfigError
+from kdzero_gp.methods.named import PLUS
+from kdzero_gp.run.progress import ConsoleProgress
 from kdzero_gp.store.schema import DATABASE_NAME
 
 

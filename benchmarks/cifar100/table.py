@@ -6,9 +6,9 @@ from typing import Any
 from benchmarks.cifar100.searches import ARMS, Searches
 from benchmarks.cifar100.settings import BETTER_BY, MARKS, WITHIN
 from benchmarks.harness.result import Claim, Row
-from kdzero_gp.comparison import Comparison
-from kdzero_gp.comparison.statistics import Row as Compared
-from kdzero_gp.comparison.statistics import both, mean_of, paired_test
+from kdzero_gp.compare.comparison import Comparison
+from kdzero_gp.compare.statistics import Row as Compared
+from kdzero_gp.compare.statistics import both, mean_of, paired_test
 
 NAMES = {
     "none": "student alone",

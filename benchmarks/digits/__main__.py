@@ -19,8 +19,8 @@ from benchmarks.harness.checkout import RESULTS
 from benchmarks.harness.result import Result, make_result
 from benchmarks.harness.table import report
 from kdzero_gp import search
-from kdzero_gp.console.progress import ConsoleProgress
 from kdzero_gp.errors import EXIT_CODE, KdzeroError
+from kdzero_gp.run.progress import ConsoleProgress
 from kdzero_gp.store.schema import DATABASE_NAME
 
 QUICK = {"pop": 2, "gens": 1, "final_seeds": 2, "epochs": 1, "proxy_epochs": 1}

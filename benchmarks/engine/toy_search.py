@@ -16,12 +16,13 @@ import torch
 from benchmarks.engine.plain_deap import evaluated_by_ea_simple
 from benchmarks.harness.random_knowledge import PAIRS, knowledge, targets
 from kdzero_gp import Distiller, Tree, parse
+from kdzero_gp.evaluate.evaluator import Entry, Trained
 from kdzero_gp.evaluate.screen import Screening
 from kdzero_gp.evolve.search import Search
 from kdzero_gp.evolve.settings import SearchSettings
-from kdzero_gp.execute.protocol import AnyJob, Entry, Result, ScreenJob, Trained, TrainJob
+from kdzero_gp.execute.protocol import AnyJob, Result, ScreenJob, TrainJob
 from kdzero_gp.grammar.grammar import Grammar
-from kdzero_gp.session.runner import Silent
+from kdzero_gp.run.observer import Silent
 from kdzero_gp.store.record import Evaluation, Proposal
 
 

@@ -6,16 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kdzero_gp.evaluate.evaluator import Entrant, Evaluator
+from kdzero_gp.evaluate.evaluator import Evaluator
 from kdzero_gp.evaluate.fitness import FITNESS
+from kdzero_gp.evaluate.full import Entrant
 from kdzero_gp.evolve.individual import Individual
 from kdzero_gp.evolve.search import Search
 from kdzero_gp.evolve.settings import Arm
 from kdzero_gp.execute.inprocess import InProcess
-from kdzero_gp.session.assemble import make_evaluator, make_grammar, make_settings
-from kdzero_gp.session.config import RunConfig, make_config
-from kdzero_gp.session.determinism import settle_torch
-from kdzero_gp.session.runner import Silent
+from kdzero_gp.randomness import settle_torch
+from kdzero_gp.run.assemble import make_evaluator, make_grammar, make_settings
+from kdzero_gp.run.config import RunConfig, make_config
+from kdzero_gp.run.observer import Silent
 from kdzero_gp.store import RunStore
 
 LEADERS = 3

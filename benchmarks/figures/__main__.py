@@ -24,10 +24,10 @@ from benchmarks.harness.checkout import RESULTS
 from benchmarks.harness.cifar100_file import small_data
 from benchmarks.harness.result import Scalar
 from benchmarks.harness.table import report
-from kdzero_gp.catalog.named import is_file_name
 from kdzero_gp.errors import EXIT_CODE, ConfigError, KdzeroError
-from kdzero_gp.session.config import make_config
-from kdzero_gp.session.worker_count import worker_count
+from kdzero_gp.execute.worker_count import worker_count
+from kdzero_gp.methods.named import is_file_name
+from kdzero_gp.run.config import make_config
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 

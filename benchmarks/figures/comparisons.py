@@ -8,18 +8,18 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.figures.settings import ALONE, EVOLVED, Plan, Teacher
-from kdzero_gp.catalog.named import is_file_name
-from kdzero_gp.comparison import Comparison, compare
-from kdzero_gp.comparison.entries import make_entries
-from kdzero_gp.comparison.folder import TRAININGS
-from kdzero_gp.comparison.probe import calibrated
-from kdzero_gp.comparison.setup import comparison_config, comparison_task
-from kdzero_gp.console.comparison_progress import ComparisonProgress
+from kdzero_gp.compare.comparison import Comparison, compare
+from kdzero_gp.compare.entries import make_entries
+from kdzero_gp.compare.folder import TRAININGS
+from kdzero_gp.compare.probe import calibrated
+from kdzero_gp.compare.progress import ComparisonProgress
+from kdzero_gp.compare.setup import comparison_config, comparison_task
 from kdzero_gp.distiller.distiller import Distiller
-from kdzero_gp.distiller.export import load, save
 from kdzero_gp.errors import ConfigError
+from kdzero_gp.export.distiller_file import load, save
 from kdzero_gp.grammar.parse import parse
-from kdzero_gp.session.determinism import settled_torch
+from kdzero_gp.methods.named import is_file_name
+from kdzero_gp.randomness import settled_torch
 
 
 def evolved_file(plan: Plan, keep: Path, machine: Mapping[str, Any]) -> Path:

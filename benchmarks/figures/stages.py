@@ -12,17 +12,15 @@ from benchmarks.figures.table import comparison_rows, figure_rows, setting_rows,
 from benchmarks.figures.trainings import Job, carry_out, student_jobs, teacher_jobs, with_weights
 from benchmarks.harness.checkout import ROOT
 from benchmarks.harness.result import Result, Scalar, make_result
-from kdzero_gp.comparison import Comparison
-from kdzero_gp.distiller.export import load
-from kdzero_gp.figures import (
-    Written,
-    added_figure,
-    cam_figure,
-    capacity_figure,
-    correlation_figure,
-    curves_figure,
-    tsne_figure,
-)
+from kdzero_gp.compare.comparison import Comparison
+from kdzero_gp.export.distiller_file import load
+from kdzero_gp.plot.added import added_figure
+from kdzero_gp.plot.cam import cam_figure
+from kdzero_gp.plot.capacity import capacity_figure
+from kdzero_gp.plot.correlation import correlation_figure
+from kdzero_gp.plot.curves import curves_figure
+from kdzero_gp.plot.embedding import tsne_figure
+from kdzero_gp.plot.files import Written
 
 
 def measure(

@@ -6,9 +6,9 @@ from pathlib import Path
 from benchmarks.cifar100.table import NAMES
 from benchmarks.figures.trainings import Job
 from benchmarks.harness.result import Row
-from kdzero_gp.comparison import Comparison
+from kdzero_gp.compare.comparison import Comparison
 from kdzero_gp.distiller.distiller import Distiller
-from kdzero_gp.figures import Written
+from kdzero_gp.plot.files import Written
 
 
 def training_rows(students: Mapping[tuple[str, int], Job], teachers: Mapping[str, Job]) -> list[Row]:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.figures.settings import EVOLVED, Plan, Teacher
-from kdzero_gp.fit.files import CONFIG_NAME, RESULT_NAME, STUDENT_NAME, read_json
-from kdzero_gp.fit.session import resumed_config, train
+from kdzero_gp.train.files import CONFIG_NAME, RESULT_NAME, STUDENT_NAME, read_json
+from kdzero_gp.train.session import resumed_config, train
 
 
 @dataclass(frozen=True)

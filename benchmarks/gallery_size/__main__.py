@@ -18,7 +18,7 @@ from benchmarks.gallery_size.made_up import make_run
 from benchmarks.harness.checkout import RESULTS
 from benchmarks.harness.result import Claim, Row, make_result
 from benchmarks.harness.table import report
-from kdzero_gp.gallery import write_galleries, write_gallery
+from kdzero_gp.gallery.page import write_galleries, write_gallery
 
 QUICK_COUNT = 100
 SIZE, LOAD, ANSWER, FRAME = 15.0, 3.0, 0.5, 50.0

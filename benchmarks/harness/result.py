@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from benchmarks.harness.checkout import commit
-from kdzero_gp.session.runner import hardware, versions
+from kdzero_gp.provenance import hardware, versions
 
 COMMIT = re.compile(r"[0-9a-f]{40}(-dirty)?|unknown")
 

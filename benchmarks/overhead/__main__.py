@@ -21,7 +21,7 @@ from benchmarks.harness.table import report
 from benchmarks.overhead.loops import KD, interleaved, own_step, usual_step
 from benchmarks.overhead.pair import BATCH, CROP_AND_FLIP, QUICK_PAIR, STUDENT, TEACHER, make_pair, screened_trees
 from benchmarks.overhead.parts import step_parts
-from kdzero_gp.evaluate.training import DivergedError
+from kdzero_gp.loops.single import DivergedError
 from kdzero_gp.tasks.task import Task
 
 IMAGES = 4 * BATCH

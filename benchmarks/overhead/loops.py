@@ -13,7 +13,7 @@ from benchmarks.overhead.pair import BATCH, MEAN, RECIPE, SIZE, STD
 from kdzero_gp import Distiller, Tree
 from kdzero_gp.data import Split
 from kdzero_gp.evaluate.screen import Screening
-from kdzero_gp.evaluate.training import Training
+from kdzero_gp.loops.single import Training
 from kdzero_gp.tasks.task import Task
 
 TAU = 4.0

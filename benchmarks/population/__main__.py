@@ -20,10 +20,10 @@ from benchmarks.harness.table import report
 from benchmarks.overhead.pair import BATCH, make_pair
 from benchmarks.population.contest import Effort, Program, contest, distillers_for, programs
 from kdzero_gp import Tree
-from kdzero_gp.evaluate.fused_choice import choose_fuse
-from kdzero_gp.session.assemble import make_task
-from kdzero_gp.session.config import make_config
-from kdzero_gp.session.determinism import settled_torch
+from kdzero_gp.loops.fused.choice import choose_fuse
+from kdzero_gp.pair.assemble import make_task
+from kdzero_gp.randomness import settled_torch
+from kdzero_gp.run.config import make_config
 from kdzero_gp.tasks.task import Task
 
 RESNET_TARGET, DIGITS_TARGET, AUTO_TARGET = 6.0, 20.0, 0.97

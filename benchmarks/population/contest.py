@@ -10,11 +10,11 @@ import torch
 
 from kdzero_gp import Tree
 from kdzero_gp.distiller.distiller import Distiller
-from kdzero_gp.evaluate.fused import FusedTraining
-from kdzero_gp.evaluate.fused_choice import sound_trees
-from kdzero_gp.evaluate.fused_graph import graph_refusal
-from kdzero_gp.evaluate.fused_ways import WAYS, Way
-from kdzero_gp.evaluate.training import DivergedError, Training
+from kdzero_gp.loops.fused.choice import sound_trees
+from kdzero_gp.loops.fused.graph import graph_refusal
+from kdzero_gp.loops.fused.training import FusedTraining
+from kdzero_gp.loops.fused.ways import WAYS, Way
+from kdzero_gp.loops.single import DivergedError, Training
 from kdzero_gp.tasks.task import Task
 
 DIFFERENT = 8

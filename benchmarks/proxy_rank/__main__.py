@@ -20,8 +20,8 @@ from benchmarks.harness.table import report
 from benchmarks.proxy_rank.candidates import digits_task, one_candidate, sample
 from benchmarks.proxy_rank.settings import proxies
 from benchmarks.proxy_rank.table import claims, reliability_row, seed_rows, summary
-from kdzero_gp.session.assemble import make_evaluator
-from kdzero_gp.session.config import make_config
+from kdzero_gp.run.assemble import make_evaluator
+from kdzero_gp.run.config import make_config
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

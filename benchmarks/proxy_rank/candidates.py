@@ -9,12 +9,12 @@ from benchmarks.proxy_rank.settings import Parts, Proxy, outcomes
 from kdzero_gp import random_tree
 from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.evaluate.evaluator import Evaluator
-from kdzero_gp.evaluate.measure import accuracy
 from kdzero_gp.evaluate.screen import Screening
-from kdzero_gp.evaluate.training import DivergedError, Training
-from kdzero_gp.session.assemble import make_task
-from kdzero_gp.session.config import make_config
-from kdzero_gp.session.determinism import settle_torch
+from kdzero_gp.loops.single import DivergedError, Training
+from kdzero_gp.pair.assemble import make_task
+from kdzero_gp.randomness import settle_torch
+from kdzero_gp.run.config import make_config
+from kdzero_gp.tasks.classification.measures import accuracy
 from kdzero_gp.tasks.task import Task
 
 Trainings = tuple[list[float], dict[tuple[int, int], list[Parts | None]]]

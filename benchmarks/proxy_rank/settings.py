@@ -10,9 +10,9 @@ from torch import nn
 
 from kdzero_gp.data import Split
 from kdzero_gp.distiller.distiller import Distiller
-from kdzero_gp.evaluate.fitness import fitness_parts
 from kdzero_gp.evaluate.rungs import Ladder
-from kdzero_gp.evaluate.training import DivergedError, Training
+from kdzero_gp.loops.single import DivergedError, Training
+from kdzero_gp.tasks.classification.measures import fitness_parts
 from kdzero_gp.tasks.recipe import Recipe
 from kdzero_gp.tasks.task import Task
 

@@ -9,7 +9,7 @@ from benchmarks.harness.result import Claim, Row, Scalar
 from benchmarks.proxy_rank.candidates import Trainings
 from benchmarks.proxy_rank.fitness import correlations
 from benchmarks.proxy_rank.settings import SHARE, Proxy
-from kdzero_gp.session.config import make_config
+from kdzero_gp.run.config import make_config
 
 TARGET = 0.7
 """Spearman's correlation that is asked of the default."""

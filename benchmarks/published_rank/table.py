@@ -10,7 +10,7 @@ from scipy.stats import spearmanr
 from benchmarks.harness.result import Claim, Row
 from benchmarks.proxy_rank.fitness import BY_RANK, ONE_BY_ONE, Parts, correlations, values
 from benchmarks.published_rank.settings import ALONE, FULL_STEPS, PUBLISHED, Proxy
-from kdzero_gp.session.config import make_config
+from kdzero_gp.run.config import make_config
 
 Run = Mapping[str, Parts | None]
 """One seed's parts by method, None for a training that diverged."""

@@ -17,14 +17,14 @@ from torch import nn
 
 from benchmarks.published_rank.settings import ALONE, FULL_EPOCHS, Proxy
 from kdzero_gp import Distiller, Knowledge
-from kdzero_gp.catalog.methods import method
 from kdzero_gp.data import Dataset, Split, load_dataset
-from kdzero_gp.data.augment import NO_AUGMENTATION, Augmentation
-from kdzero_gp.evaluate.fitness import fitness_parts
-from kdzero_gp.evaluate.training import DivergedError, Training
+from kdzero_gp.data.augment.augmentation import NO_AUGMENTATION, Augmentation
+from kdzero_gp.loops.single import DivergedError, Training
+from kdzero_gp.methods.registry import method
 from kdzero_gp.models import build
-from kdzero_gp.tasks.pretrain import cached_teacher
+from kdzero_gp.tasks.classification.measures import fitness_parts
 from kdzero_gp.tasks.task import CACHE_GB, Task
+from kdzero_gp.tasks.teacher.pretrain import cached_teacher
 
 
 @dataclass(frozen=True)

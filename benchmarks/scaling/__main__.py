@@ -28,7 +28,7 @@ from benchmarks.scaling.settings import (
     Size,
 )
 from benchmarks.scaling.simulation import Costs, busy_share
-from kdzero_gp.session.config import make_config
+from kdzero_gp.run.config import make_config
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

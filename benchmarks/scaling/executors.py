@@ -13,8 +13,8 @@ from kdzero_gp.execute.processes import Processes
 from kdzero_gp.execute.protocol import Executor, ScreenJob
 from kdzero_gp.execute.ray import Ray
 from kdzero_gp.grammar.grammar import default_grammar
-from kdzero_gp.session.assemble import make_evaluator, make_grammar, make_worker_evaluator
-from kdzero_gp.session.config import RunConfig
+from kdzero_gp.run.assemble import make_evaluator, make_grammar, make_worker_evaluator
+from kdzero_gp.run.config import RunConfig
 
 
 def race(part: str, executors: Mapping[str, Executor], trees: Sequence[str], rung: int, rounds: int) -> list[Row]:

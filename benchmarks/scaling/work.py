@@ -9,7 +9,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from kdzero_gp.evaluate.evaluator import Entry, FullResult, Trained
+from kdzero_gp.evaluate.evaluator import Entry, Trained
+from kdzero_gp.evaluate.full import FullResult
 from kdzero_gp.evaluate.rungs import Ladder
 from kdzero_gp.evaluate.screen import Screening
 from kdzero_gp.evolve.settings import SearchSettings

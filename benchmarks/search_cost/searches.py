@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.search_cost.trace import Moment, best_so_far
-from kdzero_gp.evaluate.evaluator import Entrant, EvaluationSettings, Evaluator
+from kdzero_gp.evaluate.evaluator import EvaluationSettings, Evaluator
 from kdzero_gp.evaluate.fitness import FITNESS
+from kdzero_gp.evaluate.full import Entrant
 from kdzero_gp.evaluate.screen import STEPS, Screening
 from kdzero_gp.evolve.search import Search
 from kdzero_gp.execute.inprocess import InProcess
 from kdzero_gp.grammar.tree import Tree
-from kdzero_gp.session.assemble import make_grammar, make_settings, make_task
-from kdzero_gp.session.config import RunConfig, make_config
-from kdzero_gp.session.determinism import settle_torch
-from kdzero_gp.session.runner import Silent
+from kdzero_gp.pair.assemble import make_task
+from kdzero_gp.randomness import settle_torch
+from kdzero_gp.run.assemble import make_grammar, make_settings
+from kdzero_gp.run.config import RunConfig, make_config
+from kdzero_gp.run.observer import Silent
 from kdzero_gp.store import RunStore
 from kdzero_gp.store.record import Evaluation
 

@@ -69,12 +69,12 @@ def bare_epochs(student: nn.Module, images: int, epochs: int) -> Clock:
 
 def trained_epochs(distiller: str, names: Sequence[str], images: int, epochs: int, *, online: bool) -> Clock:
     """The same of this program's final training, its checkpoints included."""
-    from kdzero_gp.catalog.named import named_distiller
     from kdzero_gp.data import NO_AUGMENTATION
-    from kdzero_gp.fit import EpochLog, fit
-    from kdzero_gp.fit.record import Silent
+    from kdzero_gp.methods.named import named_distiller
     from kdzero_gp.tasks.recipe import Recipe
     from kdzero_gp.tasks.task import Task
+    from kdzero_gp.train.fit import fit
+    from kdzero_gp.train.record import EpochLog, Silent
 
     recipe = Recipe(epochs, BATCH, LR, MOMENTUM, nesterov=False, weight_decay=DECAY)
     task = Task(

@@ -22,8 +22,8 @@ from benchmarks.trees.screening import screen, screening_rows
 from benchmarks.trees.worth import worth_rows
 from kdzero_gp import Tree, random_tree
 from kdzero_gp.grammar.grammar import DEFAULT_TAPS, default_grammar
-from kdzero_gp.session.assemble import make_evaluator
-from kdzero_gp.session.config import make_config
+from kdzero_gp.run.assemble import make_evaluator
+from kdzero_gp.run.config import make_config
 
 MAX_DEPTH = 7
 MAX_SIZE = 30

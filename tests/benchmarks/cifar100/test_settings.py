@@ -1,8 +1,8 @@
 """The settings of the CIFAR-100 benchmarks are those that the commands take."""
 
 from benchmarks.cifar100.settings import DEIT, FULL, REDUCED
-from kdzero_gp.comparison.setup import comparison_config
-from kdzero_gp.session.config import make_config
+from kdzero_gp.compare.setup import comparison_config
+from kdzero_gp.run.config import make_config
 from kdzero_gp.tasks.presets import REPDISTILLER
 
 

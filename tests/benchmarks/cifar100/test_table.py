@@ -7,11 +7,11 @@ import pytest
 from benchmarks.cifar100.searches import FinishedSearch, Searches
 from benchmarks.cifar100.settings import MARKS
 from benchmarks.cifar100.table import claims
-from kdzero_gp.comparison import Comparison
-from kdzero_gp.comparison.entries import make_entries
-from kdzero_gp.comparison.report import Facts
-from kdzero_gp.comparison.statistics import make_rows
-from kdzero_gp.evaluate.evaluator import FullResult
+from kdzero_gp.compare.comparison import Comparison
+from kdzero_gp.compare.entries import make_entries
+from kdzero_gp.compare.report import Facts
+from kdzero_gp.compare.statistics import make_rows
+from kdzero_gp.evaluate.full import FullResult
 
 
 def comparison(accuracies: dict[str, list[float]]) -> Comparison:

@@ -10,7 +10,7 @@ from rich.console import Console
 from benchmarks.figures.comparisons import begin_with, compared
 from benchmarks.figures.settings import Plan, quick
 from kdzero_gp.errors import ConfigError
-from kdzero_gp.figures.comparison_tables import read_table
+from kdzero_gp.plot.comparison_tables import read_table
 
 pytestmark = pytest.mark.usefixtures("shared_cache")
 

@@ -8,9 +8,9 @@ from typer.testing import CliRunner
 
 from benchmarks.figures import __main__ as figures
 from benchmarks.harness.result import read_result
-from kdzero_gp.distiller.export import load
-from kdzero_gp.figures.comparison_tables import read_table
-from kdzero_gp.fit.files import read_json
+from kdzero_gp.export.distiller_file import load
+from kdzero_gp.plot.comparison_tables import read_table
+from kdzero_gp.train.files import read_json
 
 pytestmark = pytest.mark.usefixtures("shared_cache")
 

@@ -4,7 +4,7 @@ from benchmarks.cifar100.settings import REDUCED
 from benchmarks.figures.settings import Teacher, cifar100, digits
 from benchmarks.harness.checkout import RESULTS
 from benchmarks.harness.result import read_result
-from kdzero_gp.comparison.setup import comparison_config
+from kdzero_gp.compare.setup import comparison_config
 
 
 def test_the_settings_are_those_of_the_benchmarks_beside_them() -> None:

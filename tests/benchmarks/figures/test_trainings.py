@@ -9,9 +9,9 @@ from benchmarks.figures.comparisons import evolved_file
 from benchmarks.figures.settings import Plan, quick
 from benchmarks.figures.trainings import Job, carry_out, student_jobs, teacher_jobs, with_weights
 from kdzero_gp.errors import ConfigError
-from kdzero_gp.figures.comparison_tables import read_table
-from kdzero_gp.fit.files import read_json
-from kdzero_gp.tasks.normalisation import parse_normalisation
+from kdzero_gp.plot.comparison_tables import read_table
+from kdzero_gp.tasks.input import parse_normalisation
+from kdzero_gp.train.files import read_json
 
 pytestmark = pytest.mark.usefixtures("shared_cache")
 

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from benchmarks.published_rank.settings import FULL_STEPS, PROXIES, PUBLISHED, Proxy
-from kdzero_gp.catalog.methods import METHODS
+from kdzero_gp.methods.registry import METHODS
 
 
 def test_the_published_order_has_the_eleven_methods() -> None:
