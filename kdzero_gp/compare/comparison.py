@@ -56,7 +56,7 @@ def compare(
     train_on: Literal["all", "train"] = "all",
     calibrate: Literal["none", "gradient"] = "none",
     retry_failed: bool = False,
-    task: Task | None = None,
+    task: Task | str | None = None,
     follower: Follower | None = None,
     **options: Any,
 ) -> Comparison:
@@ -75,8 +75,8 @@ def compare(
         calibrate: whether text forms are scaled to the cross-entropy's gradient norm; files have their own calibration,
             and methods their published weights.
         retry_failed: do failed trainings again.
-        task: a task built from your own networks, recipe included, instead of `teacher`, `student`, `data` and
-            `preset`.
+        task: the name of a kind of task, or a task built from your own networks, recipe included, instead of
+            `teacher`, `student`, `data` and `preset`.
         follower: told of every training.
         options: of `python -m kdzero_gp.compare`, with underscores: `data=…, teacher=…, epochs=…, device=…`.
 
@@ -88,15 +88,17 @@ def compare(
     if calibrate not in ("none", "gradient"):
         raise ConfigError(f"--calibrate is '{calibrate}', but must be none or gradient")
     texts = split_methods([methods] if isinstance(methods, str) else methods)
+    if task is not None:
+        options["task"] = task.kind.name if isinstance(task, Task) else task
     config, recipe = comparison_config(options, preset, train_on)
-    own_task = task is not None
+    own_task = isinstance(task, Task)
     workers = worker_count(config, own_task=own_task)
     if own_task and config.executor not in ("auto", "inprocess"):
         raise ConfigError(
             f"executor is {config.executor}, but a task of your own cannot travel to worker processes; leave it out"
         )
     with settled_torch(config.threads, config.device):
-        task = task or comparison_task(config, recipe, train_on)
+        task = task if isinstance(task, Task) else comparison_task(config, recipe, train_on)
         entries = make_entries(texts, task.student_taps.stages)
         for entry in entries:
             if entry.named.tree is not None:

@@ -57,7 +57,9 @@ def write_plot(
         axes.spines[["top", "right"]].set_visible(False)
         axes.set_title(title, fontsize=10, color=INK, parse_math=False)
         plural = "s" if seeds != 1 else ""
-        axes.set_xlabel(f"test {measure.name} in {measure.unit}, {epochs} epochs, {seeds} seed{plural} (mean ± standard deviation)")
+        axes.set_xlabel(
+            f"test {measure.name} in {measure.unit}, {epochs} epochs, {seeds} seed{plural} (mean ± standard deviation)"
+        )
         text, image = io.StringIO(), io.BytesIO()
         FigureCanvasSVG(figure).print_svg(text, metadata={"Date": None, "Creator": None})
         figure.set_dpi(DPI)

@@ -53,4 +53,3 @@ def learned_parameters(entry: Entry, task: Task) -> int:
     except KdzeroError as error:
         raise ConfigError(f"the method {entry.label} does not fit this pair: {error}") from error
     return sum(math.prod(parameter.shape) for parameter in distiller.parameters())
-

@@ -66,9 +66,7 @@ def write_report(folder: Path, rows: Sequence[Row], facts: Facts) -> None:
     write_whole(folder / "table.txt", [text_of(rows, facts)], then=THEN)
     write_whole(folder / "table.csv", [csv_of(rows, facts.seeds, facts.kind)], then=THEN)
     write_whole(folder / "table.json", [json_of(rows, facts)], then=THEN)
-    write_plot(
-        folder, rows, title=facts.title, epochs=facts.epochs, seeds=facts.seeds, measure=facts.kind.quality
-    )
+    write_plot(folder, rows, title=facts.title, epochs=facts.epochs, seeds=facts.seeds, measure=facts.kind.quality)
 
 
 def text_of(rows: Sequence[Row], facts: Facts) -> str:

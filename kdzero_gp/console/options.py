@@ -54,10 +54,7 @@ Device = Annotated[str | None, option("cpu (default), cuda, cuda:N or auto.")]
 OwnTeacher = Annotated[str | None, option("The teacher, where it is a network of your own.")]
 OwnStudent = Annotated[str | None, option("The student, where it is a network of your own.")]
 MovedWeights = Annotated[str | None, option("The teacher's checkpoint, where it has moved.")]
-MovedTaskName = Annotated[
-    str | None, option("classification (default), or multilabel: npz:FILE whose y is (N, K), 1 for each class it has.")
-]
-Data = Annotated[str | None, option("The data set, where it has moved.")]
+MovedData = Annotated[str | None, option("The data set, where it has moved.")]
 StoredThreads = Annotated[int | None, option("Torch threads (default: as in the folder).")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]

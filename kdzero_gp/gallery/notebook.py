@@ -29,7 +29,9 @@ class ResultRow(Protocol):
     def gain(self) -> float | None: ...
 
 
-def result_html(folder: Path, best: Distiller | None, table: Sequence[ResultRow], measure: Measure | None = None) -> str:
+def result_html(
+    folder: Path, best: Distiller | None, table: Sequence[ResultRow], measure: Measure | None = None
+) -> str:
     """A run's result: where it lies, the winner's drawing and formula, and the final table.
 
     Args:
@@ -42,7 +44,9 @@ def result_html(folder: Path, best: Distiller | None, table: Sequence[ResultRow]
             f'<div style="overflow-x: auto">{svg(tree, aligned=tuple(best.aligners), calibration=calibration)}'
         )
         parts.append(f"{formula_svg(formula_lines(tree, calibration), label='Formula') or ''}</div>")
-    head = "".join(f"<th>{name}</th>" for name in ("distiller", f"test {(measure or kind_of().quality).name}", "gain", "text form"))
+    head = "".join(
+        f"<th>{name}</th>" for name in ("distiller", f"test {(measure or kind_of().quality).name}", "gain", "text form")
+    )
     parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(map(_row, table))}</tbody></table>")
     return "\n".join(parts)
 

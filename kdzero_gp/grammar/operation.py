@@ -144,4 +144,15 @@ ADD = Operation(
 )
 STRUCTURE = (WEIGHT, ADD)
 
-__all__ = ["ADD", "CONSTANTS", "STRUCTURE", "WEIGHT", "Classes", "Kind", "Operation", "Side", "Signature", "with_logits"]
+__all__ = [
+    "ADD",
+    "CONSTANTS",
+    "STRUCTURE",
+    "WEIGHT",
+    "Classes",
+    "Kind",
+    "Operation",
+    "Side",
+    "Signature",
+    "with_logits",
+]

@@ -91,9 +91,9 @@ def cam_figure(
     Raises:
         KdzeroError: grad-cam is not installed, a folder is no training's, or the pair cannot be put together.
     """
-    require_package()
     found = read_trainings(trainings)
     require_one_class(found, "cam")
+    require_package()
     config = pair_config(found, **chosen)
     with settled_torch(config.threads, config.device):
         pair = load_pair(found, config)

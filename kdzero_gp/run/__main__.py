@@ -65,7 +65,10 @@ def run(
     calibrate: Annotated[
         str | None, option("gradient (default): terms start with CE's gradient norm; or none.")
     ] = None,
-    fitness: Annotated[str | None, option("tempered (default), relative, or eq2, KD-Zero's plain sum; of multilabel bce (default) or map.")] = None,
+    fitness: Annotated[
+        str | None,
+        option("tempered (default), relative, or eq2, KD-Zero's plain sum; of multilabel bce (default) or map."),
+    ] = None,
     shrink_space: Annotated[
         bool | None, option("Draw operations of bad carriers less.", "--shrink-space/--no-shrink-space")
     ] = None,

@@ -149,7 +149,7 @@ def search(
     *,
     run_dir: str | Path | None = None,
     resume: str | Path | None = None,
-    task: Task | None = None,
+    task: Task | str | None = None,
     observer: RunObserver | None = None,
     **options: Any,
 ) -> SearchResult:
@@ -158,7 +158,8 @@ def search(
     Args:
         run_dir: folder of a new run, by default `runs/` and the date and pair.
         resume: folder of a run to go on with; its configuration counts.
-        task: a task built from your own networks, instead of `teacher`, `student` and `data`.
+        task: the name of a kind of task, or a task built from your own networks, instead of `teacher`, `student` and
+            `data`.
         observer: follows the run.
         options: those of `python -m kdzero_gp.run`, with underscores: `pop=20, gens=25, seed=0, …`.
 
@@ -170,9 +171,12 @@ def search(
             f"--run-dir {run_dir} begins a new run and --resume {resume} goes on with an old one; give one of the two"
         )
     observer = observer or Silent()
+    if task is not None:
+        options["task"] = task.kind.name if isinstance(task, Task) else task
+    own = task if isinstance(task, Task) else None
     if resume is None:
-        return _begin(make_config(**options), run_dir, observer, task)
-    return _go_on(Path(resume), options, observer, task)
+        return _begin(make_config(**options), run_dir, observer, own)
+    return _go_on(Path(resume), options, observer, own)
 
 
 def _begin(config: RunConfig, run_dir: str | Path | None, observer: RunObserver, task: Task | None) -> SearchResult:

@@ -18,7 +18,6 @@ from kdzero_gp.tasks.classification.measures import network_shares
 from kdzero_gp.tasks.classification.teacher import train_teacher
 from kdzero_gp.tasks.kinds import kind_of
 from kdzero_gp.tasks.recipe import STUDENT, TEACHER, Recipe
-from kdzero_gp.tasks.teacher import pretrain
 from kdzero_gp.tasks.teacher.pretrain import cached_teacher
 
 SHORT = Recipe(epochs=2, batch_size=64, lr=0.1)

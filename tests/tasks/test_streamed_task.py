@@ -72,9 +72,7 @@ def test_a_training_is_that_in_memory_stopped_or_not(load: Callable[[bool], Data
     for training in (kept, streamed):
         training.advance(training.steps)
     assert torch.equal(weights(kept), weights(streamed))
-    assert student_shares(kept.task, kept.student, "test") == student_shares(
-        streamed.task, streamed.student, "test"
-    )
+    assert student_shares(kept.task, kept.student, "test") == student_shares(streamed.task, streamed.student, "test")
     stopped.advance(4)
     further = make_training(load(True))
     further.restore(stopped.state())

@@ -34,7 +34,9 @@ def checked_multi_hot(x: NDArray[Any], y: NDArray[Any], x_name: str, y_name: str
     if len(x) != len(y):
         raise DataError(f"{x_name} has {len(x)} images, but {y_name} has {len(y)} rows; both must be equally many")
     if len(y) < 3:
-        raise DataError(f"{x_name} has {len(y)} images; at least one each for training, validation and testing is needed")
+        raise DataError(
+            f"{x_name} has {len(y)} images; at least one each for training, validation and testing is needed"
+        )
     if y.shape[1] < 1:
         raise DataError(f"{y_name} has shape {y.shape}, that is no class; at least one is needed")
     y = y.astype(np.uint8) if y.dtype == np.bool_ else y

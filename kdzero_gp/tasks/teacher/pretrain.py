@@ -89,9 +89,7 @@ def cached_teacher(
     return model.to(device).eval().requires_grad_(False)
 
 
-def _file_name(
-    name: str, dataset: Dataset, recipe: Recipe, seed: int, adapt: NetworkInput, kind: TaskKind
-) -> str:
+def _file_name(name: str, dataset: Dataset, recipe: Recipe, seed: int, adapt: NetworkInput, kind: TaskKind) -> str:
     origin = [_VERSION, name, dataset.num_classes, dataset.fingerprint(), asdict(recipe), seed]
     if not adapt.unchanged:
         origin.append(adapt.identity)
@@ -113,9 +111,7 @@ def _restored(model: nn.Module, path: Path) -> bool:
     return True
 
 
-def _keep(
-    model: nn.Module, path: Path, name: str, dataset: Dataset, recipe: Recipe, seed: int, kind: TaskKind
-) -> None:
+def _keep(model: nn.Module, path: Path, name: str, dataset: Dataset, recipe: Recipe, seed: int, kind: TaskKind) -> None:
     quality = kind.network_measures(model, dataset, dataset.val)[kind.quality.key]
     # Copies, because tied weights share memory, which the format refuses.
     weights = {key: value.detach().cpu().clone().contiguous() for key, value in model.state_dict().items()}
