@@ -38,10 +38,8 @@ class ComparisonProgress(BarDisplay):
         """A line for one training."""
         self._seconds.append(result.seconds)
         reached = result.part(self._measure.key)
-        if reached is not None:
-            outcome = self._measure.shown(reached)
-        else:
-            outcome = f"failed: {reason(result.error or '')}"
+        failed = f"failed: {reason(result.error or '')}"
+        outcome = failed if reached is None else self._measure.shown(reached)
         mean = statistics.fmean(self._seconds)
         left = self._missing - len(self._seconds)
         rest = f"; {left} left of about {mean:.0f} s each" if left else ""

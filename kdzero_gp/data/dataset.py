@@ -12,7 +12,6 @@ from torch import Tensor
 
 from kdzero_gp.data.sources.files import ImageFiles
 
-
 LabelForm = Literal["class", "multi_hot"]
 """The class of each image, (N,) int64; or for each image a 1 for every class that it has, (N, K) float32 of 0 and 1."""
 

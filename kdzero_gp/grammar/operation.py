@@ -40,8 +40,9 @@ class Operation:
         random: the function takes a keyword `generator`; both sides get generators in the same state.
         side: which side a transform touches; the other passes unchanged.
         learned: `function` is a factory `(*input_shapes) -> nn.Module` whose module is trained with the student.
-        labels: the function takes a keyword `targets`: (N,) int64, the class of each image; where classes do not exclude
-            one another (N, K) float of 0 and 1, which an operation sees only if its `classes` are not `exclusive`.
+        labels: the function takes a keyword `targets`: (N,) int64, the class of each image; where classes do not
+            exclude one another (N, K) float of 0 and 1, which an operation sees only if its `classes` are not
+            `exclusive`.
         classes: what it takes class scores for. Of an `exclusive` one, the typings with `Logits` (a weighting as a
             whole) fit only tasks whose images have exactly one class; an `independent` one is drawn only in others.
         extended: outside the search space of the paper's Table 1, drawn only with `--space extended`.

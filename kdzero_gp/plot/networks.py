@@ -97,8 +97,8 @@ def load_pair(trainings: Sequence[Training], config: RunConfig) -> Pair:
         if abs(student.quality - result.quality) > APART:
             raise ConfigError(
                 f"the student in {training.folder} has {100 * student.quality:.2f} % on the test images, and had "
-                f"{100 * result.quality:.2f} % when it was trained: these are other data or other weights; name the right "
-                "ones, by --data for instance"
+                f"{100 * result.quality:.2f} % when it was trained: these are other data or other weights; name the "
+                "right ones, by --data for instance"
             )
         students.append(student)
     names = [name for name in FEATURES if name in task.teacher_taps]
@@ -128,6 +128,6 @@ def require_one_class(trainings: Sequence[Training], figure: str) -> None:
     kind = trainings[0].task_kind
     if not kind.exclusive:
         raise ConfigError(
-            f"{figure} shows images by their class, but with --task {kind.name} an image may have several; take curves, "
-            "correlation or capacity"
+            f"{figure} shows images by their class, but with --task {kind.name} an image may have several; take "
+            "curves, correlation or capacity"
         )

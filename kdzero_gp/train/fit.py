@@ -58,7 +58,8 @@ def fit(
         seed: student, batches and the distiller's own weights derive from it.
         folder: for a checkpoint after every epoch and for the results; None writes nothing.
         resume: go on with what `folder` holds. On a CPU the result is the same bit for bit.
-        calibrate: scale every term to the gradient norm of the student's own loss, where the distiller brings no calibration.
+        calibrate: scale every term to the gradient norm of the student's own loss, where the distiller brings no
+            calibration.
         validate: measure the student on validation images after every epoch; to be switched off where it is trained on.
         accumulate: forward passes of each step, see `WholeBatchTraining`.
         ranks: the processes of a data-parallel training, all on one file system.

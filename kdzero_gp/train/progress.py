@@ -27,7 +27,7 @@ class FitProgress(BarDisplay):
         self._task = self.bar.add_task("epochs", total=epochs, completed=done, note="")
 
     def epoch_done(self, log: EpochLog) -> None:
-        """The mean loss with its parts, the learning rate and, where it is measured, the quality on validation images."""
+        """The mean loss with its parts, the learning rate and, where it is measured, the quality on validation."""
         self.stored = log.epoch
         val = "" if log.val_accuracy is None else f"  val {100 * log.val_accuracy:.2f} %"
         if self._task is not None:

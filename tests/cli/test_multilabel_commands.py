@@ -71,12 +71,14 @@ def test_a_search_evolves_by_binary_cross_entropy_and_shows_map(whole: tuple[Pat
     assert trained
     for entry in trained:
         assert set(entry["parts"]) == {"bce", "cka_gap", "map"}
-        assert math.isfinite(entry["fitness"]) and 0 <= entry["parts"]["map"] <= 1
+        assert math.isfinite(entry["fitness"])
+        assert 0 <= entry["parts"]["map"] <= 1
         assert not re.search(r"\b(kl|hard|softmax_c|logsoftmax_c)\(logits|\bw_(conf|entropy|focal)\(", entry["tree"])
     best = json.loads((folder / "best.json").read_text())
     assert set(best["parts"]) == {"bce", "cka_gap", "map"}
     page = (folder / "gallery" / "index.html").read_text()
-    assert "teacher's mAP" in page and "teacher's accuracy" not in page
+    assert "teacher's mAP" in page
+    assert "teacher's accuracy" not in page
 
 
 def test_a_finished_search_is_read_again_and_keeps_its_task(
@@ -99,7 +101,8 @@ def test_a_training_is_measured_by_map_and_goes_on(archive: str, whole: tuple[Pa
     assert "last epoch, test split: mAP " in outcome.stdout
     assert "(bce " in outcome.stdout
     record = json.loads((folder / "result.json").read_text())
-    assert 0 <= record["map"] <= 1 and "top1" not in record
+    assert 0 <= record["map"] <= 1
+    assert "top1" not in record
     assert json.loads((folder / "config.json").read_text())["task"] == "multilabel"
     with curves_figure([str(folder)], out=tmp_path / "figures").csv.open() as file:
         assert {row["quantity"] for row in csv.DictReader(file)} == {"binary_cross_entropy", "validation_map_percent"}
@@ -118,7 +121,8 @@ def test_a_comparison_has_a_column_of_map(archive: str, tmp_path: Path) -> None:
     outcome = command(compare_app, "--methods", methods, *options, "--calibrate", "gradient", "--out", folder)
     assert outcome.exit_code == 0, outcome.stderr
     assert "test mAP of the last of 1 epochs, 2 seeds" in outcome.stdout
-    assert "mAP %" in outcome.stdout and "top-5" not in outcome.stdout
+    assert "mAP %" in outcome.stdout
+    assert "top-5" not in outcome.stdout
     with (folder / "table.csv").open() as file:
         rows = {row["method"]: row for row in csv.DictReader(file)}
     assert set(rows) == {"none", "bkd", "sp", "mine"}
@@ -134,7 +138,8 @@ def test_methods_for_exclusive_classes_are_refused(archive: str, tmp_path: Path,
     options = (*PAIR, "--data", archive, "--workers", 1)
     compared = command(compare_app, "--methods", method, *options, "--out", tmp_path / "c")
     assert compared.exit_code != 0
-    assert f"has `{operation}` on class scores" in compared.stderr and "bkd" in compared.stderr
+    assert f"has `{operation}` on class scores" in compared.stderr
+    assert "bkd" in compared.stderr
     trained = command(train_app, "--distiller", method, *options[:-2], "--run-dir", tmp_path / "t")
     assert f"has `{operation}` on class scores" in trained.stderr
 

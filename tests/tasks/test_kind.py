@@ -70,7 +70,8 @@ def test_the_kinds_are_found_by_their_names_and_a_wrong_name_is_explained() -> N
 
 
 def test_it_names_what_the_rest_of_the_program_has(kind: TaskKind) -> None:
-    assert kind.fitness and set(kind.fitness) <= set(FITNESS)
+    assert kind.fitness
+    assert set(kind.fitness) <= set(FITNESS)
     assert {"none"} <= set(kind.augmentations) <= {"none", "crop-flip", "strong"}
     check_tree(kind, METHODS[kind.baseline].tree(), "the baseline")
     assert len({measure.key for measure in (kind.quality, *kind.further)}) == 1 + len(kind.further)
@@ -88,11 +89,13 @@ def test_every_tap_has_a_role_and_the_loss_reads_some(task: Task) -> None:
 def test_the_loss_in_its_three_forms_is_one(task: Task) -> None:
     known, targets = outputs(task)
     mean = task.kind.loss(known, targets)
-    assert mean.shape == () and mean.requires_grad
+    assert mean.shape == ()
+    assert mean.requires_grad
     half = Knowledge(**{name: tap.bfloat16() for name, tap in known.items()})
     assert task.kind.loss(half, targets).dtype == torch.float32
     each = task.kind.loss(known, targets, "none")
-    assert each.shape == (len(targets),) and bool((each >= 0).all())
+    assert each.shape == (len(targets),)
+    assert bool((each >= 0).all())
     torch.testing.assert_close(each.mean(), mean)
     torch.testing.assert_close(task.kind.loss(known, targets, "sum"), each.sum())
     first = task.kind.loss(known.map(lambda tap: tap[:1]), targets[:1])

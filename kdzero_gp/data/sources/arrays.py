@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kdzero_gp.data.sources.split import Indices, Labels, MultiHot
+from kdzero_gp.data.sources.split import Indices
 from kdzero_gp.errors import DataError
 
 CHANNELS = (1, 2, 3, 4)
@@ -19,7 +19,7 @@ class Arrays:
     """Checked images (N, C, H, W) uint8 and labels (N,) int64, or (N, K) float32 of 0 and 1."""
 
     images: NDArray[np.uint8]
-    labels: Labels | MultiHot
+    labels: NDArray[Any]
 
     def take(self, indices: Indices) -> Arrays:
         """The images and labels at `indices`."""

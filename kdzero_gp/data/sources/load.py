@@ -49,8 +49,8 @@ def load_dataset(
     archive = spec.startswith("npz:") or spec.endswith(".npz")
     if labels == "multi_hot" and not archive:
         raise DataError(
-            f"{spec} has one class for each image, but --task multilabel needs for each class a 0 or a 1: give npz:FILE "
-            "with x (N, H, W, C) and y (N, K), written by np.savez"
+            f"{spec} has one class for each image, but --task multilabel needs for each class a 0 or a 1: give "
+            "npz:FILE with x (N, H, W, C) and y (N, K), written by np.savez"
         )
     if spec == "digits":
         return load_digits(limit=limit)

@@ -12,7 +12,7 @@ from kdzero_gp.data.dataset import Dataset, channel_statistics
 from kdzero_gp.data.sources.arrays import Arrays, checked_images, require_numbers
 from kdzero_gp.data.sources.in_memory import require_same_shape, split_of
 from kdzero_gp.data.sources.source import Source
-from kdzero_gp.data.sources.split import Labels, MultiHot, SplitRules, stratified
+from kdzero_gp.data.sources.split import Labels, SplitRules, stratified
 from kdzero_gp.errors import DataError
 
 
@@ -44,8 +44,8 @@ def checked_multi_hot(x: NDArray[Any], y: NDArray[Any], x_name: str, y_name: str
     if (wrong := (y != 0) & (y != 1)).any():
         row, column = np.argwhere(wrong)[0]
         raise DataError(
-            f"{y_name} has the value {y[row, column]:g} at index [{row}, {column}], but must hold 0 and 1 alone: 1 where "
-            "the image has the class"
+            f"{y_name} has the value {y[row, column]:g} at index [{row}, {column}], but must hold 0 and 1 alone: 1 "
+            "where the image has the class"
         )
     return Arrays(images, y.astype(np.float32))
 
@@ -93,7 +93,7 @@ def multi_hot_in_memory(
     return Dataset(name, train.labels.shape[1], *splits, mean, std, source.scale)
 
 
-def rarest(labels: Labels | MultiHot) -> Labels:
+def rarest(labels: NDArray[Any]) -> Labels:
     """A group for each image by which splits are balanced, (N,) int64: the rarest class that it has, K for none.
 
     Groups of a single image, which cannot be divided, are put together with the largest one.
@@ -103,18 +103,18 @@ def rarest(labels: Labels | MultiHot) -> Labels:
     """
     counts = labels.sum(0)
     classes = labels.shape[1]
-    groups = np.where(labels.any(1), np.where(labels > 0, counts, np.inf).argmin(1), classes).astype(np.int64)
+    groups: Labels = np.where(labels.any(1), np.where(labels > 0, counts, np.inf).argmin(1), classes).astype(np.int64)
     sizes = np.bincount(groups, minlength=classes + 1)
     groups[sizes[groups] == 1] = sizes.argmax()
     return groups
 
 
-def _require_both(labels: Labels | MultiHot, path: Path) -> None:
+def _require_both(labels: NDArray[Any], path: Path) -> None:
     """Sees that every class can be learned: some images have it and some have not."""
     for found, share in (("no", labels.sum(0) == 0), ("every", labels.sum(0) == len(labels))):
         if share.any():
             raise DataError(
-                f"{found.capitalize()} training image of {path} has class {int(share.argmax())}, after validation and test "
-                "images were set aside, but a class is learned from images with it and images without it; leave the "
-                "class out, or add images"
+                f"{found.capitalize()} training image of {path} has class {int(share.argmax())}, after validation and "
+                "test images were set aside, but a class is learned from images with it and images without it; leave "
+                "the class out, or add images"
             )

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from kdzero_gp.errors import DataError
 
 Labels = NDArray[np.int64]
-MultiHot = NDArray[np.float32]
 Indices = NDArray[np.int64]
 
 

@@ -47,8 +47,8 @@ def cached_teacher(
     """The teacher called `name` for `dataset`: with the weights given, else out of the cache, else trained now.
 
     The cache file's name holds a hash of everything that determines the weights: model, classes, data,
-    recipe, seed, kind of task. Its header tells the recipe, its quality on validation images and torch's version. Processes that ask
-    at once wait for the one that trains. A damaged file is trained anew. A model of the user's own
+    recipe, seed, kind of task. Its header tells the recipe, its quality on validation images and torch's version.
+    Processes that ask at once wait for the one that trains. A damaged file is trained anew. A model of the user's own
     (`module:factory`) is cached by its name: after a change to its
     code that keeps all shapes, empty the cache.
 
