@@ -61,7 +61,8 @@ class Distiller(PairState):
         self.register_buffer("calibration", torch.ones(len(self.terms_in_order), dtype=torch.float64))
         self._program: Program | None = None
         self._shapes: tuple[tuple[torch.Size, ...], ...] = ()
-        self._taps = self._read_taps()
+        self._tap_types = self._read_taps()
+        self._taps = tuple(self._tap_types)
         self._scales: list[float] | None = None
         self._last: list[Tensor] = []
         self._generators: dict[tuple[int, torch.device], torch.Generator] = {}
@@ -73,7 +74,7 @@ class Distiller(PairState):
     @property
     def taps(self) -> tuple[str, ...]:
         """Names of the taps it reads; sample weightings read the class scores."""
-        return tuple(self._taps)
+        return self._taps
 
     def set_calibration(self, calibration: Sequence[float]) -> None:
         """Sets the factor of every term, in the order of the canonical form's terms."""
@@ -95,7 +96,7 @@ class Distiller(PairState):
             self._place(student)
             return self
         shapes = {"student": student.shapes(), "teacher": teacher.shapes()}
-        for name, type_ in self._taps.items():
+        for name, type_ in self._tap_types.items():
             for knowledge in (student, teacher):
                 _check_rank(name, type_, knowledge[name])  # raises TapError with the taps there are
             if type_ is Logits and shapes["student"][name] != shapes["teacher"][name]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from kdzero_gp.distiller.program import Term
+from kdzero_gp.grammar.grammar import SCORES
 from kdzero_gp.grammar.operation import Operation
 from kdzero_gp.grammar.tree import Node
 from kdzero_gp.grammar.types import CONSTANTS
@@ -108,14 +109,14 @@ class Branches:
         return known[node]
 
     def _weights(self, terms: Sequence[Term]) -> None:
-        """The sample weights, which depend on the logits and the targets alone."""
+        """The sample weights, which depend on the class scores and the targets alone."""
         nodes = (node for term in terms for node in term.distance.walk() if node.kind == "weight")
         used = {node.operation.name: node.operation for node in nodes if node.operation is not None}
         self._weight_of = {name: f"u{number}" for number, name in enumerate(used, start=1)}
         if used:
             self.joint.append("            with torch.no_grad():")
         for name, operation in used.items():
-            call = f'{self._functions[name]}(student["logits"], teacher["logits"]{_labels(operation)})'
+            call = f'{self._functions[name]}(student["{SCORES}"], teacher["{SCORES}"]{_labels(operation)})'
             given = f"{call}, known" if _reads_labels(operation) else call
             self.joint.append(f"                {self._weight_of[name]} = mean_one({given})")
 

@@ -15,6 +15,7 @@ from primitives.guards import held, softened
     Vector,
     Rows,
     constants=(Tau,),
+    classes="exclusive",
     formula=r"\tau^2\,\mathrm{KL}(\mathrm{softmax}(t/\tau)\,\Vert\,\mathrm{softmax}(s/\tau))",
 )
 def kl(student: Tensor, teacher: Tensor, tau: float) -> Tensor:
@@ -29,7 +30,7 @@ def kl(student: Tensor, teacher: Tensor, tau: float) -> Tensor:
     return (tau**2 * divergence.reshape(student.shape[0], -1).mean(1)).to(student.dtype)
 
 
-@distance(Logits, formula=r"-\log\mathrm{softmax}(s)_{\arg\max t}")
+@distance(Logits, classes="exclusive", formula=r"-\log\mathrm{softmax}(s)_{\arg\max t}")
 def hard(student: Tensor, teacher: Tensor) -> Tensor:
     """Cross-entropy of the student's logits (N, K) against the teacher's predicted class; (N,).
 
