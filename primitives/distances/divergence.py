@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kdzero_gp.grammar import Logits, Rows, Tau, Vector, distance
+from primitives.guards import held, softened
 
 
 @distance(
@@ -20,15 +21,13 @@ from kdzero_gp.grammar import Logits, Rows, Tau, Vector, distance
 def kl(student: Tensor, teacher: Tensor, tau: float) -> Tensor:
     """τ² · KL( softmax(t/τ) ‖ softmax(s/τ) ) over the last dim, averaged over the rows of (N, R, D); (N,).
 
-    Always a true divergence: ≥ 0, and 0 only for equal distributions.
+    Always a true divergence: ≥ 0, and 0 only for equal distributions. A class of probability 0 counts as 0.
     Source: Hinton et al. 2015; KD-Zero (NeurIPS 2023), Table 1. Public code feeds raw tensors to `kl_div`,
     which is no divergence and has no lower bound.
     """
-    log_s = torch.log_softmax(student / tau, -1)
-    log_t = torch.log_softmax(teacher / tau, -1)
-    divergence = (log_t.exp() * (log_t - log_s)).sum(-1)
-    # Below zero it is rounding alone.
-    return tau**2 * divergence.clamp(min=0).reshape(student.shape[0], -1).mean(1)
+    log_s, log_t = (torch.log_softmax(softened(z, tau), -1) for z in (student, teacher))
+    divergence = held((log_t.exp() * (log_t - log_s)).sum(-1), 0)
+    return (tau**2 * divergence.reshape(student.shape[0], -1).mean(1)).to(student.dtype)
 
 
 @distance(Logits, classes="exclusive", formula=r"-\log\mathrm{softmax}(s)_{\arg\max t}")

@@ -20,7 +20,7 @@ def w_entropy(student: Tensor, teacher: Tensor) -> Tensor:
     """
     if teacher.shape[1] == 1:
         return torch.ones_like(teacher[:, 0])
-    log_p = torch.log_softmax(teacher, 1)
+    log_p = torch.log_softmax(teacher, 1).clamp(min=torch.finfo(teacher.dtype).min)  # of p = 0 too, which counts as 0
     entropy = -(log_p.exp() * log_p).sum(1)
     return (1 - entropy / math.log(teacher.shape[1])).clamp(min=0)
 
