@@ -337,4 +337,3 @@ def _check_rank(name: str, type_: type, tensor: Tensor) -> None:
 def _learned_name(side: Side, place: int, inputs: Iterable[Shape]) -> str:
     """The name of a learned operation's module for inputs of these shapes, which begin with the batch."""
     return "_".join([side, str(place), *("x".join(map(str, shape[1:])) for shape in inputs)])
-

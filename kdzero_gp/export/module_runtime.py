@@ -202,9 +202,7 @@ class TwoSides(PairState):
         self.others[number] = tuple(x.shape)
         return x
 
-    def class_labels(
-        self, targets: Tensor | None, names: str, student: Mapping[str, Tensor]
-    ) -> tuple[Tensor, Tensor]:
+    def class_labels(self, targets: Tensor | None, names: str, student: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """The class of every sample, 0 where it is not known, and whether it is known."""
         fault = label_fault(targets, names, student.get("logits"))
         if fault or targets is None:
