@@ -37,8 +37,6 @@ class Aligner(nn.Module):
         super().__init__()
         if len(student) != len(teacher):
             raise TapError(f"tap `{tap}` has shape {student} in the student and {teacher} in the teacher")
-        if tap == "logits":
-            raise class_mismatch(student, teacher)
         if len(student) == 3 and student[1] != teacher[1]:
             raise TapError(f"tap `{tap}` has {student[1]} rows in the student and {teacher[1]} in the teacher")
         self.size = (min(student[2], teacher[2]), min(student[3], teacher[3])) if len(student) == 4 else None

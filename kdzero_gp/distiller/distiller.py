@@ -6,16 +6,18 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from kdzero_gp.distiller.align import Aligner, class_mismatch
 from kdzero_gp.distiller.calibrate import calibration_constants
 from kdzero_gp.distiller.program import Context, Program, Side, Term, terms_of
 from kdzero_gp.distiller.shapes import Shape, ShapeInference, aligned_arguments
 from kdzero_gp.errors import ConfigError, TapError
+from kdzero_gp.grammar.grammar import SCORES
 from kdzero_gp.grammar.parse import parse
 from kdzero_gp.grammar.tree import Node, Tree
-from kdzero_gp.grammar.types import CONSTANTS
-from kdzero_gp.knowledge import Knowledge
+from kdzero_gp.grammar.types import CONSTANTS, RANK, Logits
+from kdzero_gp.knowledge import Knowledge, unhalved
 
 SIDES: tuple[Side, Side] = ("student", "teacher")
 
@@ -61,8 +63,8 @@ class Distiller(nn.Module):
 
     @property
     def taps(self) -> tuple[str, ...]:
-        """Names of the taps it reads; sample weightings read the logits."""
-        return self._taps
+        """Names of the taps it reads; sample weightings read the class scores."""
+        return tuple(self._taps)
 
     def set_calibration(self, calibration: Sequence[float]) -> None:
         """Sets the factor of every term, in the order of the canonical form's terms."""
@@ -83,10 +85,11 @@ class Distiller(nn.Module):
         if self._program is not None:
             return self
         shapes = {"student": student.shapes(), "teacher": teacher.shapes()}
-        for name in self.taps:
-            student[name], teacher[name]  # raises TapError with the taps there are
-        if "logits" in self.taps and shapes["student"]["logits"] != shapes["teacher"]["logits"]:
-            raise class_mismatch(shapes["student"]["logits"], shapes["teacher"]["logits"])
+        for name, type_ in self._taps.items():
+            for knowledge in (student, teacher):
+                _check_rank(name, type_, knowledge[name])  # raises TapError with the taps there are
+            if type_ is Logits and shapes["student"][name] != shapes["teacher"][name]:
+                raise class_mismatch(shapes["student"][name], shapes["teacher"][name])
         root = self.tree.canonical().root
         aligned, bridged = aligned_arguments(root, shapes["student"], shapes["teacher"])
         device = next(iter(student.values())).device
@@ -104,7 +107,8 @@ class Distiller(nn.Module):
         Args:
             student: taps with their graph.
             teacher: taps, read without gradient.
-            targets: (N,) int64 class labels; only operations that depend on labels need them.
+            targets: (N,) int64 class labels, or (N, K) float of 0 and 1 where an image may have several classes; only
+                operations that depend on labels need them.
         """
         means = self.means(student, teacher, targets)
         if self._scales is None:
@@ -145,20 +149,30 @@ class Distiller(nn.Module):
         return {term.text: value for term, value in zip(self.terms_in_order, self._last, strict=False)}
 
     def calibrate(
-        self, student: Knowledge, teacher: Knowledge, targets: Tensor, parameters: Iterable[Tensor]
+        self,
+        student: Knowledge,
+        teacher: Knowledge,
+        targets: Tensor,
+        parameters: Iterable[Tensor],
+        *,
+        task_loss: Tensor | None = None,
     ) -> tuple[float, ...]:
-        """Scales every term so that its gradient norm equals the cross-entropy's; returns the factors.
+        """Scales every term so that its gradient norm equals the task loss's; returns the factors.
 
         Args:
-            student: taps of a probe batch, `logits` among them, with their graph to the parameters.
+            student: taps of a probe batch with their graph to the parameters.
             teacher, targets: the same batch.
             parameters: the student's.
+            task_loss: the student's own loss on the batch, a scalar with its graph; by default the cross-entropy of the
+                class scores, which are then among the student's taps.
 
         Raises:
             CalibrationError: a term's gradient is zero or not finite.
         """
         means = self.means(student, teacher, targets)
-        factors = calibration_constants(means, [t.text for t in self.terms_in_order], student, targets, parameters)
+        if task_loss is None:
+            task_loss = functional.cross_entropy(unhalved(student[SCORES]), targets)
+        factors = calibration_constants(means, [t.text for t in self.terms_in_order], task_loss, parameters)
         self.set_calibration(factors)
         return factors
 
@@ -193,11 +207,13 @@ class Distiller(nn.Module):
 
         return svg(self.tree.canonical(), aligned=tuple(self.aligners), calibration=self.calibration.tolist())
 
-    def _read_taps(self) -> tuple[str, ...]:
-        names = dict.fromkeys(tap for term in self.terms_in_order for tap in term.distance.taps())
-        if any(node.kind == "weight" for term in self.terms_in_order for node in term.distance.walk()):
-            names["logits"] = None
-        return tuple(names)
+    def _read_taps(self) -> dict[str, type]:
+        """The taps with their types, in the order of their appearance, the scores for sample weightings at the end."""
+        nodes = [node for term in self.terms_in_order for node in term.distance.walk()]
+        taps = {node.symbol: node.type for node in nodes if node.kind == "tap"}
+        if any(node.kind == "weight" for node in nodes):
+            taps.setdefault(SCORES, Logits)
+        return taps
 
     def _prepared_program(self, student: Knowledge, teacher: Knowledge) -> Program:
         """The program, after a check that it was made for these shapes."""
@@ -267,6 +283,12 @@ class Distiller(nn.Module):
 
 def _forget(module: "Distiller", incompatible_keys: object) -> None:
     module._scales = None
+
+
+def _check_rank(name: str, type_: type, tensor: Tensor) -> None:
+    if tensor.dim() != RANK[type_]:
+        wanted = {4: "(N, C, H, W)", 3: "(N, R, D)", 2: "(N, D)"}[RANK[type_]]
+        raise TapError(f"tap `{name}` has shape {tuple(tensor.shape)}, but must be {wanted}")
 
 
 def _learned_name(side: Side, place: int, inputs: Iterable[Shape]) -> str:

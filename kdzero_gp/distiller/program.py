@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from kdzero_gp.errors import ConfigError
+from kdzero_gp.grammar.grammar import SCORES
 from kdzero_gp.grammar.operation import ADD, WEIGHT, Operation
 from kdzero_gp.grammar.tree import Node
 from kdzero_gp.grammar.types import CONSTANTS
@@ -183,7 +184,7 @@ def _weighting(operation: Operation, distance: int) -> Step:
     def step(context: Context) -> Tensor:
         options = {"targets": _labels(operation, context)} if operation.labels else {}
         with torch.no_grad():
-            weights = operation.function(context.student["logits"], context.teacher["logits"], **options)
+            weights = operation.function(context.student[SCORES], context.teacher[SCORES], **options)
             mean = weights.mean()
             weights = torch.where(mean > 0, weights / mean.clamp_min(torch.finfo(mean.dtype).tiny), 1.0)
         return context.values[distance] * weights

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar, overload
 
 from kdzero_gp.errors import PrimitiveError
-from kdzero_gp.grammar.operation import Kind, Operation, Side, Signature, single_precision_inside, with_logits
+from kdzero_gp.grammar.operation import Classes, Kind, Operation, Side, Signature, single_precision_inside, with_logits
 from kdzero_gp.grammar.registry import active_registry
 from kdzero_gp.grammar.types import CONSTANTS, KNOWLEDGE, PerSample
 
@@ -67,6 +67,7 @@ def transform(
     teacher_only: bool = False,
     student_only: bool = False,
     learned: bool = False,
+    classes: Classes = "any",
     extended: bool = False,
 ) -> Callable[[Function], Function]:
     """Declares a transform: a function of one side's tensor that the engine applies to both sides.
@@ -77,7 +78,7 @@ def transform(
         constants: types of further arguments, `Value` or `Tau`, passed as floats.
         name: name in the text form, by default the function's.
         formula: LaTeX, shown by `--list-primitives` and in the gallery.
-        identity, idempotent, random, learned, extended: see `Operation`.
+        identity, idempotent, random, learned, classes, extended: see `Operation`.
         teacher_only, student_only: apply it to one side and hand the other through.
 
     A `Vector` overload also takes `Logits`, giving a `Vector`.
@@ -102,6 +103,7 @@ def transform(
             "random": random,
             "side": side,
             "learned": learned,
+            "classes": classes,
             "extended": extended,
         }
         return _register("transform", function, with_logits(tuple(signatures)), options)
@@ -115,6 +117,7 @@ def distance(
     name: str | None = None,
     formula: str = "",
     labels: bool = False,
+    classes: Classes | None = None,
     extended: bool = False,
 ) -> Callable[[Function], Function]:
     """Declares a distance: `(student, teacher, *constants) -> (N,)`, zero or more, smallest where they agree.
@@ -123,6 +126,7 @@ def distance(
         types: the knowledge types it compares, one overload each; a `Vector` overload also takes `Logits`.
         constants: types of further arguments, `Value` or `Tau`, passed as floats.
         labels: the function also takes a keyword `targets`, (N,) int64.
+        classes: see `Operation`; by default `exclusive` with `labels` and `any` without.
         name, formula, extended: as for `transform`.
     """
 
@@ -132,6 +136,7 @@ def distance(
             raise PrimitiveError(f"`{label}` names no input type; write for example @distance(Map, Vector)")
         signatures = tuple(Signature(_inputs(t, constants, label), PerSample) for t in types)
         options = {"name": name, "formula": formula, "labels": labels, "extended": extended}
+        options["classes"] = classes or _classes_of(labels)
         return _register("distance", function, with_logits(signatures), options)
 
     return declare
@@ -141,7 +146,13 @@ def distance(
 def weight(function: Function, /) -> Function: ...
 @overload
 def weight(
-    *, name: str | None = None, formula: str = "", identity: bool = False, labels: bool = False, extended: bool = False
+    *,
+    name: str | None = None,
+    formula: str = "",
+    identity: bool = False,
+    labels: bool = False,
+    classes: Classes | None = None,
+    extended: bool = False,
 ) -> Callable[[Function], Function]: ...
 def weight(
     function: Function | None = None,
@@ -151,6 +162,7 @@ def weight(
     formula: str = "",
     identity: bool = False,
     labels: bool = False,
+    classes: Classes | None = None,
     extended: bool = False,
 ) -> Function | Callable[[Function], Function]:
     """Declares a sample weighting: `(student_logits, teacher_logits) -> u (N,)`, u ≥ 0.
@@ -160,6 +172,7 @@ def weight(
     Args:
         identity: u is constant, so the canonical form drops the operation.
         labels: the function also takes a keyword `targets`, (N,) int64.
+        classes: see `Operation`; by default `exclusive` with `labels` and `any` without.
         name, formula, extended: as for `transform`.
     """
 
@@ -168,3 +181,8 @@ def weight(
         return _register("weight", function, (Signature((PerSample,), PerSample),), options)
 
     return declare if function is None else declare(function)
+
+
+def _classes_of(labels: bool) -> Classes:
+    """What an operation that does not say it takes class scores for: a label tells one class of several."""
+    return "exclusive" if labels else "any"

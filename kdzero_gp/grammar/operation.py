@@ -12,6 +12,9 @@ from kdzero_gp.grammar.types import CONSTANTS, Logits, Loss, PerSample, Value, V
 
 Kind = Literal["structure", "transform", "distance", "weight"]
 Side = Literal["both", "student", "teacher"]
+Classes = Literal["any", "exclusive", "independent"]
+"""What an operation takes class scores for: numbers of any kind; one distribution over classes of which an image has
+exactly one; or one yes or no for each class."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,10 @@ class Operation:
         random: the function takes a keyword `generator`; both sides get generators in the same state.
         side: which side a transform touches; the other passes unchanged.
         learned: `function` is a factory `(*input_shapes) -> nn.Module` whose module is trained with the student.
-        labels: the function takes a keyword `targets`, (N,) int64.
+        labels: the function takes a keyword `targets`: (N,) int64, the class of each image; where classes do not exclude
+            one another (N, K) float of 0 and 1, which an operation sees only if its `classes` are not `exclusive`.
+        classes: what it takes class scores for. Of an `exclusive` one, the typings with `Logits` (a weighting as a
+            whole) fit only tasks whose images have exactly one class; an `independent` one is drawn only in others.
         extended: outside the search space of the paper's Table 1, drawn only with `--space extended`.
         source: file and line of the declaration.
     """
@@ -55,6 +61,7 @@ class Operation:
     side: Side = "both"
     learned: bool = False
     labels: bool = False
+    classes: Classes = "any"
     extended: bool = False
     _by_inputs: dict[tuple[type, ...], Signature] = field(init=False, repr=False, compare=False)
 
@@ -65,6 +72,23 @@ class Operation:
     def arity(self) -> int:
         """Number of arguments in the text form."""
         return len(self.signatures[0].inputs)
+
+    def drawn(self, *, extended: bool, exclusive: bool) -> bool:
+        """Whether a search draws it, in the extended space or not, of a task whose classes exclude one another or not.
+
+        The counterparts of softmax operations for independent classes belong to any space of a task with such classes.
+        """
+        if self.classes == "independent":
+            return not exclusive
+        return extended or not self.extended
+
+    def typings(self, *, exclusive: bool) -> tuple[Signature, ...]:
+        """The typings that fit a task whose classes exclude one another, or do not."""
+        if exclusive or self.classes != "exclusive":
+            return self.signatures
+        if self.kind == "weight":
+            return ()
+        return tuple(signature for signature in self.signatures if Logits not in signature.inputs)
 
     def resolve(self, inputs: tuple[type, ...]) -> Signature | None:
         """The typing for these argument types, or None when there is none."""
@@ -120,4 +144,4 @@ ADD = Operation(
 )
 STRUCTURE = (WEIGHT, ADD)
 
-__all__ = ["ADD", "CONSTANTS", "STRUCTURE", "WEIGHT", "Kind", "Operation", "Side", "Signature", "with_logits"]
+__all__ = ["ADD", "CONSTANTS", "STRUCTURE", "WEIGHT", "Classes", "Kind", "Operation", "Side", "Signature", "with_logits"]

@@ -59,11 +59,11 @@ INPUTS = {
 def _probe_one(operation: Operation, signature: Signature, make: Any) -> None:
     if operation.kind == "weight":
         student, teacher = make(SHAPES[2], 0), make(SHAPES[2], 1)
-        targets = torch.arange(BATCH)
-        result = operation.function(student, teacher, **({"targets": targets} if operation.labels else {}))
-        _check(result, PerSample)
-        if bool((result < 0).any()):
-            raise PrimitiveError(f"sample weights must be ≥ 0, it gave {result.min().item():.3g}")
+        for targets in _targets(operation):
+            result = operation.function(student, teacher, **({"targets": targets} if operation.labels else {}))
+            _check(result, PerSample)
+            if bool((result < 0).any()):
+                raise PrimitiveError(f"sample weights must be ≥ 0, it gave {result.min().item():.3g}")
         return
     constants = [CONSTANTS[t][-1] for t in signature.inputs if t in CONSTANTS]
     tensors = [
@@ -75,15 +75,27 @@ def _probe_one(operation: Operation, signature: Signature, make: Any) -> None:
     options: dict[str, Any] = {}
     if operation.random:
         options["generator"] = torch.Generator().manual_seed(0)
-    if operation.labels:
-        options["targets"] = torch.arange(BATCH)
     if operation.learned:
         module = operation.function(*(t.shape for t in tensors))
         if not isinstance(module, nn.Module):
             raise PrimitiveError(f"a learned primitive is a factory of nn.Module, it gave a {type(module).__name__}")
-        result = module(*tensors, *constants, **options)
-    else:
-        result = operation.function(*tensors, *constants, **options)
+        _examine(operation, signature, tensors, module(*tensors, *constants, **options))
+        return
+    for targets in _targets(operation):
+        options |= {"targets": targets} if operation.labels else {}
+        _examine(operation, signature, tensors, operation.function(*tensors, *constants, **options))
+
+
+def _targets(operation: Operation) -> list[Tensor]:
+    """The forms of targets that an operation may be given: a class of each sample, or a 0 or 1 for each class."""
+    single, several = torch.arange(BATCH), torch.eye(BATCH, SHAPES[2][1])
+    return {"exclusive": [single], "independent": [several]}.get(
+        operation.classes, [single, several] if operation.labels else [single]
+    )
+
+
+def _examine(operation: Operation, signature: Signature, tensors: list[Tensor], result: Any) -> None:
+    """Checks what an operation gave, and its gradient with respect to its first input."""
     _check(result, signature.output)
     if operation.side != "teacher":
         if not result.requires_grad:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from kdzero_gp.errors import TapError
 from kdzero_gp.taps.find import DEPTHS, find_taps
 from kdzero_gp.taps.match import TapPair, match_taps
-from kdzero_gp.taps.override import Role, TapOverride
+from kdzero_gp.taps.override import Side, TapOverride
 from kdzero_gp.taps.tap import Taps
 from kdzero_gp.tasks.input import NetworkInput
 
@@ -55,12 +55,12 @@ def pair_taps(teacher: Seat, student: Seat, images: Tensor, override: TapOverrid
     return PairTaps(ours, theirs, match_taps(ours, theirs, same_size=same_size, paired=override.paired))
 
 
-def _found(role: Role, seat: Seat, images: Tensor, override: TapOverride, depths: int) -> Taps:
+def _found(side: Side, seat: Seat, images: Tensor, override: TapOverride, depths: int) -> Taps:
     handle = seat.input.attach(seat.model)  # None where the network adapts its input by itself already
     try:
-        return find_taps(seat.model, images, getattr(override, role), depths=depths)
+        return find_taps(seat.model, images, getattr(override, side), depths=depths)
     except TapError as error:
-        raise TapError(f"{role}: {error}") from None
+        raise TapError(f"{side}: {error}") from None
     finally:
         if handle is not None:
             handle.remove()

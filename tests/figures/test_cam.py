@@ -114,8 +114,8 @@ class ClassToken(nn.Module):
 def test_a_transformer_is_watched_where_its_places_still_matter() -> None:
     torch.manual_seed(0)
     model, images = ClassToken().eval(), torch.randn(2, 1, 8, 8)
-    tap = Tap("mlp", (8, 4, 4), layout="tokens", prefix=1)
-    taps = Taps((("stage1", tap), ("logits", Tap("", (3,)))))
+    tap = Tap("mlp", (8, 4, 4), "map", layout="tokens", prefix=1)
+    taps = Taps((("stage1", tap), ("logits", Tap("", (3,), "scores"))))
     network = watched(model, taps, None, images)
     assert network.tap.path == "norm"
     heat = grad_cam(network, images, torch.tensor([0, 2]))
