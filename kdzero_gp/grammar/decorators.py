@@ -178,6 +178,7 @@ def weight(
 
     def declare(function: Function) -> Function:
         options = {"name": name, "formula": formula, "identity": identity, "labels": labels, "extended": extended}
+        options["classes"] = classes or _classes_of(labels)
         return _register("weight", function, (Signature((PerSample,), PerSample),), options)
 
     return declare if function is None else declare(function)
