@@ -52,10 +52,11 @@ class Aligner(nn.Module):
             self.weight = nn.Parameter(weight)
             self.bias = nn.Parameter(torch.zeros(outputs))
 
-    def student(self, x: Tensor) -> Tensor:
-        """The student's tensor in the common shape."""
-        if self.pool_student and self.size is not None:
-            x = functional.adaptive_avg_pool2d(x, self.size)
+    def student(self, x: Tensor, size: tuple[int, int] | None = None) -> Tensor:
+        """The student's tensor in the common shape; `size` is another common resolution than its own."""
+        size = size or self.size
+        if size is not None and tuple(x.shape[2:]) != size:
+            x = functional.adaptive_avg_pool2d(x, size)
         if self.weight is None:
             return x
         weight, bias = self.weight.to(x.dtype), self.bias.to(x.dtype)
@@ -63,9 +64,10 @@ class Aligner(nn.Module):
             return functional.linear(x.permute(0, 2, 3, 1), weight, bias).permute(0, 3, 1, 2)
         return functional.linear(x, weight, bias)
 
-    def teacher(self, x: Tensor) -> Tensor:
+    def teacher(self, x: Tensor, size: tuple[int, int] | None = None) -> Tensor:
         """The teacher's tensor in the common shape."""
-        return functional.adaptive_avg_pool2d(x, self.size) if self.pool_teacher and self.size else x
+        size = size or self.size
+        return functional.adaptive_avg_pool2d(x, size) if size is not None and tuple(x.shape[2:]) != size else x
 
     def extra_repr(self) -> str:
         """The learned map and the common resolution, for printing."""

@@ -20,6 +20,8 @@ from kdzero_gp.grammar.types import CONSTANTS, RANK, Logits
 from kdzero_gp.knowledge import Knowledge, unhalved
 
 SIDES: tuple[Side, Side] = ("student", "teacher")
+Shapes = tuple[tuple[tuple[int, ...], ...], ...]
+"""Of the taps of the student and of the teacher, without N."""
 
 
 class Distiller(nn.Module):
@@ -51,8 +53,8 @@ class Distiller(nn.Module):
         self.aligners = nn.ModuleDict()
         self.learned = nn.ModuleDict()
         self.register_buffer("calibration", torch.ones(len(self.terms_in_order), dtype=torch.float64))
-        self._program: Program | None = None
-        self._shapes: tuple[tuple[torch.Size, ...], ...] = ()
+        self._programs: dict[Shapes, Program] = {}
+        self._shapes: Shapes = ()
         self._taps = self._read_taps()
         self._scales: list[float] | None = None
         self._last: list[Tensor] = []
@@ -82,24 +84,40 @@ class Distiller(nn.Module):
         Raises:
             TapError: a tap is missing, or its two shapes cannot be bridged.
         """
-        if self._program is not None:
-            return self
+        if not self._programs:
+            for name, type_ in self._taps.items():
+                for knowledge in (student, teacher):
+                    _check_rank(name, type_, knowledge[name])  # raises TapError with the taps there are
+                if type_ is Logits and student[name].shape != teacher[name].shape:
+                    raise class_mismatch(tuple(student[name].shape), tuple(teacher[name].shape))
+            self._shapes = self._shapes_of(student, teacher)
+            self._programs[self._shapes] = self._plan(student, teacher, first=True)
+        return self
+
+    def _plan(self, student: Knowledge, teacher: Knowledge, *, first: bool) -> Program:
+        """The program for these shapes; only the first makes anything that is learned."""
         shapes = {"student": student.shapes(), "teacher": teacher.shapes()}
-        for name, type_ in self._taps.items():
-            for knowledge in (student, teacher):
-                _check_rank(name, type_, knowledge[name])  # raises TapError with the taps there are
-            if type_ is Logits and shapes["student"][name] != shapes["teacher"][name]:
-                raise class_mismatch(shapes["student"][name], shapes["teacher"][name])
         root = self.tree.canonical().root
         aligned, bridged = aligned_arguments(root, shapes["student"], shapes["teacher"])
         device = next(iter(student.values())).device
+        sizes: dict[str, tuple[int, int] | None] = {}
         for tap in bridged:
-            sides = shapes["student"][tap], shapes["teacher"][tap]
-            self.aligners[tap] = Aligner(tap, *sides, self.seed).to(device)
+            aligner = Aligner(tap, shapes["student"][tap], shapes["teacher"][tap], self.seed)
+            sizes[tap] = aligner.size
+            if tap not in self.aligners:
+                if not first and aligner.weight is not None:
+                    raise self._unprepared(student, teacher)
+                self.aligners[tap] = aligner.to(device)
+        before = set(self.learned)
         learned = self._build_learned(root, aligned, shapes, device)
-        self._shapes = tuple(tuple(k[tap].shape[1:] for tap in self.taps) for k in (student, teacher))
-        self._program = Program(self.terms_in_order, lambda node: node in aligned, self._align, learned)
-        return self
+        if not first and set(self.learned) != before:
+            for name in set(self.learned) - before:
+                del self.learned[name]
+            raise self._unprepared(student, teacher)
+        return Program(self.terms_in_order, lambda node: node in aligned, partial(self._align, sizes), learned)
+
+    def _shapes_of(self, student: Knowledge, teacher: Knowledge) -> Shapes:
+        return tuple(tuple(tuple(k[tap].shape[1:]) for tap in self.taps) for k in (student, teacher))
 
     def forward(self, student: Knowledge, teacher: Knowledge, targets: Tensor | None = None) -> Tensor:
         """The loss of one batch, a scalar.
@@ -135,8 +153,7 @@ class Distiller(nn.Module):
     def _means(
         self, student: Knowledge, teacher: Knowledge, targets: Tensor | None
     ) -> tuple[list[Tensor], Context, Program]:
-        if self._program is None:
-            self.prepare(student, teacher)
+        self.prepare(student, teacher)
         program = self._prepared_program(student, teacher)
         self.calls += 1
         context = Context(student, teacher, targets, self._generator, [])
@@ -185,17 +202,29 @@ class Distiller(nn.Module):
     def __deepcopy__(self, memo: dict[int, Any]) -> "Distiller":
         twin = Distiller(self.tree, calibration=self.calibration.tolist(), seed=self.seed)
         twin.calls = self.calls
-        if self._program is not None:
-            device = next((p.device for p in self.parameters()), torch.device("cpu"))
-            student, teacher = (
-                Knowledge(
-                    **{tap: torch.empty(4, *shape, device=device) for tap, shape in zip(self.taps, shapes, strict=True)}
-                )
-                for shapes in self._shapes
-            )
-            twin.prepare(student, teacher)
+        if self._programs:
+            twin.prepare(*self._examples())
             twin.load_state_dict(self.state_dict())
         return twin
+
+    def _examples(self) -> list[Knowledge]:
+        """Empty taps of the shapes that it was prepared for, of the student and of the teacher."""
+        device = next((p.device for p in self.parameters()), torch.device("cpu"))
+        return [
+            Knowledge(**{tap: torch.empty(4, *shape, device=device) for tap, shape in zip(self.taps, s, strict=True)})
+            for s in self._shapes
+        ]
+
+    def __getstate__(self) -> dict[str, Any]:
+        made_anew = {"_programs": {}, "_generators": {}, "_last": [], "terms_in_order": ()}
+        return self.__dict__ | made_anew  # programs are closures; the terms hold functions
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.terms_in_order = terms_of(self.tree.canonical().root)
+        if self._shapes:
+            student, teacher = self._examples()
+            self._programs[self._shapes] = self._plan(student, teacher, first=True)
 
     def extra_repr(self) -> str:
         """The formula."""
@@ -216,25 +245,34 @@ class Distiller(nn.Module):
         return taps
 
     def _prepared_program(self, student: Knowledge, teacher: Knowledge) -> Program:
-        """The program, after a check that it was made for these shapes."""
+        """The program for these shapes: of images of another size, with the same aligners."""
+        shapes = self._shapes_of(student, teacher)
+        if shapes not in self._programs:
+            for prepared, found in zip(self._shapes, shapes, strict=True):
+                for one, two in zip(prepared, found, strict=True):
+                    of_a_map = len(one) == len(two) == 3
+                    if one != two and not (of_a_map and one[0] == two[0]):
+                        raise self._unprepared(student, teacher)
+            self._programs[shapes] = self._plan(student, teacher, first=False)
+        return self._programs[shapes]
+
+    def _unprepared(self, student: Knowledge, teacher: Knowledge) -> TapError:
         for knowledge, shapes, side in zip((student, teacher), self._shapes, SIDES, strict=True):
             for tap, shape in zip(self.taps, shapes, strict=True):
-                if knowledge[tap].shape[1:] != shape:
-                    raise TapError(
+                if tuple(knowledge[tap].shape[1:]) != shape:
+                    return TapError(
                         f"the {side}'s `{tap}` has shape {tuple(knowledge[tap].shape)}, but this distiller was "
                         f"prepared for (N, {', '.join(map(str, shape))}); make a new Distiller for another pair"
                     )
-        if self._program is None:
-            raise AssertionError("prepare() leaves a program")
-        return self._program
+        raise AssertionError("a distiller is asked for its own shapes")
 
-    def _align(self, tap: str, side: Side, x: Tensor) -> Tensor:
-        if tap not in self.aligners:
+    def _align(self, sizes: Mapping[str, tuple[int, int] | None], tap: str, side: Side, x: Tensor) -> Tensor:
+        if tap not in sizes:
             return x
         aligner = self.aligners[tap]
         if not isinstance(aligner, Aligner):
             raise TapError(f"the aligner of `{tap}` was replaced by a {type(aligner).__name__}")
-        return aligner.student(x) if side == "student" else aligner.teacher(x)
+        return aligner.student(x, sizes[tap]) if side == "student" else aligner.teacher(x, sizes[tap])
 
     def _build_learned(
         self, root: Node, aligned: Collection[Node], shapes: Mapping[str, Mapping[str, Shape]], device: torch.device

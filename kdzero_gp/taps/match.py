@@ -43,9 +43,7 @@ def match_taps(teacher: Taps, student: Taps, *, same_size: bool = True, paired: 
         (f"stage{number}", teacher[ours], student[theirs])
         for number, (ours, theirs) in enumerate(_stage_pairs(teacher, student, same_size, paired), 1)
     ]
-    matched += [
-        (name, tap, student[name]) for name, tap in teacher.items() if tap.role != "map" and name in student
-    ]
+    matched += [(name, tap, student[name]) for name, tap in teacher.items() if tap.role != "map" and name in student]
     return TapPair(
         Taps(tuple((name, tap) for name, tap, _ in matched)),
         Taps(tuple((name, tap) for name, _, tap in matched)),
