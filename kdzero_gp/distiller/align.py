@@ -40,8 +40,6 @@ class Aligner(nn.Module):
         if len(student) == 3 and student[1] != teacher[1]:
             raise TapError(f"tap `{tap}` has {student[1]} rows in the student and {teacher[1]} in the teacher")
         self.size = (min(student[2], teacher[2]), min(student[3], teacher[3])) if len(student) == 4 else None
-        self.pool_student = self.size is not None and self.size != tuple(student[2:])
-        self.pool_teacher = self.size is not None and self.size != tuple(teacher[2:])
         channel = 2 if len(student) == 3 else 1
         inputs, outputs = student[channel], teacher[channel]
         self.weight: nn.Parameter | None = None

@@ -36,7 +36,12 @@ def make_task(config: RunConfig, data: Dataset | None = None) -> Task:
     check_pair(config, data)
     specs = input_specs(config)
     teacher = cached_teacher(
-        config.teacher, data, weights=config.teacher_weights, device=config.device, spec=specs.teacher
+        config.teacher,
+        data,
+        weights=config.teacher_weights,
+        device=config.device,
+        spec=specs.teacher,
+        scores=parse_taps(config.taps).teacher.get("logits"),
     )
     recipe, proxy = _recipes(config, data)
     channels, *size = NetworkInput(specs.student, data).shape

@@ -7,10 +7,13 @@ from typing import NamedTuple
 import torch
 
 from kdzero_gp.data import Dataset
-from kdzero_gp.errors import ModelError
+from kdzero_gp.errors import ModelError, TapError
 from kdzero_gp.models import build, input_size
 from kdzero_gp.run.config import RunConfig
 from kdzero_gp.taps.override import parse_taps
+from kdzero_gp.taps.read import OTHER_SCORES, form_of
+from kdzero_gp.taps.scores import scores_alone
+from kdzero_gp.taps.training import require_same_in_training
 from kdzero_gp.tasks.input import InputSpec, NetworkInput, parse_normalisation
 from kdzero_gp.tasks.pair_taps import PairTaps, Seat, pair_taps
 
@@ -31,10 +34,17 @@ def check_pair(config: RunConfig, data: Dataset) -> PairTaps:
     images = data.normalise(data.train.images[:IMAGES])
     specs = input_specs(config)
     seats = []
+    override = parse_taps(config.taps)
     for role, name, spec in (("teacher", config.teacher, specs.teacher), ("student", config.student, specs.student)):
         seats.append(untrained(name, spec, data))
-        _check(role, name, seats[-1], images, data)
-    return pair_taps(seats[0], seats[1], images, parse_taps(config.taps))
+        with scores_alone(seats[-1].model, getattr(override, role).get("logits")):
+            _check(role, name, seats[-1], images, data)
+    found = pair_taps(seats[0], seats[1], images, override)
+    try:
+        require_same_in_training(seats[1].model, seats[1].input(images), found.shared.student)
+    except TapError as error:
+        raise TapError(f"the student {config.student}: {error}") from None
+    return found
 
 
 def _check(role: str, name: str, seat: Seat, images: torch.Tensor, data: Dataset) -> None:
@@ -51,10 +61,9 @@ def _check(role: str, name: str, seat: Seat, images: torch.Tensor, data: Dataset
             f"--{role}-input N"
         ) from error
     if not isinstance(scores, torch.Tensor) or scores.dim() != 2 or len(scores) != len(images):
-        found = f"shape {tuple(scores.shape)}" if isinstance(scores, torch.Tensor) else f"a {type(scores).__name__}"
         raise ModelError(
-            f"the {role} {name} gives {found} for images of shape {shape}, but must give class scores "
-            f"({len(images)}, {data.num_classes})"
+            f"the {role} {name} gives {form_of(scores)} for images of shape {shape}, but must give class scores "
+            f"({len(images)}, {data.num_classes}). {OTHER_SCORES.replace('--taps ', f'--taps {role}:')}"
         )
     if scores.shape[1] != data.num_classes:
         raise ModelError(

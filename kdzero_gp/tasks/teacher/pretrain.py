@@ -12,19 +12,23 @@ from pathlib import Path
 
 import torch
 from filelock import FileLock
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
 from kdzero_gp.data import Dataset
 from kdzero_gp.errors import ConfigError, ModelError
 from kdzero_gp.models import build, load_weights
+from kdzero_gp.models.user import is_user_model, source_digest
+from kdzero_gp.models.weights import weights_digest
 from kdzero_gp.randomness import seeded
+from kdzero_gp.taps.scores import scores_alone
 from kdzero_gp.tasks.classification.measures import network_accuracy
 from kdzero_gp.tasks.classification.teacher import train_teacher
 from kdzero_gp.tasks.input import InputSpec, NetworkInput
 from kdzero_gp.tasks.recipe import TEACHER, Recipe
-from kdzero_gp.tasks.teacher.folder import CACHE_VARIABLE, cache_folder
+from kdzero_gp.tasks.teacher.folder import CACHE_VARIABLE, bound_cache, cache_folder
+from kdzero_gp.tasks.teacher.origin import report, settle_origin
 
 __all__ = ["CACHE_VARIABLE", "cached_teacher", "train_teacher"]
 
@@ -42,24 +46,27 @@ def cached_teacher(
     seed: int = 0,
     device: torch.device | str = "cpu",
     spec: InputSpec | None = None,
+    scores: str | None = None,
 ) -> nn.Module:
     """The teacher called `name` for `dataset`: with the weights given, else out of the cache, else trained now.
 
-    The cache file's name holds a hash of everything that determines the weights: model, classes, data,
-    recipe, seed. Its header tells the recipe, the validation accuracy and torch's version. Processes that ask
-    at once wait for the one that trains. A damaged file is trained anew. A model of the user's own
-    (`module:factory`) is cached by its name: after a change to its
-    code that keeps all shapes, empty the cache.
+    A model of the user's own (`module:factory`) that has loaded weights is used as it is (see `origin`). The cache
+    file's name holds a hash of everything that determines the weights: model, classes, data, recipe, seed. Of a model of
+    the user's own those are its source files and its initial weights, so that after a change to either it is trained
+    anew. The file's header tells the recipe, the validation accuracy and torch's version. Processes that ask
+    at once wait for the one that trains. A damaged file is trained anew. Weights and accuracy are told before anything
+    else begins, with a warning where the accuracy is near chance.
 
     Args:
         name: see `kdzero_gp.models.build`.
         dataset: what it is trained on; gives the number of classes and channels.
         cache_dir: None means `$KDZERO_GP_CACHE`, or else `~/.cache/kdzero_gp`.
-        weights: a checkpoint; then nothing is trained or cached.
+        weights: a checkpoint, or `own`: then nothing is trained or cached; `train` trains in any case; None finds out.
         recipe: of the training.
         seed: of the initialisation and of the order of the images.
         device: where the model shall be.
         spec: size and normalisation that it wants, where they are not the data set's.
+        scores: path of the module that gives the class scores, where the network does not give them alone.
 
     Returns:
         The model in evaluation mode; no parameter needs a gradient. It takes images as `spec` says.
@@ -70,24 +77,39 @@ def cached_teacher(
     """
     adapt = NetworkInput(spec or InputSpec(), dataset)
     channels, height, width = adapt.shape
-    with seeded(seed, device):
-        model = build(name, num_classes=dataset.num_classes, in_channels=channels, image_size=(height, width))
-    if weights is not None:
-        load_weights(model, weights)
-    else:
-        path = cache_folder(cache_dir) / _file_name(name, dataset, recipe, seed, adapt)
-        with FileLock(path.with_suffix(".lock")):
-            if not _restored(model, path):
-                handle = adapt.attach(model)
-                train_teacher(model, dataset, recipe, seed=seed, device=device)
-                _keep(model, path, name, dataset, recipe, seed)
-                if handle is not None:
-                    handle.remove()
+
+    def built(seed: int) -> nn.Module:
+        with seeded(seed, device):
+            return build(name, num_classes=dataset.num_classes, in_channels=channels, image_size=(height, width))
+
+    model = built(seed)
+    origin = settle_origin(name, weights, model, lambda: built(seed + 1))
+    handle = adapt.attach(model)
+    with scores_alone(model, scores):
+        if origin.how == "train":
+            folder = cache_folder(cache_dir)
+            path = folder / _file_name(name, model, dataset, recipe, seed, adapt)
+            with FileLock(path.with_suffix(".lock")):
+                accuracy = _restored(model, path)
+                if accuracy is None:
+                    if is_user_model(name):
+                        _log.warning("teacher %s is trained for %d epochs: %s", name, recipe.epochs, origin.reason)
+                    train_teacher(model, dataset, recipe, seed=seed, device=device)
+                    accuracy = network_accuracy(model, dataset, dataset.val)
+                    _keep(model, path, name, dataset, recipe, seed, accuracy)
+        else:
+            if origin.how == "file" and weights is not None:
+                load_weights(model, weights)
+            accuracy = network_accuracy(model.to(device), dataset, dataset.val)
+    if handle is not None:
+        handle.remove()
+    report(name, origin, accuracy, dataset.val.labels)
     return model.to(device).eval().requires_grad_(False)
 
 
-def _file_name(name: str, dataset: Dataset, recipe: Recipe, seed: int, adapt: NetworkInput) -> str:
-    origin = [_VERSION, name, dataset.num_classes, dataset.fingerprint(), asdict(recipe), seed]
+def _file_name(name: str, model: nn.Module, dataset: Dataset, recipe: Recipe, seed: int, adapt: NetworkInput) -> str:
+    content = [source_digest(name, model), weights_digest(model)] if is_user_model(name) else name
+    origin = [_VERSION, content, dataset.num_classes, dataset.fingerprint(), asdict(recipe), seed]
     if not adapt.unchanged:
         origin.append(adapt.identity)
     digest = hashlib.sha256(json.dumps(origin, sort_keys=True).encode()).hexdigest()[:16]
@@ -95,18 +117,24 @@ def _file_name(name: str, dataset: Dataset, recipe: Recipe, seed: int, adapt: Ne
     return f"{readable}-{digest}.safetensors"
 
 
-def _restored(model: nn.Module, path: Path) -> bool:
+def _restored(model: nn.Module, path: Path) -> float | None:
+    """Loads a teacher out of the cache; gives its validation accuracy, or None where there is no sound file."""
     if not path.exists():
-        return False
+        return None
     try:
         load_weights(model, path)
-    except ModelError as error:
+        with safe_open(path, "pt") as file:
+            accuracy = float((file.metadata() or {})["val_accuracy"])
+        os.utime(path)  # what was used last is removed last
+    except (ModelError, KeyError, ValueError, OSError, SafetensorError) as error:
         _log.warning("The cached teacher %s is damaged and is trained anew (%s)", path, error)
-        return False
-    return True
+        return None
+    return accuracy
 
 
-def _keep(model: nn.Module, path: Path, name: str, dataset: Dataset, recipe: Recipe, seed: int) -> None:
+def _keep(
+    model: nn.Module, path: Path, name: str, dataset: Dataset, recipe: Recipe, seed: int, accuracy: float
+) -> None:
     # Copies, because tied weights share memory, which the format refuses.
     weights = {key: value.detach().cpu().clone().contiguous() for key, value in model.state_dict().items()}
     header = {
@@ -116,9 +144,10 @@ def _keep(model: nn.Module, path: Path, name: str, dataset: Dataset, recipe: Rec
         "data_fingerprint": dataset.fingerprint(),
         "recipe": json.dumps(asdict(recipe)),
         "seed": str(seed),
-        "val_accuracy": f"{network_accuracy(model, dataset, dataset.val):.6f}",
+        "val_accuracy": f"{accuracy:.6f}",
         "torch": str(torch.__version__),
     }
+    bound_cache(path.parent, sum(4 * tensor.numel() for tensor in weights.values()))
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         save_file(weights, partial, header)
