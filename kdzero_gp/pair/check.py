@@ -61,8 +61,9 @@ def _check(role: str, name: str, seat: Seat, images: torch.Tensor, data: Dataset
             f"--{role}-input N"
         ) from error
     if not isinstance(scores, torch.Tensor) or scores.dim() != 2 or len(scores) != len(images):
+        found = f"shape {tuple(scores.shape)}" if isinstance(scores, torch.Tensor) else form_of(scores)
         raise ModelError(
-            f"the {role} {name} gives {form_of(scores)} for images of shape {shape}, but must give class scores "
+            f"the {role} {name} gives {found} for images of shape {shape}, but must give class scores "
             f"({len(images)}, {data.num_classes}). {OTHER_SCORES.replace('--taps ', f'--taps {role}:')}"
         )
     if scores.shape[1] != data.num_classes:

@@ -67,8 +67,8 @@ def settle_origin(name: str, weights: str | Path | None, model: nn.Module, again
     if first and not new:
         return Origin(
             "own",
-            "its factory gives the same under two random seeds, so it has loaded them; --teacher-weights train trains it "
-            "from there",
+            "its factory gives the same under two random seeds, so it has loaded them; --teacher-weights train trains "
+            "it from there",
         )
     return Origin(
         "train",

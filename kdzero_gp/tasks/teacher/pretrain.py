@@ -51,8 +51,8 @@ def cached_teacher(
     """The teacher called `name` for `dataset`: with the weights given, else out of the cache, else trained now.
 
     A model of the user's own (`module:factory`) that has loaded weights is used as it is (see `origin`). The cache
-    file's name holds a hash of everything that determines the weights: model, classes, data, recipe, seed. Of a model of
-    the user's own those are its source files and its initial weights, so that after a change to either it is trained
+    file's name holds a hash of everything that determines the weights: model, classes, data, recipe, seed. A model of
+    the user's own is told by its source files and its initial weights, so that after a change to either it is trained
     anew. The file's header tells the recipe, the validation accuracy and torch's version. Processes that ask
     at once wait for the one that trains. A damaged file is trained anew. Weights and accuracy are told before anything
     else begins, with a warning where the accuracy is near chance.
