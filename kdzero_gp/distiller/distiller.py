@@ -18,6 +18,7 @@ from kdzero_gp.grammar.parse import parse
 from kdzero_gp.grammar.tree import Node, Tree
 from kdzero_gp.grammar.types import CONSTANTS, RANK, Logits
 from kdzero_gp.knowledge import Knowledge, unhalved
+from kdzero_gp.torch_state import same_torch
 
 SIDES: tuple[Side, Side] = ("student", "teacher")
 Shapes = tuple[tuple[tuple[int, ...], ...], ...]
@@ -158,8 +159,14 @@ class Distiller(nn.Module):
         self.calls += 1
         context = Context(student, teacher, targets, self._generator, [])
         device = next(iter(student.values())).device.type
-        with torch.autocast(device, enabled=False):
+        with torch.autocast(device, enabled=False), same_torch(self._operations_text):
             return [distance.mean() for distance in program(context)], context, program
+
+    def _operations_text(self) -> str:
+        """Which operations it computes, with their places, for a message."""
+        nodes = [node for term in self.terms_in_order for node in term.distance.walk()]
+        found = {node.operation.name: node.operation.source for node in nodes if node.operation is not None}
+        return f"One of the operations {', '.join(f'`{name}` ({source})' for name, source in found.items())}"
 
     def terms(self) -> dict[str, Tensor]:
         """Every weighted term of the last call by its text, without gradient, for logging."""

@@ -6,11 +6,12 @@
 Overloads are resolved from the arguments up, so every text has one typing.
 """
 
+import copyreg
 import difflib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from kdzero_gp.errors import ParseError
 from kdzero_gp.grammar.grammar import tap_type
@@ -53,6 +54,18 @@ def parse(
         raise ParseError(f"a distiller's text form is a string, this is a {type(text).__name__}", 0)
     reader = _Reader(text, active_registry() if registry is None else registry, taps)
     return Tree(reader.distiller())
+
+
+def _pickled(tree: Tree) -> tuple[Any, ...]:
+    """A tree travels as its text: its operations are functions, which another process has or has not."""
+    return _unpickled, (str(tree), {symbol.text: symbol.ret for symbol in tree if isinstance(symbol, TapSymbol)})
+
+
+def _unpickled(text: str, taps: dict[str, type]) -> Tree:
+    return parse(text, taps=taps)
+
+
+copyreg.pickle(Tree, _pickled)  # here, since what reads trees stands above them
 
 
 class _Reader:

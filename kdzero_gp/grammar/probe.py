@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from kdzero_gp.errors import PrimitiveError
 from kdzero_gp.grammar.operation import Operation, Signature
 from kdzero_gp.grammar.types import CONSTANTS, RANK, PerSample
+from kdzero_gp.torch_state import same_torch
 
 BATCH = 4
 SHAPES = {4: (BATCH, 3, 4, 4), 3: (BATCH, 3, 5), 2: (BATCH, 6)}
@@ -29,7 +30,8 @@ def probe(operation: Operation) -> None:
     for signature in operation.signatures:
         for label, offset in INPUTS.items():
             try:
-                _probe_one(operation, signature, offset)
+                with same_torch(lambda: "it"):
+                    _probe_one(operation, signature, offset)
             except PrimitiveError as error:
                 raise _refusal(operation, signature, label, str(error)) from None
             except Exception as error:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from deap import gp
 
 from kdzero_gp.grammar.operation import ADD, WEIGHT, Operation
-from kdzero_gp.grammar.symbols import ConstantSymbol, OperationSymbol, Symbol, TapSymbol
+from kdzero_gp.grammar.symbols import ConstantSymbol, OperationSymbol, Symbol
 from kdzero_gp.grammar.types import Value
 
 NodeKind = Literal["structure", "transform", "distance", "weight", "tap", "constant"]
@@ -105,20 +105,9 @@ class Tree(gp.PrimitiveTree):
     def __deepcopy__(self, memo: dict[int, Any]) -> "Tree":
         return Tree(self)  # symbols are immutable, sharing them is safe
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        # By its text: operations are functions, which a process has or has not.
-        return _read_again, (str(self), {symbol.text: symbol.ret for symbol in self if isinstance(symbol, TapSymbol)})
-
     def __setitem__(self, key: Any, value: Any) -> None:
         super().__setitem__(key, value)
         self._node = self._key = None
-
-
-def _read_again(text: str, taps: dict[str, type]) -> Tree:
-    """A tree that comes out of a pickle."""
-    from kdzero_gp.grammar.parse import parse  # only here: what reads trees stands above them
-
-    return parse(text, taps=taps)
 
 
 def _nest(symbols: list[Symbol]) -> Node:

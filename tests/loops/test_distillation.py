@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from kdzero_gp import Distillation, Distiller, Knowledge, TapError, parse
+from kdzero_gp import Distillation, Distiller, Knowledge, parse
+from kdzero_gp.errors import TapError
 from kdzero_gp.taps.find import find_taps
 from kdzero_gp.taps.read import TapReader
 
@@ -179,7 +180,7 @@ def test_data_parallel_over_several_devices_is_refused() -> None:
     wrapped = nn.DataParallel(student)
     Distillation(wrapped, teacher, TEXT, IMAGES)(IMAGES, LABELS).backward()
     wrapped.device_ids = [0, 1]
-    with pytest.raises(TapError, match="DataParallel over 2 devices.*DistributedDataParallel"):
+    with pytest.raises(TapError, match=r"DataParallel over 2 devices.*DistributedDataParallel"):
         Distillation(wrapped, teacher, TEXT, IMAGES)
 
 
