@@ -76,5 +76,5 @@ def same_torch(who: Callable[[], str]) -> Iterator[None]:
     if after != before:
         raise PrimitiveError(
             f"{who()} changed settings of torch that hold for the whole process ({before.changes(after)}), which would "
-            "change all that is computed afterwards; they were set back. Change them inside a `with` block, or not at all"
+            "change all that is computed afterwards; they were set back. Change them in a `with` block, or not at all"
         )

@@ -31,7 +31,7 @@ def train(way: str, ranks: list[int], steps: int = 3) -> tuple[Tensor, Tensor]:
     torch.manual_seed(0)
     student, teacher = Net(4), Net(8)
     images = torch.randn(2, 8, 3, 16, 16, generator=torch.Generator().manual_seed(1))[ranks].flatten(0, 1)
-    labels = torch.arange(len(images)) % 5
+    labels = (torch.arange(8) % 5).repeat(len(ranks))
     wrapped: nn.Module = student
     if way == "ddp":
         wrapped = DistributedDataParallel(student)

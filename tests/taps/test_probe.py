@@ -59,13 +59,13 @@ class Pyramid(Net):
 
     def __init__(self) -> None:
         super().__init__()
-        self.whole, self.half, self.quarter = nn.Identity(), nn.AvgPool2d(2), nn.AvgPool2d(4)
+        self.whole, self.halved, self.quarter = nn.Identity(), nn.AvgPool2d(2), nn.AvgPool2d(4)
         self.merge = nn.Conv2d(19, 16, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.whole(x)
         maps = self.b(self.a(x))
-        small = self.half(x)
+        small = self.halved(x)
         self.quarter(x)
         scores: Tensor = self.fc(self.merge(torch.cat([maps, small], 1)).mean((2, 3)))
         return scores
