@@ -1,6 +1,7 @@
 """The distiller: a tree compiled to a loss module."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,10 +11,12 @@ from torch.nn import functional
 
 from kdzero_gp.distiller.align import Aligner, class_mismatch
 from kdzero_gp.distiller.calibrate import calibration_constants
+from kdzero_gp.distiller.pair_state import PairState
 from kdzero_gp.distiller.program import Context, Program, Side, Term, terms_of
-from kdzero_gp.distiller.shapes import Shape, ShapeInference, aligned_arguments
+from kdzero_gp.distiller.shapes import Alignment, Shape, alignment_of, side_inferences
 from kdzero_gp.errors import ConfigError, TapError
 from kdzero_gp.grammar.grammar import SCORES
+from kdzero_gp.grammar.operation import own_copy
 from kdzero_gp.grammar.parse import parse
 from kdzero_gp.grammar.tree import Node, Tree
 from kdzero_gp.grammar.types import CONSTANTS, RANK, Logits
@@ -21,17 +24,18 @@ from kdzero_gp.knowledge import Knowledge, unhalved
 from kdzero_gp.torch_state import same_torch
 
 SIDES: tuple[Side, Side] = ("student", "teacher")
-Shapes = tuple[tuple[tuple[int, ...], ...], ...]
-"""Of the taps of the student and of the teacher, without N."""
+PROBED = 4
+"""Batch size of shapes that are known without a batch."""
 
 
-class Distiller(nn.Module):
+class Distiller(PairState):
     """A distillation loss, `loss = distiller(student, teacher, targets)`.
 
     The canonical form of the tree is what is computed: shared subtrees once, teacher branches without gradient. Where
     the shapes of the two sides differ and the path to the distance does not erase the difference, a learned `Aligner`
     appears on the tap at the first call (or at `prepare`, which a training script calls before it builds its
-    optimiser). Half-precision taps are computed in float32.
+    optimiser). Half-precision taps are computed in float32. It can be copied, pickled and saved; a fresh one can load
+    its state, which holds how far its random masks have come.
 
     Args:
         distiller: the text form or a tree.
@@ -51,15 +55,20 @@ class Distiller(nn.Module):
         self.terms_in_order: tuple[Term, ...] = terms_of(self.tree.canonical().root)
         self.seed = seed
         self.calls = 0
+        nodes = (node.operation for term in self.terms_in_order for node in term.distance.walk())
+        self.draws = any(operation is not None and operation.random for operation in nodes)
         self.aligners = nn.ModuleDict()
         self.learned = nn.ModuleDict()
         self.register_buffer("calibration", torch.ones(len(self.terms_in_order), dtype=torch.float64))
-        self._programs: dict[Shapes, Program] = {}
-        self._shapes: Shapes = ()
-        self._taps = self._read_taps()
+        self._program: Program | None = None
+        self._resized: dict[tuple[tuple[torch.Size, ...], ...], Program] = {}
+        self._shapes: tuple[tuple[torch.Size, ...], ...] = ()
+        self._tap_types = self._read_taps()
+        self._taps = tuple(self._tap_types)
         self._scales: list[float] | None = None
         self._last: list[Tensor] = []
         self._generators: dict[tuple[int, torch.device], torch.Generator] = {}
+        self._placed = True
         self.register_load_state_dict_post_hook(_forget)  # type: ignore[no-untyped-call]
         if calibration is not None:
             self.set_calibration(calibration)
@@ -67,7 +76,7 @@ class Distiller(nn.Module):
     @property
     def taps(self) -> tuple[str, ...]:
         """Names of the taps it reads; sample weightings read the class scores."""
-        return tuple(self._taps)
+        return self._taps
 
     def set_calibration(self, calibration: Sequence[float]) -> None:
         """Sets the factor of every term, in the order of the canonical form's terms."""
@@ -85,40 +94,47 @@ class Distiller(nn.Module):
         Raises:
             TapError: a tap is missing, or its two shapes cannot be bridged.
         """
-        if not self._programs:
-            for name, type_ in self._taps.items():
-                for knowledge in (student, teacher):
-                    _check_rank(name, type_, knowledge[name])  # raises TapError with the taps there are
-                if type_ is Logits and student[name].shape != teacher[name].shape:
-                    raise class_mismatch(tuple(student[name].shape), tuple(teacher[name].shape))
-            self._shapes = self._shapes_of(student, teacher)
-            self._programs[self._shapes] = self._plan(student, teacher, first=True)
+        if self._program is not None:
+            self._place(student)
+            return self
+        shapes = {"student": student.shapes(), "teacher": teacher.shapes()}
+        for name, type_ in self._tap_types.items():
+            for knowledge in (student, teacher):
+                _check_rank(name, type_, knowledge[name])  # raises TapError with the taps there are
+            if type_ is Logits and shapes["student"][name] != shapes["teacher"][name]:
+                raise class_mismatch(shapes["student"][name], shapes["teacher"][name])
+        self._compile(shapes, next(iter(student.values())).device)
         return self
 
-    def _plan(self, student: Knowledge, teacher: Knowledge, *, first: bool) -> Program:
-        """The program for these shapes; only the first makes anything that is learned."""
-        shapes = {"student": student.shapes(), "teacher": teacher.shapes()}
-        root = self.tree.canonical().root
-        aligned, bridged = aligned_arguments(root, shapes["student"], shapes["teacher"])
-        device = next(iter(student.values())).device
-        sizes: dict[str, tuple[int, int] | None] = {}
-        for tap in bridged:
-            aligner = Aligner(tap, shapes["student"][tap], shapes["teacher"][tap], self.seed)
-            sizes[tap] = aligner.size
-            if tap not in self.aligners:
-                if not first and aligner.weight is not None:
-                    raise self._unprepared(student, teacher)
-                self.aligners[tap] = aligner.to(device)
-        before = set(self.learned)
-        learned = self._build_learned(root, aligned, shapes, device)
-        if not first and set(self.learned) != before:
-            for name in set(self.learned) - before:
-                del self.learned[name]
-            raise self._unprepared(student, teacher)
-        return Program(self.terms_in_order, lambda node: node in aligned, partial(self._align, sizes), learned)
+    def pair_shapes(self) -> dict[str, dict[str, tuple[int, ...]]]:
+        """By side and tap, the shape without the batch that it was prepared for; empty before that."""
+        return {
+            side: {tap: tuple(shape) for tap, shape in zip(self.taps, shapes, strict=True)}
+            for side, shapes in zip(SIDES, self._shapes, strict=False)
+        }
 
-    def _shapes_of(self, student: Knowledge, teacher: Knowledge) -> Shapes:
-        return tuple(tuple(tuple(k[tap].shape[1:]) for tap in self.taps) for k in (student, teacher))
+    def make_for(self, shapes: Mapping[str, Mapping[str, tuple[int, ...]]]) -> None:
+        """Prepares it for taps of these shapes without the batch, on the CPU until its first use."""
+        self._compile({side: {tap: (PROBED, *shape) for tap, shape in shapes[side].items()} for side in SIDES}, None)
+        self._placed = False
+
+    def _compile(self, shapes: Mapping[str, Mapping[str, Shape]], device: torch.device | None) -> None:
+        """Builds the program for taps of these shapes, and the aligners and learned operations that are missing."""
+        root = self.tree.canonical().root
+        alignment = alignment_of(root, shapes["student"], shapes["teacher"])
+        for tap in alignment.taps:
+            if tap not in self.aligners:
+                sides = shapes["student"][tap], shapes["teacher"][tap]
+                self.aligners[tap] = Aligner(tap, *sides, self.seed, tap in alignment.learned).to(device)
+        learned = self._build_learned(alignment, shapes, device)
+        self._shapes = tuple(tuple(torch.Size(shapes[side][tap][1:]) for tap in self.taps) for side in SIDES)
+        self._program = Program(self.terms_in_order, alignment.level, self._align, learned)
+
+    def _place(self, student: Knowledge) -> None:
+        """Moves what a loaded state has made to where the student is."""
+        if not self._placed:
+            self.to(next(iter(student.values())).device)
+            self._placed = True
 
     def forward(self, student: Knowledge, teacher: Knowledge, targets: Tensor | None = None) -> Tensor:
         """The loss of one batch, a scalar.
@@ -154,7 +170,10 @@ class Distiller(nn.Module):
     def _means(
         self, student: Knowledge, teacher: Knowledge, targets: Tensor | None
     ) -> tuple[list[Tensor], Context, Program]:
-        self.prepare(student, teacher)
+        if self._program is None:
+            self.prepare(student, teacher)
+            self._warn_of_late_parameters()
+        self._place(student)
         program = self._prepared_program(student, teacher)
         self.calls += 1
         context = Context(student, teacher, targets, self._generator, [])
@@ -206,32 +225,27 @@ class Distiller(nn.Module):
         self.calibration = calibration  # read as Python floats: it keeps its precision and its place
         return self
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> "Distiller":
-        twin = Distiller(self.tree, calibration=self.calibration.tolist(), seed=self.seed)
-        twin.calls = self.calls
-        if self._programs:
-            twin.prepare(*self._examples())
-            twin.load_state_dict(self.state_dict())
-        return twin
-
-    def _examples(self) -> list[Knowledge]:
-        """Empty taps of the shapes that it was prepared for, of the student and of the teacher."""
-        device = next((p.device for p in self.parameters()), torch.device("cpu"))
-        return [
-            Knowledge(**{tap: torch.empty(4, *shape, device=device) for tap, shape in zip(self.taps, s, strict=True)})
-            for s in self._shapes
-        ]
-
     def __getstate__(self) -> dict[str, Any]:
-        made_anew = {"_programs": {}, "_generators": {}, "_last": [], "terms_in_order": ()}
-        return self.__dict__ | made_anew  # programs are closures; the terms hold functions
+        rebuilt: dict[str, Any] = {
+            "_program": None,
+            "_resized": {},
+            "terms_in_order": (),
+            "_scales": None,
+            "_generators": {},
+        }
+        return {**self.__dict__, **rebuilt, "_prepared": self._program is not None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
+        prepared = state.pop("_prepared")
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
         self.terms_in_order = terms_of(self.tree.canonical().root)
-        if self._shapes:
-            student, teacher = self._examples()
-            self._programs[self._shapes] = self._plan(student, teacher, first=True)
+        if prepared:
+            shapes = zip(SIDES, self._shapes, strict=True)
+            taps: dict[str, dict[str, Shape]] = {
+                side: {tap: (PROBED, *size) for tap, size in zip(self.taps, sizes, strict=True)}
+                for side, sizes in shapes
+            }
+            self._compile(taps, None)
 
     def extra_repr(self) -> str:
         """The formula."""
@@ -252,68 +266,108 @@ class Distiller(nn.Module):
         return taps
 
     def _prepared_program(self, student: Knowledge, teacher: Knowledge) -> Program:
-        """The program for these shapes: of images of another size, with the same aligners."""
-        shapes = self._shapes_of(student, teacher)
-        if shapes not in self._programs:
-            for prepared, found in zip(self._shapes, shapes, strict=True):
-                for one, two in zip(prepared, found, strict=True):
-                    of_a_map = len(one) == len(two) == 3
-                    if one != two and not (of_a_map and one[0] == two[0]):
-                        raise self._unprepared(student, teacher)
-            self._programs[shapes] = self._plan(student, teacher, first=False)
-        return self._programs[shapes]
+        """The program, after a check that it was made for these shapes, or for maps of another resolution."""
+        found = tuple(tuple(k[tap].shape[1:] for tap in self.taps) for k in (student, teacher))
+        if found != self._shapes and found not in self._resized:
+            for knowledge, shapes, side in zip((student, teacher), self._shapes, SIDES, strict=True):
+                for tap, shape in zip(self.taps, shapes, strict=True):
+                    given = knowledge[tap].shape[1:]
+                    if given != shape and not (len(given) == len(shape) == 3 and given[0] == shape[0]):
+                        raise TapError(
+                            f"the {side}'s `{tap}` has shape {tuple(knowledge[tap].shape)}, but this distiller was "
+                            f"prepared for (N, {', '.join(map(str, shape))}); make a new Distiller for another pair"
+                        )
+            self._resized[found] = self._resized_program({"student": student.shapes(), "teacher": teacher.shapes()})
+        program = self._program if found == self._shapes else self._resized[found]
+        if program is None:
+            raise AssertionError("prepare() leaves a program")
+        return program
 
-    def _unprepared(self, student: Knowledge, teacher: Knowledge) -> TapError:
-        for knowledge, shapes, side in zip((student, teacher), self._shapes, SIDES, strict=True):
-            for tap, shape in zip(self.taps, shapes, strict=True):
-                if tuple(knowledge[tap].shape[1:]) != shape:
-                    return TapError(
-                        f"the {side}'s `{tap}` has shape {tuple(knowledge[tap].shape)}, but this distiller was "
-                        f"prepared for (N, {', '.join(map(str, shape))}); make a new Distiller for another pair"
-                    )
-        raise AssertionError("a distiller is asked for its own shapes")
+    def _resized_program(self, shapes: Mapping[str, Mapping[str, Shape]]) -> Program:
+        """The program for images of another size, with the aligners and learned operations that there are.
 
-    def _align(self, sizes: Mapping[str, tuple[int, int] | None], tap: str, side: Side, x: Tensor) -> Tensor:
-        if tap not in sizes:
+        Raises:
+            TapError: something would have to be learned anew.
+        """
+        root = self.tree.canonical().root
+        alignment = alignment_of(root, shapes["student"], shapes["teacher"])
+        bridges = {
+            tap: Aligner(tap, shapes["student"][tap], shapes["teacher"][tap], self.seed, tap in alignment.learned)
+            for tap in alignment.taps
+        }
+        before = set(self.learned)
+        learned = self._build_learned(alignment, shapes, None)
+        fresh = [name for name in self.learned if name not in before]
+        for name in fresh:
+            del self.learned[name]
+        fresh += [tap for tap, bridge in bridges.items() if bridge.weight is not None and tap not in self.aligners]
+        if fresh:
+            raise TapError(
+                f"at another image size this distiller needs parameters of another shape ({', '.join(fresh)}); keep to "
+                "images of one size, or make a new Distiller"
+            )
+
+        def align(tap: str, side: Side, x: Tensor, mapped: bool) -> Tensor:
+            if tap not in bridges:
+                return x
+            aligner, size = self.aligners[tap] if tap in self.aligners else bridges[tap], bridges[tap].size
+            if not isinstance(aligner, Aligner):
+                raise TapError(f"the aligner of `{tap}` was replaced by a {type(aligner).__name__}")
+            return aligner.student(x, mapped, size) if side == "student" else aligner.teacher(x, size)
+
+        return Program(self.terms_in_order, alignment.level, align, learned)
+
+    def _warn_of_late_parameters(self) -> None:
+        if torch.is_grad_enabled() and (late := sum(p.numel() for p in self.parameters())):
+            names = ", ".join([*self.aligners, *self.learned])
+            warnings.warn(
+                f"{late} parameters of the distiller ({names}) were made in its first call: an optimiser built "
+                "before it does not train them; call distiller.prepare(student, teacher) before you build it",
+                stacklevel=7,  # the caller of forward, beyond torch's own two frames
+            )
+
+    def _align(self, tap: str, side: Side, x: Tensor, mapped: bool) -> Tensor:
+        if tap not in self.aligners:
             return x
         aligner = self.aligners[tap]
         if not isinstance(aligner, Aligner):
             raise TapError(f"the aligner of `{tap}` was replaced by a {type(aligner).__name__}")
-        return aligner.student(x, sizes[tap]) if side == "student" else aligner.teacher(x, sizes[tap])
+        return aligner.student(x, mapped) if side == "student" else aligner.teacher(x)
 
     def _build_learned(
-        self, root: Node, aligned: Collection[Node], shapes: Mapping[str, Mapping[str, Shape]], device: torch.device
+        self, alignment: Alignment, shapes: Mapping[str, Mapping[str, Shape]], device: torch.device | None
     ) -> dict[tuple[Node, Side], Callable[..., Tensor]]:
         """The learned operations by the sides that they touch, their modules initialised from the seed.
 
         An operation has one module for each shape of its inputs: the same subtree may stand below a distance that
         aligns its taps and below another that does not.
         """
-        arguments = list(dict.fromkeys(node.children[0] for node in root.walk() if node.kind == "distance"))
         places: dict[tuple[Node, Side], int] = {}
-        for node in (node for argument in arguments for node in argument.walk()):
+        for node in (node for argument, _ in alignment.level for node in argument.walk()):
             for side in SIDES:
                 if node.operation is not None and node.operation.learned and node.operation.side in ("both", side):
                     places.setdefault((node, side), len(places))
         if not places:
             return {}
-        common = {tap: _common(shapes["student"][tap], shapes["teacher"][tap]) for tap in self.taps}
-        for argument in arguments:
-            for side in SIDES:
-                infer = ShapeInference(side, common if argument in aligned else shapes[side])
+        for (argument, _), level in alignment.level.items():
+            inferences = side_inferences(shapes["student"], shapes["teacher"], level)
+            for side, infer in zip(SIDES, inferences, strict=True):
                 for node in argument.walk():
                     if node.operation is None or (node, side) not in places:
                         continue
                     inputs: list[Shape] = [infer(child) for child in node.children if child.type not in CONSTANTS]
                     name = _learned_name(side, places[node, side], inputs)
                     if name not in self.learned:
+                        both = [*inputs, infer.other(node.children[0])] if node.operation.bridges else inputs
                         with torch.random.fork_rng(devices=[]):
                             torch.manual_seed(self.seed + places[node, side])
-                            self.learned[name] = node.operation.function(*inputs).to(device)
-        return {(node, side): partial(self._learned_step, side, place) for (node, side), place in places.items()}
+                            self.learned[name] = node.operation.function(*both).to(device)
+        return {(node, side): partial(self._learned_step, node, side, place) for (node, side), place in places.items()}
 
-    def _learned_step(self, side: Side, place: int, *inputs: Any, **options: Any) -> Tensor:
+    def _learned_step(self, node: Node, side: Side, place: int, *inputs: Any, **options: Any) -> Tensor:
         tensors = [x.shape for x in inputs if isinstance(x, Tensor)]
+        if node.operation is not None and node.operation.foreign:
+            inputs = tuple(map(own_copy, inputs))
         result: Tensor = self.learned[_learned_name(side, place, tensors)](*inputs, **options)
         return result
 
@@ -339,8 +393,3 @@ def _check_rank(name: str, type_: type, tensor: Tensor) -> None:
 def _learned_name(side: Side, place: int, inputs: Iterable[Shape]) -> str:
     """The name of a learned operation's module for inputs of these shapes, which begin with the batch."""
     return "_".join([side, str(place), *("x".join(map(str, shape[1:])) for shape in inputs)])
-
-
-def _common(student: Shape, teacher: Shape) -> Shape:
-    """The shape in which an aligned tap's two sides meet."""
-    return (*teacher[:2], *(min(s, t) for s, t in zip(student[2:], teacher[2:], strict=True)))

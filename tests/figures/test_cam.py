@@ -141,7 +141,7 @@ def test_the_figure_of_real_trainings(texts: list[str], pair: Pair, tmp_path: Pa
     rows = list(csv.DictReader(one.csv.read_text().splitlines()))
     assert len(rows) == 4 * 2 * 8
     assert list(dict.fromkeys(row["test_image"] for row in rows)) == ["5", "3"]
-    labels = pair.task.labels("test")
+    labels = pair.task.targets("test")
     for row in rows:
         assert int(row["class"]) == int(labels[int(row["test_image"])])
         values = [float(row[f"x{x}"]) for x in range(8)]

@@ -89,7 +89,7 @@ def test_weights_that_came_loaded_are_used_as_they_are(
         assert same(teacher, state)
     assert not (nets / "cache").exists()
     assert "the same under two random seeds" in caplog.text
-    assert "% of" in caplog.text
+    assert "% on" in caplog.text
     assert "near chance" in caplog.text
 
 

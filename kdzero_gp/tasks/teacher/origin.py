@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.models.user import is_user_model
+from kdzero_gp.tasks.measure import Measure
 
 OWN: Final = "own"
 TRAIN: Final = "train"
@@ -77,26 +78,29 @@ def settle_origin(name: str, weights: str | Path | None, model: nn.Module, again
     )
 
 
-def report(name: str, origin: Origin, accuracy: float, labels: Tensor) -> None:
+def report(name: str, origin: Origin, measure: Measure, quality: float, labels: Tensor) -> None:
     """Tells where a teacher's weights come from and what they are worth; warns where that is nothing.
 
     Args:
         name: of the network.
-        accuracy: share of the validation images that it gets right, 0 … 1.
-        labels: of those images, (N,) int64.
+        measure: by which teachers are judged.
+        quality: of the validation images.
+        labels: of those images; where each is one class, (N,) int64, a share of 0 … 1 is compared with guessing.
     """
     said = {"own": "has the weights of its factory", "train": "is trained here", "file": "has weights out of a file"}
-    line = f"teacher {name} {said[origin.how]} ({origin.reason}): {100 * accuracy:.2f} % of {len(labels)} validation"
-    if is_near_chance(accuracy, labels):
+    line = (
+        f"teacher {name} {said[origin.how]} ({origin.reason}): {measure.name} {measure.shown(quality)} on {len(labels)}"
+    )
+    if is_near_chance(quality, labels):
         _log.warning(
-            "%s images, which is near chance: it has nothing to teach. Check its weights (--teacher-weights own, train "
+            "%s validation images, which is near chance: it has nothing to teach. Check its weights (--teacher-weights own, train "
             "or FILE), its normalisation (--teacher-norm) and the order of its classes",
             line,
         )
     elif is_user_model(name) and not origin.reason.startswith("as --teacher-weights"):
-        _log.warning("%s images", line)
+        _log.warning("%s validation images", line)
     else:
-        _log.info("%s images", line)
+        _log.info("%s validation images", line)
 
 
 def is_near_chance(accuracy: float, labels: Tensor) -> bool:

@@ -18,19 +18,19 @@ from torch import nn
 
 from kdzero_gp.data import Dataset
 from kdzero_gp.errors import ConfigError, ModelError
-from kdzero_gp.models import build, load_weights
+from kdzero_gp.models import load_weights
 from kdzero_gp.models.user import is_user_model, source_digest
 from kdzero_gp.models.weights import weights_digest
 from kdzero_gp.randomness import seeded
 from kdzero_gp.taps.scores import scores_alone
-from kdzero_gp.tasks.classification.measures import network_accuracy
-from kdzero_gp.tasks.classification.teacher import train_teacher
 from kdzero_gp.tasks.input import InputSpec, NetworkInput
+from kdzero_gp.tasks.kind import TaskKind
+from kdzero_gp.tasks.kinds import DEFAULT, kind_of
 from kdzero_gp.tasks.recipe import TEACHER, Recipe
 from kdzero_gp.tasks.teacher.folder import CACHE_VARIABLE, bound_cache, cache_folder
 from kdzero_gp.tasks.teacher.origin import report, settle_origin
 
-__all__ = ["CACHE_VARIABLE", "cached_teacher", "train_teacher"]
+__all__ = ["CACHE_VARIABLE", "cached_teacher"]
 
 _VERSION = 1  # raised when training changes, so that older teachers are trained anew
 _log = logging.getLogger(__name__)
@@ -47,15 +47,17 @@ def cached_teacher(
     device: torch.device | str = "cpu",
     spec: InputSpec | None = None,
     scores: str | None = None,
+    kind: TaskKind | None = None,
 ) -> nn.Module:
     """The teacher called `name` for `dataset`: with the weights given, else out of the cache, else trained now.
 
     A model of the user's own (`module:factory`) that has loaded weights is used as it is (see `origin`). The cache
-    file's name holds a hash of everything that determines the weights: model, classes, data, recipe, seed. A model of
+    file's name holds a hash of everything that determines the weights: model, classes, data, recipe, seed, kind
+    of task. A model of
     the user's own is told by its source files and its initial weights, so that after a change to either it is trained
-    anew. The file's header tells the recipe, the validation accuracy and torch's version. Processes that ask
-    at once wait for the one that trains. A damaged file is trained anew. Weights and accuracy are told before anything
-    else begins, with a warning where the accuracy is near chance.
+    anew. The file's header tells the recipe, its quality on validation images and torch's version. Processes that ask
+    at once wait for the one that trains. A damaged file is trained anew. Weights and quality are told before anything
+    else begins, with a warning where that is near chance.
 
     Args:
         name: see `kdzero_gp.models.build`.
@@ -67,6 +69,7 @@ def cached_teacher(
         device: where the model shall be.
         spec: size and normalisation that it wants, where they are not the data set's.
         scores: path of the module that gives the class scores, where the network does not give them alone.
+        kind: of task, by default classification.
 
     Returns:
         The model in evaluation mode; no parameter needs a gradient. It takes images as `spec` says.
@@ -75,12 +78,13 @@ def cached_teacher(
         ModelError: unknown name, or weights that do not fit.
         ConfigError: a cache folder that cannot be written.
     """
+    kind = kind or kind_of()
     adapt = NetworkInput(spec or InputSpec(), dataset)
     channels, height, width = adapt.shape
 
     def built(seed: int) -> nn.Module:
         with seeded(seed, device):
-            return build(name, num_classes=dataset.num_classes, in_channels=channels, image_size=(height, width))
+            return kind.build(name, dataset, in_channels=channels, image_size=(height, width))
 
     model = built(seed)
     origin = settle_origin(name, weights, model, lambda: built(seed + 1))
@@ -88,52 +92,60 @@ def cached_teacher(
     with scores_alone(model, scores):
         if origin.how == "train":
             folder = cache_folder(cache_dir)
-            path = folder / _file_name(name, model, dataset, recipe, seed, adapt)
+            path = folder / _file_name(name, model, dataset, recipe, seed, adapt, kind)
             with FileLock(path.with_suffix(".lock")):
-                accuracy = _restored(model, path)
-                if accuracy is None:
+                quality = _restored(model, path, kind)
+                if quality is None:
                     if is_user_model(name):
                         _log.warning("teacher %s is trained for %d epochs: %s", name, recipe.epochs, origin.reason)
-                    train_teacher(model, dataset, recipe, seed=seed, device=device)
-                    accuracy = network_accuracy(model, dataset, dataset.val)
-                    _keep(model, path, name, dataset, recipe, seed, accuracy)
+                    kind.train_teacher(model, dataset, recipe, seed=seed, device=device)
+                    quality = _quality(model, dataset, kind)
+                    _keep(model, path, name, dataset, recipe, seed, kind, quality)
         else:
             if origin.how == "file" and weights is not None:
                 load_weights(model, weights)
-            accuracy = network_accuracy(model.to(device), dataset, dataset.val)
+            quality = _quality(model.to(device), dataset, kind)
     if handle is not None:
         handle.remove()
-    report(name, origin, accuracy, dataset.val.labels)
+    report(name, origin, kind.quality, quality, dataset.val.labels)
     return model.to(device).eval().requires_grad_(False)
 
 
-def _file_name(name: str, model: nn.Module, dataset: Dataset, recipe: Recipe, seed: int, adapt: NetworkInput) -> str:
+def _quality(model: nn.Module, dataset: Dataset, kind: TaskKind) -> float:
+    return kind.network_measures(model, dataset, dataset.val)[kind.quality.key]
+
+
+def _file_name(
+    name: str, model: nn.Module, dataset: Dataset, recipe: Recipe, seed: int, adapt: NetworkInput, kind: TaskKind
+) -> str:
     content = [source_digest(name, model), weights_digest(model)] if is_user_model(name) else name
     origin = [_VERSION, content, dataset.num_classes, dataset.fingerprint(), asdict(recipe), seed]
     if not adapt.unchanged:
         origin.append(adapt.identity)
+    if kind.name != DEFAULT:
+        origin.append(kind.name)
     digest = hashlib.sha256(json.dumps(origin, sort_keys=True).encode()).hexdigest()[:16]
     readable = re.sub(r"[^A-Za-z0-9_.]+", "_", f"{name}-{dataset.name}")[:60]
     return f"{readable}-{digest}.safetensors"
 
 
-def _restored(model: nn.Module, path: Path) -> float | None:
-    """Loads a teacher out of the cache; gives its validation accuracy, or None where there is no sound file."""
+def _restored(model: nn.Module, path: Path, kind: TaskKind) -> float | None:
+    """Loads a teacher out of the cache; gives its quality on validation images, or None without a sound file."""
     if not path.exists():
         return None
     try:
         load_weights(model, path)
         with safe_open(path, "pt") as file:
-            accuracy = float((file.metadata() or {})["val_accuracy"])
+            quality = float((file.metadata() or {})[f"val_{kind.quality.key}"])
         os.utime(path)  # what was used last is removed last
     except (ModelError, KeyError, ValueError, OSError, SafetensorError) as error:
         _log.warning("The cached teacher %s is damaged and is trained anew (%s)", path, error)
         return None
-    return accuracy
+    return quality
 
 
 def _keep(
-    model: nn.Module, path: Path, name: str, dataset: Dataset, recipe: Recipe, seed: int, accuracy: float
+    model: nn.Module, path: Path, name: str, dataset: Dataset, recipe: Recipe, seed: int, kind: TaskKind, quality: float
 ) -> None:
     # Copies, because tied weights share memory, which the format refuses.
     weights = {key: value.detach().cpu().clone().contiguous() for key, value in model.state_dict().items()}
@@ -144,7 +156,7 @@ def _keep(
         "data_fingerprint": dataset.fingerprint(),
         "recipe": json.dumps(asdict(recipe)),
         "seed": str(seed),
-        "val_accuracy": f"{accuracy:.6f}",
+        f"val_{kind.quality.key}": f"{quality:.6f}",
         "torch": str(torch.__version__),
     }
     bound_cache(path.parent, sum(4 * tensor.numel() for tensor in weights.values()))
