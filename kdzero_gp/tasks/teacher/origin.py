@@ -93,8 +93,8 @@ def report(name: str, origin: Origin, measure: Measure, quality: float, labels: 
     )
     if is_near_chance(quality, labels):
         _log.warning(
-            "%s validation images, which is near chance: it has nothing to teach. Check its weights (--teacher-weights own, train "
-            "or FILE), its normalisation (--teacher-norm) and the order of its classes",
+            "%s validation images, which is near chance: it has nothing to teach. Check its weights (--teacher-weights "
+            "own, train or FILE), its normalisation (--teacher-norm) and the order of its classes",
             line,
         )
     elif is_user_model(name) and not origin.reason.startswith("as --teacher-weights"):
