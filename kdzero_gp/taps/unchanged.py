@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from kdzero_gp.taps.wrapped import shard_again
+
 
 class _Kept(NamedTuple):
     """A buffer as it was."""
@@ -72,7 +74,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def unchanged(model: nn.Module) -> Iterator[None]:
-    """Inside, the network may be run; afterwards its modes and buffers and all random states are as they were."""
+    """Inside, the network may be run; afterwards its modes, buffers and shards and all random states are as they were."""
     modes = [(module, module.training) for module in model.modules()]
     buffers = KeptBuffers(model)
     python, numbers = random.getstate(), np.random.get_state()
@@ -84,6 +86,7 @@ def unchanged(model: nn.Module) -> Iterator[None]:
         random.setstate(python)
         np.random.set_state(numbers)
         buffers.put_back()
+        shard_again(model)
         for module, training in modes:
             module.training = training
 

@@ -58,4 +58,18 @@ def require_readable(model: nn.Module) -> None:
 
 def is_sharded(model: nn.Module) -> bool:
     """Whether `fully_shard` was applied to it or to a part of it."""
-    return any(hasattr(parameter, "device_mesh") for parameter in model.parameters())
+    return any(_is_sharded_module(module) for module in model.modules())
+
+
+def shard_again(model: nn.Module) -> None:
+    """Gives a network that was run without a backward pass its sharded parameters back.
+
+    Until then its outermost parameters are whole ones, and an optimiser that is built would get those.
+    """
+    for module in model.modules():
+        if _is_sharded_module(module):
+            module.reshard()  # type: ignore[operator]
+
+
+def _is_sharded_module(module: nn.Module) -> bool:
+    return hasattr(module, "_get_fsdp_state") and hasattr(module, "reshard")
