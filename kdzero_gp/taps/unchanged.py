@@ -74,7 +74,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def unchanged(model: nn.Module) -> Iterator[None]:
-    """Inside, the network may be run; afterwards its modes, buffers and shards and all random states are as they were."""
+    """Inside, the network may be run; afterwards its modes, buffers, shards and random states are as they were."""
     modes = [(module, module.training) for module in model.modules()]
     buffers = KeptBuffers(model)
     python, numbers = random.getstate(), np.random.get_state()
