@@ -247,6 +247,17 @@ class Distiller(PairState):
             }
             self._compile(taps, None)
 
+    def close(self) -> None:
+        """Lets go of the last batch's terms; parameters and masks stay, and it can be called again."""
+        self._last = []
+        self._generators.clear()
+
+    def __enter__(self) -> "Distiller":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
     def extra_repr(self) -> str:
         """The formula."""
         return str(self.tree)

@@ -4,6 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kdzero_gp.grammar import Logits, Tau, distance
+from primitives.guards import held, softened
 
 
 @distance(
@@ -19,7 +20,7 @@ def sigmoid_kl(student: Tensor, teacher: Tensor, tau: float) -> Tensor:
     Hinton's divergence (2015) for every class by itself: ≥ 0, and 0 only where all scores are equal. Drawn only where
     classes do not exclude one another.
     """
-    s, t = student / tau, teacher / tau
+    s, t = softened(student, tau), softened(teacher, tau)
     yes = t.sigmoid() * (F.logsigmoid(t) - F.logsigmoid(s))
     no = (-t).sigmoid() * (F.logsigmoid(-t) - F.logsigmoid(-s))
-    return tau**2 * (yes + no).clamp(min=0).mean(1)
+    return (tau**2 * held(yes + no, 0).mean(1)).to(student.dtype)

@@ -181,6 +181,14 @@ def test_a_distiller_is_sent_to_a_spawned_process() -> None:
     assert loss == losses(one, 1)[0]
 
 
+def test_a_distiller_can_be_closed_and_used_again() -> None:
+    twin = trained()
+    with trained() as one:
+        first = losses(one)
+    assert one.terms() == {}
+    assert [*first, *losses(one)] == losses(twin, 6)
+
+
 def test_a_tree_with_taps_of_its_own_is_pickled() -> None:
     tree = parse("weight(1, l2(neck))", taps={"neck": Map})
     assert pickle.loads(pickle.dumps(tree)) == tree

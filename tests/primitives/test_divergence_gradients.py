@@ -42,7 +42,14 @@ def plain_tckd(s: Tensor, t: Tensor, tau: float) -> Tensor:
     return tau**2 * (right + torch.sigmoid(-odds[1]) * (log(-odds[1]) - log(-odds[0])))
 
 
-PLAIN = {"kl": plain_kl, "tckd": plain_tckd, "nckd": plain_nckd}
+def plain_sigmoid_kl(s: Tensor, t: Tensor, tau: float) -> Tensor:
+    log = torch.nn.functional.logsigmoid
+    s, t = s / tau, t / tau
+    yes = torch.sigmoid(t) * (log(t) - log(s))
+    return tau**2 * (yes + torch.sigmoid(-t) * (log(-t) - log(-s))).mean(1)
+
+
+PLAIN = {"kl": plain_kl, "tckd": plain_tckd, "nckd": plain_nckd, "sigmoid_kl": plain_sigmoid_kl}
 
 
 @pytest.mark.parametrize("size", [1.0, 1e4])

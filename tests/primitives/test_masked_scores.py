@@ -25,7 +25,7 @@ def masked(z: Tensor) -> Tensor:
 
 ALIKE = ("kl", "tckd", "nckd", "hard", "cosine", "pearson", "correlation", "hsic", "infonce")
 """Their value is that of the classes that are there."""
-SUMS = ("l1", "l2", "smooth_l1", "huber", "partial_l2")
+SUMS = ("l1", "l2", "smooth_l1", "huber", "partial_l2", "sigmoid_kl")
 """Means over all classes, of which those that both sides lack differ by 0."""
 
 
