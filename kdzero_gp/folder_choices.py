@@ -63,6 +63,6 @@ class FolderChoices(Choices[T]):
         if self._walked:
             return
         self._walked = True  # first: a module may look for what its neighbour declares
-        all_modules = pkgutil.iter_modules(import_module(self._folder).__path__)
-        for name in self._modules or [module.name for module in all_modules]:
+        found = (module.name for module in pkgutil.iter_modules(import_module(self._folder).__path__))
+        for name in self._modules or [name for name in found if name != "__main__"]:
             import_module(f"{self._folder}.{name}")

@@ -13,7 +13,7 @@ from kdzero_gp.execute.config import NOT_IDENTITY, ExecutorConfig
 from kdzero_gp.execute.deadlines import Deadlines
 from kdzero_gp.execute.protocol import Executor
 from kdzero_gp.execute.start import start_executor
-from kdzero_gp.loops.fused.choice import choose_fuse
+from kdzero_gp.loops.fused.choice import FuseChoice, choose_fuse
 from kdzero_gp.models import parameter_count
 from kdzero_gp.models.weights import weights_digest
 from kdzero_gp.pair.assemble import load_primitives, make_task
@@ -90,9 +90,9 @@ def settled_fuse(config: ComparisonConfig, task: Task, most: int) -> ComparisonC
     """
     wanted = config.fuse or ("auto" if task.device.type == "cuda" else "1")
     if wanted == "auto":
-        choice = choose_fuse(task, most=most) if most > 1 else None
-        wanted = f"{choice.students}:{choice.way}" if choice is not None and choice.way else "1"
-        _log.info("--fuse auto chose %s: %s", wanted, choice.reason if choice is not None else "there is one method")
+        choice = choose_fuse(task, most=most) if most > 1 else FuseChoice(1, "there is one method")
+        wanted = choice.text
+        _log.info("--fuse auto chose %s: %s", wanted, choice.reason)
     return config.model_copy(update={"fuse": wanted})
 
 

@@ -1,8 +1,8 @@
-"""A command's options out of a model: each is one field with its type, rule, default and help, and stands there alone."""
+"""A command's options out of a model, where each is one field with its type, rule, default and help."""
 
 import inspect
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import wraps
 from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
 
@@ -70,7 +70,7 @@ def takes(model: type[Options]) -> Callable[[Callable[..., None]], Callable[...,
 
         @wraps(function)
         def command(**values: Any) -> None:
-            chosen = {name: _for_model(field, values.pop(name)) for name, field in fields.items()}
+            chosen = {name: read_value(values.pop(name), field.metadata) for name, field in fields.items()}
             given = {name: value for name, value in chosen.items() if value is not None}
             function(**{PLACE: given}, **values)
 
@@ -85,7 +85,7 @@ def takes(model: type[Options]) -> Callable[[Callable[..., None]], Callable[...,
 
 
 def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
-    kind = _typed(field)
+    kind = typed_as(field.annotation, field.metadata)
     flag = name.replace("_", "-")
     names = (f"--{flag}/--no-{flag}",) if kind is bool else (f"--{flag}",)
     annotation = Annotated[kind | None, option(_help(field), *names)]  # type: ignore[valid-type]
@@ -98,23 +98,29 @@ def _help(field: FieldInfo) -> str:
     return (field.description or "").replace("{default}", shown)
 
 
-def _typed(field: FieldInfo) -> Any:
-    """The type that the command line reads; what it is narrowed to is the model's affair."""
-    kind = field.annotation
-    if get_origin(kind) in (types.UnionType, Union):
-        (kind,) = (part for part in get_args(kind) if part is not type(None))
-    if get_origin(kind) is Literal:
+def typed_as(annotation: Any, marks: Iterable[Any] = ()) -> Any:
+    """The type that the command line reads for a value; what it is narrowed to is checked where it is used.
+
+    Args:
+        annotation: of the value.
+        marks: what stands beside it in `Annotated`.
+    """
+    if get_origin(annotation) in (types.UnionType, Union):
+        annotation = [part for part in get_args(annotation) if part is not type(None)][-1]
+    if get_origin(annotation) is Literal:
         return str
-    if get_origin(kind) is tuple:
-        return str if _typed_with_commas(field) else list[get_args(kind)[0]]  # type: ignore[misc]
-    return kind
+    if get_origin(annotation) in (tuple, Sequence):
+        return str if has_commas(marks) else list[typed_as(get_args(annotation)[0])]  # type: ignore[misc]
+    return annotation
 
 
-def _typed_with_commas(field: FieldInfo) -> bool:
-    return any(isinstance(mark, Commas) for mark in field.metadata)
+def has_commas(marks: Iterable[Any]) -> bool:
+    """Whether several names are typed as one text."""
+    return any(isinstance(mark, Commas) for mark in marks)
 
 
-def _for_model(field: FieldInfo, value: Any) -> Any:
-    if isinstance(value, str) and _typed_with_commas(field):
-        return tuple(name.strip() for name in value.split(",")) if value else None
+def read_value(value: Any, marks: Iterable[Any] = ()) -> Any:
+    """The value that the command line's stands for: several make a tuple; None where nothing was given."""
+    if isinstance(value, str) and has_commas(marks):
+        return tuple(name for part in value.split(",") if (name := part.strip())) or None
     return (tuple(value) or None) if isinstance(value, list) else value
