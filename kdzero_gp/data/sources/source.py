@@ -90,6 +90,6 @@ def source_named(text: str) -> Source | None:
 
 
 def data_help() -> str:
-    """The help of `--data`: all that a user can type, the default first."""
-    first, *others = sorted((each.source.typed for each in SOURCES.values()), key=lambda typed: typed != DEFAULT_DATA)
-    return f"{', '.join((f'{first} (default)', *others[:-1]))} or {others[-1]}."
+    """Lists all that a user can type, the default first, for the help of `--data`."""
+    *others, last = (each.source.typed for each in SOURCES.values() if each.source.typed != DEFAULT_DATA)
+    return f"{{default}} (default), {', '.join(others)} or {last}."
