@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from kdzero_gp.compare.entries import make_entries, split_methods
 from kdzero_gp.compare.folder import ComparisonFolder
@@ -28,6 +28,7 @@ from kdzero_gp.provenance import hardware, versions
 from kdzero_gp.randomness import settled_torch
 from kdzero_gp.store.new_folder import default_folder
 from kdzero_gp.tasks.task import Task
+from kdzero_gp.train.config import Calibrate, TrainOn
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ def compare(
     seeds: int = 3,
     out: str | Path | None = None,
     preset: str | None = None,
-    train_on: Literal["all", "train"] = "all",
-    calibrate: Literal["none", "gradient"] = "none",
+    train_on: TrainOn = "all",
+    calibrate: Calibrate = "none",
     retry_failed: bool = False,
     task: Task | None = None,
     follower: Follower | None = None,
