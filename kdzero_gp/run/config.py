@@ -11,6 +11,7 @@ from kdzero_gp.errors import ConfigError
 from kdzero_gp.execute.config import NOT_IDENTITY, ExecutorConfig
 from kdzero_gp.methods.registry import method
 from kdzero_gp.pair.config import PairConfig, Seed, validate
+from kdzero_gp.tasks.kinds import kind_of
 from kdzero_gp.tasks.presets import fuse_for
 from kdzero_gp.tasks.recipe import Recipe
 
@@ -41,8 +42,9 @@ class SearchConfig(Options):
     calibrate: Literal["gradient", "none"] = Field(
         "gradient", description="{default} (default): terms start with CE's gradient norm; or none."
     )
-    fitness: Literal["tempered", "relative", "eq2"] = Field(
-        "tempered", description="{default} (default), relative, or eq2, KD-Zero's plain sum."
+    fitness: Literal["tempered", "relative", "eq2", "bce", "map"] = Field(
+        "tempered",
+        description="{default} (default), relative, or eq2, KD-Zero's plain sum; of multilabel bce (default) or map.",
     )
     shrink_space: bool = Field(True, description="Draw operations of bad carriers less.")
     seed_methods: Annotated[tuple[str, ...], Commas()] = Field(
@@ -99,6 +101,23 @@ class RunConfig(PairConfig, SearchConfig, ExecutorConfig):
         description=f"Students in one program: a number (default {fuse_for(DEFAULT_DATA)} on {DEFAULT_DATA}, else 1), "
         "or auto (default on a GPU).",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fitness_of_the_task(cls, given: Any) -> Any:
+        """What is not given is the fitness function that the kind of task has as its first."""
+        if isinstance(given, dict) and given.get("fitness") is None and isinstance(given.get("task"), str):
+            return given | {"fitness": kind_of(given["task"]).fitness[0]}
+        return given
+
+    @model_validator(mode="after")
+    def _fitness_fits_the_task(self) -> Self:
+        fitting = kind_of(self.task).fitness
+        if self.fitness not in fitting:
+            raise ConfigError(
+                f"--fitness is {self.fitness}, but with --task {self.task} it must be {' or '.join(fitting)}"
+            )
+        return self
 
     def recipes(self, data: str) -> tuple[Recipe, Recipe]:
         """Tells the recipe of a full training and that of a proxy training, which may be the longer one if asked for.
