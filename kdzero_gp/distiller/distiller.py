@@ -33,8 +33,8 @@ class Distiller(PairState):
     The canonical form of the tree is what is computed: shared subtrees once, teacher branches without gradient. Where
     the shapes of the two sides differ and the path to the distance does not erase the difference, a learned `Aligner`
     appears on the tap at the first call (or at `prepare`, which a training script calls before it builds its
-    optimiser). Half-precision taps are computed in float32. It can be copied, pickled and saved; its state can be loaded
-    into a fresh one, and holds how far its random masks have come.
+    optimiser). Half-precision taps are computed in float32. It can be copied, pickled and saved; a fresh one can load
+    its state, which holds how far its random masks have come.
 
     Args:
         distiller: the text form or a tree.
@@ -218,7 +218,7 @@ class Distiller(PairState):
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        rebuilt = {"_program": None, "terms_in_order": (), "_scales": None, "_generators": {}}
+        rebuilt: dict[str, Any] = {"_program": None, "terms_in_order": (), "_scales": None, "_generators": {}}
         return {**self.__dict__, **rebuilt, "_prepared": self._program is not None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -227,7 +227,10 @@ class Distiller(PairState):
         self.terms_in_order = terms_of(self.tree.canonical().root)
         if prepared:
             shapes = zip(SIDES, self._shapes, strict=True)
-            taps = {side: {t: (PROBED, *s) for t, s in zip(self.taps, sizes, strict=True)} for side, sizes in shapes}
+            taps: dict[str, dict[str, Shape]] = {
+                side: {tap: (PROBED, *size) for tap, size in zip(self.taps, sizes, strict=True)}
+                for side, sizes in shapes
+            }
             self._compile(taps, None)
 
     def extra_repr(self) -> str:
@@ -265,9 +268,9 @@ class Distiller(PairState):
         if torch.is_grad_enabled() and (late := sum(p.numel() for p in self.parameters())):
             names = ", ".join([*self.aligners, *self.learned])
             warnings.warn(
-                f"{late} parameters of the distiller ({names}) were made in its first call: an optimiser that was built "
-                "before does not train them; call distiller.prepare(student, teacher) before you build it",
-                stacklevel=6,
+                f"{late} parameters of the distiller ({names}) were made in its first call: an optimiser built "
+                "before it does not train them; call distiller.prepare(student, teacher) before you build it",
+                stacklevel=7,  # the caller of forward, beyond torch's own two frames
             )
 
     def _align(self, tap: str, side: Side, x: Tensor, mapped: bool) -> Tensor:
@@ -337,4 +340,3 @@ def _check_rank(name: str, type_: type, tensor: Tensor) -> None:
 def _learned_name(side: Side, place: int, inputs: Iterable[Shape]) -> str:
     """The name of a learned operation's module for inputs of these shapes, which begin with the batch."""
     return "_".join([side, str(place), *("x".join(map(str, shape[1:])) for shape in inputs)])
-

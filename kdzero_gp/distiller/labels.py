@@ -25,18 +25,18 @@ def label_fault(targets: Tensor | None, names: str, scores: Tensor | None = None
         what = "soft labels, or several of one sample, have no true class" if several else "they are no class numbers"
         return (
             f"{names} needs the class of every sample, (N,) whole numbers with -100 for none, but the targets are "
-            f"{tuple(targets.shape)} of {targets.dtype}: {what}; give class numbers (of mixed images, the larger share's), "
-            "or take a distiller that reads no labels, such as kd"
+            f"{tuple(targets.shape)} of {targets.dtype}: {what}; give class numbers (of mixed images, the larger "
+            "share's), or take a distiller that reads no labels, such as kd"
         )
     if scores is None or scores.device.type != "cpu" or not targets.numel():
         return ""  # elsewhere than on the CPU a look at the values would wait for the device
     known = targets[targets != -100]
     if len(targets) != len(scores):
-        return f"{names} needs the class of every sample, but there are {len(targets)} labels of {len(scores)} samples"
+        return f"{names} needs the class of every sample, but these are {len(targets)} labels of {len(scores)} samples"
     if known.numel() and not 0 <= int(known.min()) <= int(known.max()) < scores.shape[1]:
         return (
-            f"{names} needs labels from 0 to {scores.shape[1] - 1}, or -100 for a sample without one, but the targets go "
-            f"from {int(known.min())} to {int(known.max())}; number the classes as the scores do"
+            f"{names} needs labels from 0 to {scores.shape[1] - 1}, or -100 for a sample without one, but the targets "
+            f"go from {int(known.min())} to {int(known.max())}; number the classes as the scores do"
         )
     return ""
 

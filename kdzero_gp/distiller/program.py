@@ -67,7 +67,7 @@ class Program:
     Args:
         terms: the summands.
         levels: by a distance's argument and whether that distance is ragged, how its taps are read.
-        align: applies the aligner of a tap to one side's tensor.
+        align: `(tap, side, tensor, mapped=…)`, applies the aligner of a tap to one side's tensor.
         learned: the modules of learned operations, by (node, side).
     """
 
@@ -75,7 +75,7 @@ class Program:
         self,
         terms: Sequence[Term],
         levels: Mapping[tuple[Node, bool], Level],
-        align: Callable[[str, Side, Tensor, bool], Tensor],
+        align: Callable[..., Tensor],
         learned: Mapping[tuple[Node, Side], Callable[..., Tensor]],
     ) -> None:
         self._levels = levels
@@ -212,7 +212,7 @@ def _weighting(operation: Operation, distance: int) -> Step:
 def _labels(operation: Operation, context: Context) -> tuple[Tensor, Tensor]:
     """The class of every sample, and whether it is known."""
     if context.labels is None:
-        scores = context.student[SCORES] if SCORES in context.student else None
+        scores = context.student[SCORES] if SCORES in context.student else None  # noqa: SIM401  # no tap is an error
         fault = label_fault(context.targets, f"`{operation.name}`", scores)
         if fault or context.targets is None:
             raise ConfigError(fault)

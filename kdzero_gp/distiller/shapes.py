@@ -16,7 +16,7 @@ from kdzero_gp.untrusted import error_text
 
 Shape = tuple[int, ...]
 Level = Literal["plain", "pooled", "mapped"]
-"""How a distance's argument reads its taps: as they are; brought to the smaller resolution; and their channels mapped."""
+"""How a distance's argument reads its taps: as they are; in the smaller resolution; and with their channels mapped."""
 LEVELS: tuple[Level, ...] = ("plain", "pooled", "mapped")
 Shapes = tuple[Mapping[str, Shape], Mapping[str, Shape]]
 """Tap shapes of student and teacher."""

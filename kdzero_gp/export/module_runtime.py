@@ -130,9 +130,9 @@ class TwoSides(PairState):
             self.prepare(student_shapes, teacher_shapes, first.device)
             if torch.is_grad_enabled() and any(True for _ in self.parameters()):
                 warnings.warn(
-                    "aligners were made in the first call: an optimiser that was built before does not train them; make "
+                    "aligners were made in the first call: an optimiser built before it does not train them; make "
                     "this loss with the shapes of both networks' taps",
-                    stacklevel=3,
+                    stacklevel=5,
                 )
         for side, taps, shapes in zip(("student", "teacher"), (student, teacher), self.shapes, strict=True):
             for tap in self.TAPS:
@@ -202,9 +202,7 @@ class TwoSides(PairState):
         self.others[number] = tuple(x.shape)
         return x
 
-    def class_labels(
-        self, targets: Tensor | None, names: str, student: Mapping[str, Tensor]
-    ) -> tuple[Tensor, Tensor]:
+    def class_labels(self, targets: Tensor | None, names: str, student: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """The class of every sample, 0 where it is not known, and whether it is known."""
         fault = label_fault(targets, names, student.get("logits"))
         if fault or targets is None:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, overload
 from torch import nn
 
 from kdzero_gp.errors import PrimitiveError
+from kdzero_gp.grammar.digest import declared_code
 from kdzero_gp.grammar.operation import (
     BUILT_IN,
     LEARNED,
@@ -41,6 +42,7 @@ def _register(kind: Kind, function: Function, signatures: tuple[Signature, ...],
             function=computed,
             doc=inspect.getdoc(function) or "",
             source=source,
+            code=declared_code(function),
             **options,
         )
     )
@@ -62,8 +64,8 @@ def _check_declared(declared: Any, decorator: str, *, learned: bool) -> None:
     place, name = place_of(declared), getattr(declared, "__name__", type(declared).__name__)
     if isinstance(declared, nn.Module):
         raise PrimitiveError(
-            f"{place}: @{decorator} was given an instance of {type(declared).__name__}, whose parameters all candidates "
-            f"would share; {LEARNED}"
+            f"{place}: @{decorator} was given an instance of {type(declared).__name__}, whose parameters all "
+            f"candidates would share; {LEARNED}"
         )
     if not callable(declared):
         raise PrimitiveError(f"{place}: @{decorator} declares a function, it was given a {type(declared).__name__}")
@@ -126,8 +128,8 @@ def transform(
         constants: types of further arguments, `Value` or `Tau`, passed as floats.
         name: name in the text form, by default the function's.
         formula: LaTeX, shown by `--list-primitives` and in the gallery.
-        identity, idempotent, random, learned, bridges, classes, extended: see `Operation`. A class of modules is learned
-            in any case.
+        identity, idempotent, random, learned, bridges, classes, extended: see `Operation`. A class of modules is
+            learned in any case.
         teacher_only, student_only: apply it to one side and hand the other through.
 
     A `Vector` overload also takes `Logits`, giving a `Vector`.
@@ -246,8 +248,8 @@ def weight(
         for type_ in types:
             if type_ not in (Logits, PerSample) and type_ is not function:
                 raise PrimitiveError(
-                    f"{place_of(function)}: `{name or _name(function)}` takes {getattr(type_, '__name__', type_)!r}, but "
-                    "a sample weighting reads the class scores of both sides; write @weight(Logits)"
+                    f"{place_of(function)}: `{name or _name(function)}` takes {getattr(type_, '__name__', type_)!r}, "
+                    "but a sample weighting reads the class scores of both sides; write @weight(Logits)"
                 )
         options = {"name": name, "formula": formula, "identity": identity, "labels": labels, "extended": extended}
         options["classes"] = classes or _classes_of(labels)

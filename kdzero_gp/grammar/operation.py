@@ -22,8 +22,8 @@ BUILT_IN = "primitives/"
 """How the sources of built-in operations begin."""
 LEARNED = (
     "declare a class (or a function that returns a module) which is made from the shape of its input: "
-    "@transform(Map, learned=True) above `class Mine(nn.Module)` with `def __init__(self, shape)`, where shape[1] is the "
-    "number of channels, and `def forward(self, x)`"
+    "@transform(Map, learned=True) above `class Mine(nn.Module)` with `def __init__(self, shape)`, where shape[1] is "
+    "the number of channels, and `def forward(self, x)`"
 )
 """The form of learned primitives, for messages."""
 
@@ -61,6 +61,7 @@ class Operation:
             whole) fit only tasks whose images have exactly one class; an `independent` one is drawn only in others.
         extended: outside the search space of the paper's Table 1, drawn only with `--space extended`.
         source: file and line of the declaration.
+        code: name and text of its file and of those it imports from beside it, as they were when it was declared.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Operation:
     labels: bool = False
     classes: Classes = "any"
     extended: bool = False
+    code: tuple[tuple[str, str], ...] = field(default=(), repr=False, compare=False)
     _by_inputs: dict[tuple[type, ...], Signature] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

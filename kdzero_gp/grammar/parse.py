@@ -67,7 +67,9 @@ class _Reader:
         self.taps = taps
         if len(text) > MAXIMUM_LENGTH:
             raise ParseError(f"the text has {len(text)} characters, at most {MAXIMUM_LENGTH} are read", MAXIMUM_LENGTH)
-        self.tokens = [Token(m.lastgroup or "", m[0], m.start()) for m in TOKEN.finditer(text) if m.lastgroup != "blank"]
+        self.tokens = [
+            Token(m.lastgroup or "", m[0], m.start()) for m in TOKEN.finditer(text) if m.lastgroup != "blank"
+        ]
         self.tokens.append(Token("end", "the end of the text", len(text)))
         self.index = 0
 

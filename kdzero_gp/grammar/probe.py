@@ -114,7 +114,9 @@ def _made(operation: Operation, shapes: list[Shape]) -> Callable[..., Any]:
     """The module of a learned operation."""
     module = operation.function(*map(torch.Size, shapes))
     if not isinstance(module, nn.Module):
-        raise PrimitiveError(f"a learned primitive is a factory of nn.Module, it gave a {type(module).__name__}; {LEARNED}")
+        raise PrimitiveError(
+            f"a learned primitive is a factory of nn.Module, it gave a {type(module).__name__}; {LEARNED}"
+        )
     return module
 
 

@@ -44,8 +44,8 @@ def _registered(name: str, inputs: tuple[type, ...], source: str) -> OperationSy
     signature = None if operation is None else operation.resolve(inputs)
     if operation is None or signature is None:
         raise PrimitiveError(
-            f"this process does not know the primitive `{name}` of {source} as it was; import the file that declares it "
-            "before you unpickle what uses it"
+            f"this process does not know the primitive `{name}` of {source} as it was; load the file that declares "
+            "it before you unpickle what uses it"
         )
     return OperationSymbol(operation, signature)
 

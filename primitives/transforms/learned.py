@@ -1,8 +1,8 @@
 """Learned maps on the student's side, trained with the student and thrown away with the teacher (extended set).
 
 `hint` leads from the student's shape to the teacher's by itself. Where channels differ the aligner stands before
-`project`; the two together are then one map from the student's channels to the teacher's. On the teacher's side there is none: a pair of learned maps that both give zero
-would always agree.
+`project`; the two together are then one map from the student's channels to the teacher's. On the teacher's side there
+is none: a pair of learned maps that both give zero would always agree.
 """
 
 import torch
@@ -27,9 +27,9 @@ class Hint(nn.Module):
     def __init__(self, own: tuple[int, ...], other: tuple[int, ...]) -> None:
         super().__init__()
         (H, W), (h, w) = own[2:], other[2:]
-        self.up = (2 * H, 2 * W) == (h, w)
-        self.down = (H, W) == (2 * h, 2 * w)
-        kernel = (1 + H - h, 1 + W - w) if H >= h and W >= w else (1, 1)
+        self.up = h == 2 * H and w == 2 * W
+        self.down = h * 2 == H and w * 2 == W
+        kernel = (1 + H - h, 1 + W - w) if h <= H and w <= W else (1, 1)
         if self.up:
             layer: nn.Module = nn.ConvTranspose2d(own[1], other[1], 4, bias=False)
         else:
@@ -74,7 +74,7 @@ class Project(nn.Module):
     formula=r"\mathrm{relu}(\gamma\odot\mathrm{bn}(W*x)+\beta),\;W,\gamma,\beta\text{ learned}",
 )
 def hint(shape: tuple[int, ...], other: tuple[int, ...] | None = None) -> nn.Module:
-    """FitNet's regressor: learned convolution, batch normalisation and ReLU, from the student's map to the teacher's shape.
+    """FitNet's regressor: learned convolution, batch normalisation and ReLU, from the student's shape to the teacher's.
 
     (N, C, H, W) to the teacher's (N, C', H', W'), as the authors' and RepDistiller's: a 1 × 1 convolution for one size,
     3 × 3 with stride 2 to half, a transposed 4 × 4 with stride 2 to twice the size, and (1 + H − H') × (1 + W − W') to

@@ -1,4 +1,4 @@
-"""Operations that read labels: samples without one are left out, and what is no class of each sample is one clear error."""
+"""Operations that read labels leave out samples without one; what is no class of each sample is one clear error."""
 
 from typing import Any
 
@@ -47,7 +47,9 @@ def test_a_sample_without_a_label_has_weight_one() -> None:
     student, teacher = knowledge(0), knowledge(1)
     text = "weight(1, w_focal(l2(pool)))"
     loss = Distiller(text)(student, teacher, TARGETS)
-    d = [sum((a - b) ** 2 for a, b in zip(s, t, strict=True)) / 6 for s, t in zip(*pools(student, teacher), strict=True)]
+    d = [
+        sum((a - b) ** 2 for a, b in zip(s, t, strict=True)) / 6 for s, t in zip(*pools(student, teacher), strict=True)
+    ]
     u = {i: (1 - float(student["logits"][i].softmax(0)[TARGETS[i]])) ** 2 for i in KNOWN}
     mean = sum(u.values()) / len(u)
     expected = sum(d[i] * (u[i] / mean if i in u else 1) for i in range(5)) / 5
@@ -78,7 +80,7 @@ WRONG = {
     "yes or no": (torch.ones(5, dtype=torch.bool), "torch.bool"),
     "a class too many": (torch.tensor([0, 1, 2, 3, 7]), "from 0 to 6, or -100 .*go from 0 to 7"),
     "negative": (torch.tensor([0, 1, -1, 3, 4]), "go from -1 to 4"),
-    "too few": (torch.tensor([0, 1]), "2 labels of 5 samples"),
+    "too few": (torch.tensor([0, 1]), "these are 2 labels of 5 samples"),
     "none": (None, "depends on the labels"),
 }
 

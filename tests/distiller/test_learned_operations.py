@@ -94,27 +94,29 @@ SIZES = {
 @pytest.mark.parametrize("channels", [(3, 3), (3, 5)])
 @pytest.mark.parametrize("sizes", SIZES.values(), ids=SIZES)
 def test_fitnets_regressor_is_the_authors(sizes: tuple[int, int], channels: tuple[int, int]) -> None:
-    """Its own layer for each relation of sizes, from the student's channels to the teacher's, with no aligner before it."""
-    (H, h), (C, c) = sizes, channels
-    student = Knowledge(stage2=torch.randn(6, C, H, H, generator=torch.Generator().manual_seed(0)).requires_grad_())
-    teacher = Knowledge(stage2=torch.randn(6, c, h, h, generator=torch.Generator().manual_seed(1)))
+    """Its own layer for each relation of sizes, from the student's channels to the teacher's, and no aligner before."""
+    (own, other), (C, c) = sizes, channels
+    student = Knowledge(stage2=torch.randn(6, C, own, own, generator=torch.Generator().manual_seed(0)).requires_grad_())
+    teacher = Knowledge(stage2=torch.randn(6, c, other, other, generator=torch.Generator().manual_seed(1)))
     distiller = Distiller(HINT, seed=3)
     loss = distiller.prepare(student, teacher)(student, teacher)
     assert not [name for name, _ in distiller.named_parameters() if name.startswith("aligners")]
     layer: nn.Module
-    if H == 2 * h:
+    if own == 2 * other:
         layer = nn.Conv2d(C, c, kernel_size=3, stride=2, padding=1)
-    elif 2 * H == h:
+    elif other == 2 * own:
         layer = nn.ConvTranspose2d(C, c, kernel_size=4, stride=2, padding=1)
-    elif H >= h:
-        layer = nn.Conv2d(C, c, kernel_size=(1 + H - h, 1 + H - h))
+    elif own >= other:
+        layer = nn.Conv2d(C, c, kernel_size=1 + own - other)
     else:
         layer = nn.Conv2d(C, c, kernel_size=1)
     (learned,) = distiller.learned.values()
     with torch.no_grad():
         layer.weight.copy_(learned.weight)  # type: ignore[operator,arg-type]
     regressor = nn.Sequential(layer, nn.BatchNorm2d(c), nn.ReLU())
-    taught = nn.functional.adaptive_avg_pool2d(teacher["stage2"], min(H, h)) if (H, h) == (3, 7) else teacher["stage2"]
+    taught = teacher["stage2"]
+    if sizes == (3, 7):
+        taught = nn.functional.adaptive_avg_pool2d(taught, 3)
     expected = 100 * (regressor(student["stage2"]) - taught).square().mean()
     torch.testing.assert_close(loss, expected)
     gradients = [torch.autograd.grad(x, student["stage2"])[0] for x in (loss, expected)]

@@ -43,10 +43,12 @@ def losses(loss: nn.Module, count: int = 3) -> list[float]:
 
 def test_aligners_that_appear_under_gradient_are_told_of() -> None:
     distiller = Distiller(TEXT)
-    with pytest.warns(UserWarning, match=r"63 parameters.*stage1.*an optimiser.*distiller.prepare\(student, teacher\)"):
+    told = r"63 parameters.*stage1.*an optimiser.*distiller.prepare\(student, teacher\)"
+    with pytest.warns(UserWarning, match=told) as warned:
         Distiller("weight(1, l2(stage1))")(
             Knowledge(stage1=torch.randn(4, 6, 5, 5)), Knowledge(stage1=torch.randn(4, 9, 5, 5))
         )
+    assert [warning.filename for warning in warned] == [__file__]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with torch.no_grad():

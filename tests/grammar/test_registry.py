@@ -243,7 +243,7 @@ def test_two_files_with_one_name_clash(registry: Registry, tmp_path: Path) -> No
     for name in ("one.py", "other.py"):
         (tmp_path / name).write_text(GOOD)
     registry.load_file(tmp_path / "one.py")
-    with pytest.raises(PrimitiveError, match="`triple` is taken by .*one.py:8"):
+    with pytest.raises(PrimitiveError, match=r"`triple` is taken by .*one\.py:8"):
         registry.load_file(tmp_path / "other.py")
 
 
@@ -422,11 +422,11 @@ def test_an_operation_that_turns_to_working_in_place_changes_nobody_elses_number
 
 
 def test_what_an_operation_raises_at_its_probe_is_a_refusal(registry: Registry) -> None:
-    class Unprintable(Exception):
+    class UnprintableError(Exception):
         def __str__(self) -> str:
             raise RuntimeError("no text")
 
-    for error in (Unprintable(), SystemExit(3), GeneratorExit(), ValueError("x" * 10_000)):
+    for error in (UnprintableError(), SystemExit(3), GeneratorExit(), ValueError("x" * 10_000)):
 
         def faulty(x: Tensor, error: BaseException = error) -> Tensor:
             raise error
@@ -460,7 +460,9 @@ def test_a_file_may_import_what_lies_beside_it(registry: Registry, tmp_path: Pat
     other.mkdir()
     (other / "more_ops.py").write_text(HELPED.replace("helped", "again"))
     (other / "my_helping_module.py").write_text("def twice(x):\n    return 20 * x\n")
-    with pytest.raises(PrimitiveError, match=r"more_ops.py:4: `my_helping_module` lies beside this file, but a module of"):
+    with pytest.raises(
+        PrimitiveError, match=r"more_ops.py:4: `my_helping_module` lies beside this file, but a module of"
+    ):
         registry.load_file(other / "more_ops.py")
     assert "again" not in registry
 

@@ -1,4 +1,4 @@
-"""Divergences keep their exact gradient: near equality, where rounding is larger than the value, and at any temperature."""
+"""Divergences keep their exact gradient at any temperature, and near equality, where rounding exceeds the value."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Scores of −inf, classes that are masked out: a probability of 0 counts as 0, and what both sides lack is no difference."""
+"""Scores of −inf, classes that are masked out: p = 0 counts as 0, and what both sides lack is no difference."""
 
 import pytest
 import torch

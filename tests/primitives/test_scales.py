@@ -1,4 +1,4 @@
-"""Normalisations have no floor: activations of any scale come to the same, and at zero value and gradient are finite."""
+"""Normalisations have no floor: activations of any scale come to the same, and zeros are finite with their gradient."""
 
 import math
 
