@@ -5,8 +5,9 @@ from kdzero_gp.data.augment.named import AugmentationName, named_augmentation
 from kdzero_gp.data.batches.in_memory import ImageBatches
 from kdzero_gp.data.batches.serving import Batches, image_batches
 from kdzero_gp.data.batches.streamed import StreamedBatches
-from kdzero_gp.data.dataset import Dataset, LabelForm, Split
+from kdzero_gp.data.dataset import Dataset, Split
 from kdzero_gp.data.sources.load import load_dataset
+from kdzero_gp.data.sources.split import LabelForm
 
 __all__ = [
     "NO_AUGMENTATION",

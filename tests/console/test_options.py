@@ -73,8 +73,16 @@ def test_what_is_not_given_is_left_to_the_model() -> None:
 def test_every_kind_of_field_is_read() -> None:
     typed = "--lr 0.5 --mode b --no-amp --names x --names y --numbers 3 --listed p,q --size 2 --device cuda --first 7"
     assert call(*typed.split())[0] == {
-        "lr": 0.5, "mode": "b", "amp": False, "names": ("x", "y"), "numbers": (3,), "listed": ("p", "q"),
-        "size": 2.0, "device": "cuda", "first": 7, "last": 2,
+        "lr": 0.5,
+        "mode": "b",
+        "amp": False,
+        "names": ("x", "y"),
+        "numbers": (3,),
+        "listed": ("p", "q"),
+        "size": 2.0,
+        "device": "cuda",
+        "first": 7,
+        "last": 2,
     }
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
-from kdzero_gp.data.dataset import Dataset, LabelForm
+from kdzero_gp.data.dataset import Dataset
 from kdzero_gp.data.sources.source import DEFAULT_DATA, SOURCES
-from kdzero_gp.data.sources.split import SplitRules
+from kdzero_gp.data.sources.split import LabelForm, SplitRules
 from kdzero_gp.errors import DataError
 
 

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from kdzero_gp.data.dataset import Dataset, LabelForm
+from kdzero_gp.data.dataset import Dataset
 from kdzero_gp.data.sources.arrays import Arrays, checked
 from kdzero_gp.data.sources.in_memory import in_memory
 from kdzero_gp.data.sources.multi_hot import checked_multi_hot, multi_hot_in_memory
 from kdzero_gp.data.sources.source import Source, source
-from kdzero_gp.data.sources.split import SplitRules
+from kdzero_gp.data.sources.split import LabelForm, SplitRules
 from kdzero_gp.errors import DataError
 
 KEYS = ("x", "y", "x_test", "y_test")

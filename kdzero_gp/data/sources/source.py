@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from kdzero_gp.data.dataset import Dataset, LabelForm
-from kdzero_gp.data.sources.split import SplitRules
+from kdzero_gp.data.dataset import Dataset
+from kdzero_gp.data.sources.split import LabelForm, SplitRules
 from kdzero_gp.folder_choices import FolderChoices
 
 DEFAULT_DATA = "digits"

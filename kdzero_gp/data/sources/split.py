@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kdzero_gp.errors import DataError
 
-if TYPE_CHECKING:
-    from kdzero_gp.data.dataset import LabelForm
-
 Labels = NDArray[np.int64]
 Indices = NDArray[np.int64]
+LabelForm = Literal["class", "multi_hot"]
+"""The class of each image, (N,) int64; or for each image a 1 for every class that it has, (N, K) float32 of 0 and 1."""
 
 
 def stratified(labels: Labels, fraction: float, *, seed: int, purpose: str) -> tuple[Indices, Indices]:
