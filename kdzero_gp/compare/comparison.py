@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from kdzero_gp.compare.entries import make_entries, split_methods
 from kdzero_gp.compare.folder import ComparisonFolder
@@ -17,18 +17,18 @@ from kdzero_gp.compare.setup import (
     comparison_executor,
     comparison_settings,
     comparison_task,
-    parameters_of,
     settled_fuse,
-    together,
 )
 from kdzero_gp.compare.statistics import Row, make_rows
 from kdzero_gp.compare.trainings import Follower, Nobody, stored_trainings, train_missing
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.execute.worker_count import worker_count
+from kdzero_gp.models import parameter_count
 from kdzero_gp.provenance import hardware, versions
 from kdzero_gp.randomness import settled_torch
 from kdzero_gp.store.new_folder import default_folder
 from kdzero_gp.tasks.task import Task
+from kdzero_gp.train.config import Calibrate, TrainOn
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ def compare(
     seeds: int = 3,
     out: str | Path | None = None,
     preset: str | None = None,
-    train_on: Literal["all", "train"] = "all",
-    calibrate: Literal["none", "gradient"] = "none",
+    train_on: TrainOn = "all",
+    calibrate: Calibrate = "none",
     retry_failed: bool = False,
     task: Task | str | None = None,
     follower: Follower | None = None,
@@ -85,12 +85,10 @@ def compare(
     """
     if not 1 <= seeds <= 1000:
         raise ConfigError(f"--seeds is {seeds}, but must be from 1 to 1000")
-    if calibrate not in ("none", "gradient"):
-        raise ConfigError(f"--calibrate is '{calibrate}', but must be none or gradient")
     texts = split_methods([methods] if isinstance(methods, str) else methods)
     if task is not None:
         options["task"] = task.kind.name if isinstance(task, Task) else task
-    config, recipe = comparison_config(options, preset, train_on)
+    config, recipe = comparison_config(options | {"calibrate": calibrate}, preset, train_on)
     own_task = isinstance(task, Task)
     workers = worker_count(config, own_task=own_task)
     if own_task and config.executor not in ("auto", "inprocess"):
@@ -103,7 +101,7 @@ def compare(
         for entry in entries:
             if entry.named.tree is not None:
                 task.check_tree(entry.named.tree, f"the method {entry.label}")
-        if calibrate == "gradient":
+        if config.calibrate == "gradient":
             entries = [calibrated(entry, task, config.seed) for entry in entries]
         learned = {entry.key: learned_parameters(entry, task) for entry in entries}
         settings = comparison_settings(config, task, own_task=own_task, train_on="train" if own_task else train_on)
@@ -118,10 +116,9 @@ def compare(
             if len(stored) < len(wanted):
                 config = settled_fuse(config, task, len(entries))
                 evaluator = comparison_evaluator(config, task)
-                limited = "timeout" in options
-                with closing(comparison_executor(config, evaluator, workers, train_on, limited=limited)) as executor:
+                with closing(comparison_executor(config, evaluator, workers)) as executor:
                     results = train_missing(
-                        entries, range(seeds), stored, folder, executor, follower, together=together(config)
+                        entries, range(seeds), stored, folder, executor, follower, together=config.together[0]
                     )
             by_key = {entry.key: [results[entry.key, number] for number in range(seeds)] for entry in entries}
             rows, baseline = make_rows(entries, by_key, learned, task.kind)
@@ -129,8 +126,8 @@ def compare(
                 title=task.name,
                 epochs=task.recipe.epochs,
                 seeds=seeds,
-                student_parameters=parameters_of(task.student(0)),
-                teacher_parameters=parameters_of(task.teacher),
+                student_parameters=parameter_count(task.student(0)),
+                teacher_parameters=parameter_count(task.teacher),
                 teacher_accuracy=task.kind.teacher_measures(task, "test")[task.kind.quality.key],
                 baseline=baseline,
                 settings=settings,

@@ -35,7 +35,7 @@ class ComparisonProgress(BarDisplay):
         self._line(f"{title}: {missing} trainings to do, {stored} stored; folder {folder}")
 
     def trained(self, label: str, number: int, result: FullResult) -> None:
-        """A line for one training."""
+        """Prints a line for one training."""
         self._seconds.append(result.seconds)
         reached = result.part(self._measure.key)
         failed = f"failed: {reason(result.error or '')}"

@@ -1,16 +1,18 @@
 """Data sets by name, split and checked."""
 
 from kdzero_gp.data.augment.augmentation import NO_AUGMENTATION, Augmentation
-from kdzero_gp.data.augment.named import named_augmentation
+from kdzero_gp.data.augment.named import AugmentationName, named_augmentation
 from kdzero_gp.data.batches.in_memory import ImageBatches
 from kdzero_gp.data.batches.serving import Batches, image_batches
 from kdzero_gp.data.batches.streamed import StreamedBatches
-from kdzero_gp.data.dataset import Dataset, LabelForm, Split
+from kdzero_gp.data.dataset import Dataset, Split
 from kdzero_gp.data.sources.load import load_dataset
+from kdzero_gp.data.sources.split import LabelForm
 
 __all__ = [
     "NO_AUGMENTATION",
     "Augmentation",
+    "AugmentationName",
     "Batches",
     "Dataset",
     "ImageBatches",

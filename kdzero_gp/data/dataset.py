@@ -5,15 +5,11 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from kdzero_gp.data.sources.files import ImageFiles
-
-LabelForm = Literal["class", "multi_hot"]
-"""The class of each image, (N,) int64; or for each image a 1 for every class that it has, (N, K) float32 of 0 and 1."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +18,7 @@ class Split:
 
     Attributes:
         images: (N, C, H, W) uint8; of a streamed split files that give such a tensor for a slice of them.
-        labels: (N,) int64, each in 0 … num_classes - 1, or (N, K) float32 of 0 and 1, see `LabelForm`.
+        labels: (N,) int64, each in 0 … num_classes - 1, or (N, K) float32 of 0 and 1, see `kdzero_gp.data.LabelForm`.
     """
 
     images: Tensor | ImageFiles
@@ -31,10 +27,56 @@ class Split:
     def __len__(self) -> int:
         return int(self.labels.shape[0])
 
+    @property
+    def streamed(self) -> bool:
+        """Whether the images are decoded from files when they are used."""
+        return isinstance(self.images, ImageFiles)
+
+    @property
+    def files(self) -> ImageFiles:
+        """The images of a streamed split.
+
+        Raises:
+            TypeError: they are in memory.
+        """
+        if not isinstance(self.images, ImageFiles):
+            raise TypeError("a tensor is served by ImageBatches; take `image_batches`, which chooses")
+        return self.images
+
+    @property
+    def pixels(self) -> Tensor:
+        """The images of a split in memory, (N, C, H, W) uint8.
+
+        Raises:
+            TypeError: they are files.
+        """
+        if isinstance(self.images, ImageFiles):
+            raise TypeError("files are served by StreamedBatches; take `image_batches`, which chooses")
+        return self.images
+
+    @property
+    def resized(self) -> bool:
+        """Whether the images have sizes of their own, which decoding brings to one."""
+        return self.streamed and self.files.decoder.resize
+
     def to(self, device: torch.device | str) -> Split:
-        """The same split with its tensors on `device`; files stay files."""
-        images = self.images if isinstance(self.images, ImageFiles) else self.images.to(device)
-        return Split(images, self.labels.to(device))
+        """Gives the same split with its tensors on `device`; files stay files."""
+        return Split(self.files if self.streamed else self.pixels.to(device), self.labels.to(device))
+
+    def joined(self, other: Split) -> Split:
+        """Puts the images of another split of the same source behind those of this one."""
+        labels = torch.cat([self.labels, other.labels])
+        if self.streamed:
+            return Split(self.files.joined(other.files), labels)
+        return Split(torch.cat([self.pixels, other.pixels]), labels)
+
+    def add_to(self, digest: hashlib._Hash) -> None:
+        """Adds all that training or evaluation can see; of files their names and sizes."""
+        if self.streamed:
+            digest.update(self.files.digest())
+        for tensor in (self.labels,) if self.streamed else (self.pixels, self.labels):
+            digest.update(repr((tuple(tensor.shape), str(tensor.dtype))).encode())
+            digest.update(tensor.cpu().contiguous().numpy().tobytes())
 
 
 @dataclass(frozen=True)
@@ -68,10 +110,10 @@ class Dataset:
     @property
     def streamed(self) -> bool:
         """Whether images are decoded from files when they are used: then nothing is kept of the training split."""
-        return isinstance(self.train.images, ImageFiles)
+        return self.train.streamed
 
     def normalise(self, images: Tensor) -> Tensor:
-        """`(images / scale - mean) / std` per channel.
+        """Computes `(images / scale - mean) / std` per channel.
 
         Args:
             images: (N, C, H, W) uint8, on any device.
@@ -83,17 +125,17 @@ class Dataset:
         return torch.addcmul(offset, images.float(), factor)
 
     def normalisation(self) -> tuple[Tensor, Tensor]:
-        """Factor and offset per channel, (C,) float32 each: `offset + pixel * factor` is what `normalise` gives."""
+        """Gives factor and offset per channel, (C,) float32 each, of `normalise`: `offset + pixel * factor`."""
         factor = torch.tensor([1.0 / (self.scale * s) for s in self.std])
         offset = torch.tensor([-m / s for m, s in zip(self.mean, self.std, strict=True)])
         return factor, offset
 
     def to(self, device: torch.device | str) -> Dataset:
-        """The same data set with all three splits on `device`."""
+        """Gives the same data set with all three splits on `device`."""
         return replace(self, train=self.train.to(device), val=self.val.to(device), test=self.test.to(device))
 
     def fingerprint(self) -> str:
-        """16 hex digits of a SHA-256 over everything that training or evaluation can see.
+        """Gives 16 hex digits of a SHA-256 over everything that training or evaluation can see.
 
         The name is left out: two files with the same content are the same data. Of streamed images the files' names
         and sizes stand for the content.
@@ -106,17 +148,12 @@ class Dataset:
         constants = (self.num_classes, self.mean, self.std, self.scale)
         digest.update(repr(constants).encode())
         for split in (self.train, self.val, self.test):
-            if isinstance(split.images, ImageFiles):
-                digest.update(split.images.digest())
-            tensors = (split.labels,) if isinstance(split.images, ImageFiles) else (split.images, split.labels)
-            for tensor in tensors:
-                digest.update(repr((tuple(tensor.shape), str(tensor.dtype))).encode())
-                digest.update(tensor.cpu().contiguous().numpy().tobytes())
+            split.add_to(digest)
         return digest.hexdigest()[:16]
 
 
 def channel_statistics(images: Tensor, scale: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and (population) standard deviation of each channel of `images / scale`.
+    """Counts mean and (population) standard deviation of each channel of `images / scale`.
 
     Counted over the 256 pixel values, so the result is exact to float64 and needs no float copy of the images.
     A channel without any variation gets a standard deviation of 1, so that it normalises to zeros.

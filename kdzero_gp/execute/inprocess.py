@@ -10,6 +10,7 @@ from types import FrameType
 from kdzero_gp.evaluate.evaluator import Evaluator
 from kdzero_gp.execute.attempt import Fault, attempt
 from kdzero_gp.execute.deadlines import Deadlines
+from kdzero_gp.execute.executors import Plan, executor
 from kdzero_gp.execute.protocol import Result
 from kdzero_gp.execute.queued import Queued
 from kdzero_gp.loops.single import DeadlineError
@@ -42,6 +43,12 @@ class InProcess(Queued):
             self._desk.give_back(task)
             raise
         self._desk.settle(task, outcome)
+
+
+@executor("inprocess")
+def start(plan: Plan) -> InProcess:
+    """Starts one in this process."""
+    return InProcess(plan.evaluator, deadlines=plan.deadlines)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from multiprocessing.context import SpawnProcess
 
 from kdzero_gp.evaluate.evaluator import Evaluator
 from kdzero_gp.execute.deadlines import Deadlines
+from kdzero_gp.execute.executors import Plan, executor
 from kdzero_gp.execute.pool import Event, Pool, WorkerError
 from kdzero_gp.execute.protocol import AnyJob
 from kdzero_gp.execute.queued import ATTEMPTS
@@ -64,6 +65,12 @@ class Processes(Pool):
     def pids(self) -> list[int]:
         """The ids of the processes that run now."""
         return self._processes.pids
+
+
+@executor("processes")
+def start(plan: Plan) -> Processes:
+    """Starts a pool of worker processes."""
+    return Processes(plan.workers, plan.make, devices=plan.devices, threads=plan.threads, deadlines=plan.deadlines)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from kdzero_gp.errors import ConfigError
 from kdzero_gp.evaluate.evaluator import Evaluator
 from kdzero_gp.execute.attempt import Fault, attempt
 from kdzero_gp.execute.deadlines import Deadlines
+from kdzero_gp.execute.executors import Plan, executor
 from kdzero_gp.execute.output import silence
 from kdzero_gp.execute.pool import Event, Pool
 from kdzero_gp.execute.protocol import AnyJob, Result
@@ -59,6 +60,19 @@ class Ray(Pool):
     ) -> None:
         crew = _RayCrew(make_evaluator, workers, address, threads, gpus)
         super().__init__(workers, crew, deadlines, attempts)
+
+
+@executor("ray")
+def start(plan: Plan) -> Ray:
+    """Starts actors on a Ray cluster."""
+    return Ray(
+        plan.workers,
+        plan.make,
+        address=plan.address,
+        threads=plan.threads,
+        gpus=int(plan.on_gpu),
+        deadlines=plan.deadlines,
+    )
 
 
 class _Host:

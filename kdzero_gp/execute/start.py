@@ -2,25 +2,27 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import TypeVar
 
 import torch
 
 from kdzero_gp.evaluate.evaluator import Evaluator
+from kdzero_gp.execute.config import ExecutorConfig
 from kdzero_gp.execute.deadlines import Deadlines
-from kdzero_gp.execute.inprocess import InProcess
-from kdzero_gp.execute.processes import Processes
+from kdzero_gp.execute.executors import AUTO, EXECUTORS, Plan
 from kdzero_gp.execute.protocol import Executor
-from kdzero_gp.run.config import RunConfig
+
+Config = TypeVar("Config", bound=ExecutorConfig)
 
 
 def start_executor(
-    config: RunConfig,
+    config: Config,
     evaluator: Evaluator,
     workers: int,
     deadlines: Deadlines,
-    make: Callable[[RunConfig], Evaluator],
+    make: Callable[[Config], Evaluator],
 ) -> Executor:
-    """This process, worker processes or a Ray cluster, as the configuration says.
+    """Starts this process, worker processes or a Ray cluster, as the configuration says.
 
     Args:
         evaluator: of this process.
@@ -29,23 +31,18 @@ def start_executor(
     Raises:
         ConfigError: Ray is wanted and not installed, or its cluster is not there.
     """
-    kind = config.executor
-    if kind == "auto":
-        kind = "inprocess" if workers == 1 else "processes"
-    if kind == "inprocess":
-        return InProcess(evaluator, deadlines=deadlines)
+    name = config.executor
+    if name == AUTO:
+        name = "inprocess" if workers == 1 else "processes"
     on_gpu = torch.device(config.device).type == "cuda"
     # a worker sees one GPU and knows it as the only one
     made = partial(make, config.model_copy(update={"device": "cuda" if on_gpu else config.device}))
-    if kind == "processes":
-        return Processes(workers, made, devices=_devices(config), threads=config.threads, deadlines=deadlines)
-    from kdzero_gp.execute.ray import Ray
-
-    return Ray(workers, made, address=config.ray_address, threads=config.threads, gpus=int(on_gpu), deadlines=deadlines)
+    plan = Plan(evaluator, made, workers, _devices(config), config.threads, deadlines, config.ray_address)
+    return EXECUTORS.require(name)(plan)
 
 
-def _devices(config: RunConfig) -> list[str]:
-    """What worker processes are spread over: the GPU that was named, or all GPUs, or the CPU."""
+def _devices(config: ExecutorConfig) -> list[str]:
+    """Lists what workers are spread over: the GPU that was named, or all GPUs, or the CPU."""
     device = torch.device(config.device)
     if device.type == "cpu" or device.index is not None:
         return [config.device]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from kdzero_gp.models.initialise import initialise
+from kdzero_gp.models.network import LIGHT_RECIPE, network
 
 WIDTH = 0.5
 STEM, HEAD = 32, 1280
@@ -32,11 +33,12 @@ class InvertedResidual(nn.Module):
         )
 
     def forward(self, maps: Tensor) -> Tensor:
-        """(N, inputs, H, W) to (N, outputs, H / stride, W / stride)."""
+        """Maps (N, inputs, H, W) to (N, outputs, H / stride, W / stride)."""
         result: Tensor = self.conv(maps)
         return maps + result if self.residual else result
 
 
+@network("mobilenetv2", recipe=LIGHT_RECIPE)
 class MobileNetV2(nn.Module):
     """Stem of stride 2, seven stages of inverted residuals, conv1x1 to 1280 channels, average, linear."""
 
@@ -61,7 +63,7 @@ class MobileNetV2(nn.Module):
         initialise(self, linear_std=0.01)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, C, H, W) to class scores (N, K)."""
+        """Maps (N, C, H, W) to class scores (N, K)."""
         maps = self.conv1(images)
         for stage in self.blocks:
             maps = stage(maps)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from kdzero_gp.models.channel_shuffle import ChannelShuffle
+from kdzero_gp.models.network import LIGHT_RECIPE, network
 
 GROUPS = 3
 STEM = 24
@@ -37,7 +38,7 @@ class Bottleneck(nn.Module):
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """(N, inputs, H, W) to (N, outputs, H / stride, W / stride)."""
+        """Maps (N, inputs, H, W) to (N, outputs, H / stride, W / stride)."""
         residual = self.shuffle1(self.relu(self.bn1(self.conv1(maps))))
         residual = self.bn3(self.conv3(self.relu(self.bn2(self.conv2(residual)))))
         shortcut = self.shortcut(maps)
@@ -45,6 +46,7 @@ class Bottleneck(nn.Module):
         return result
 
 
+@network("shufflenetv1", recipe=LIGHT_RECIPE)
 class ShuffleNetV1(nn.Module):
     """Stem of 1x1 convolutions, three stages at half, quarter and eighth resolution, average, linear."""
 
@@ -59,7 +61,7 @@ class ShuffleNetV1(nn.Module):
         self.linear = nn.Linear(WIDTHS[2], num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, C, H, W) to class scores (N, K)."""
+        """Maps (N, C, H, W) to class scores (N, K)."""
         maps = self.relu(self.bn1(self.conv1(images)))
         maps = self.layer3(self.layer2(self.layer1(maps)))
         scores: Tensor = self.linear(maps.mean((2, 3)))

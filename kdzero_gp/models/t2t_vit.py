@@ -10,6 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from kdzero_gp.models.network import TRANSFORMER_RECIPE, network
 from kdzero_gp.models.performer import TokenPerformer
 from kdzero_gp.models.transformer import STD, Block, drop_path_rates, initialise_transformer
 
@@ -35,7 +36,7 @@ class TokensToToken(nn.Module):
         self.project = nn.Linear(3 * 3 * TOKEN, WIDTH)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, C, H, W) to tokens (N, H / 16 · W / 16, D)."""
+        """Maps (N, C, H, W) to tokens (N, H / 16 · W / 16, D)."""
         height, width = images.shape[2] // 4, images.shape[3] // 4
         tokens = self.attention1(self.soft_split0(images).transpose(1, 2))
         maps = tokens.transpose(1, 2).unflatten(2, (height, width))
@@ -45,6 +46,7 @@ class TokensToToken(nn.Module):
         return result
 
 
+@network("t2t_vit_7", size=SIZE, step=STRIDE, recipe=TRANSFORMER_RECIPE)
 class T2tVit7(nn.Module):
     """Tokens and a class token at fixed sinusoidal positions, seven encoder blocks, norm, linear on the class token.
 
@@ -70,7 +72,7 @@ class T2tVit7(nn.Module):
         nn.init.trunc_normal_(self.cls_token, std=STD)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, C, H, W) of the size it was built for to class scores (N, K)."""
+        """Maps (N, C, H, W) of the size it was built for to class scores (N, K)."""
         patches = self.tokens_to_token(images)
         tokens = torch.cat((self.cls_token.expand(len(patches), -1, -1), patches), 1) + self.pos_embed
         for block in self.blocks:

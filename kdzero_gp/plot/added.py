@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.plot.comparison_tables import Table, TableRow, read_table, require_same
+from kdzero_gp.plot.figure import OUT
 from kdzero_gp.plot.files import Numbers, Written, write_figure
 from kdzero_gp.plot.gains import Gain, error_note, evolved_row, gain, sum_of, without_sums
 from kdzero_gp.plot.style import EVOLVED, INK, METHODS, WIDTH, grid_of, printed
@@ -44,7 +45,7 @@ class Panel:
 def added_figure(
     folders: Sequence[str | Path],
     *,
-    out: str | Path = "figures",
+    out: str | Path = OUT,
     name: str = "capacity-added",
     evolved: str | None = None,
     methods: Sequence[str] = (),
@@ -76,7 +77,7 @@ def added_figure(
 
 
 def panel(folder: str | Path, table: Table, evolved: str | None, methods: Sequence[str] = ()) -> Panel:
-    """The numbers of one comparison; arguments as of `added_figure`."""
+    """Gathers the numbers of one comparison; arguments as of `added_figure`."""
     own = evolved_row(table, evolved)
     known = {row.label: row for row in without_sums(table, own) if row.label != own.label}
     for label in methods:
@@ -114,7 +115,7 @@ def _what_to_run(folder: str | Path, lacking: Sequence[str], evolved: TableRow) 
 
 
 def draw(panels: Sequence[Panel], title: str) -> Figure:
-    """Two bars for each method, which begin at 0, the student alone, with the standard error over the seeds."""
+    """Draws two bars for each method, which begin at 0, the student alone, with the standard error over the seeds."""
     from matplotlib.figure import Figure
 
     rows, columns = grid_of(len(panels), most=3)
@@ -162,7 +163,7 @@ def _bars(axes: Axes, found: Panel) -> None:
 
 
 def numbers(panels: Sequence[Panel]) -> Numbers:
-    """One line for each teacher and method, and one for the evolved distiller alone."""
+    """Lists one line for each teacher and method, and one for the evolved distiller alone."""
     columns = ("teacher", "teacher_accuracy_percent", "method", "evolved_added", "gain_points", "std_points", "seeds")
     rows = []
     for found in panels:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import torch
+import typer
 from numpy.typing import NDArray
 from torch import Tensor
 
+from kdzero_gp.console.options import option
 from kdzero_gp.plot.chosen_images import balanced, numbered
+from kdzero_gp.plot.figure import OUT, Name, Out, Trainings, figure
 from kdzero_gp.plot.files import Cell, Numbers, Written, write_figure
 from kdzero_gp.plot.grad_cam import Heat, grad_cam, require_package, watched
 from kdzero_gp.plot.networks import Network, Pair, load_pair, pair_config, require_one_class
@@ -68,24 +70,25 @@ class Cams:
     networks: Sequence[Looks]
 
 
+@figure("cam", "Grad-CAM++ of students and teacher on the same test images.")
 def cam_figure(
-    trainings: Sequence[str],
+    trainings: Trainings,
     *,
-    out: str | Path = "figures",
-    name: str = "cam",
-    images: int = 8,
-    number: Sequence[int] = (),
-    stage: str | None = None,
+    images: Annotated[int, typer.Option(help="How many test images.")] = 8,
+    number: Annotated[Sequence[int], option("Number of a test image; may be repeated.")] = (),
+    stage: Annotated[str | None, option("Feature map to look at (default: each network's last).")] = None,
+    out: Out = OUT,
+    name: Name = None,
     **chosen: str | int | None,
 ) -> Written:
     """Draws Grad-CAM++ maps of the true class: a row for each network, the teacher's last, a column for each image.
 
     Args:
         trainings: folders of `python -m kdzero_gp.train`, each with or without LABEL= in front.
-        out, name: where the files go.
         images: how many, the first test images of the classes in turn.
         number: numbers of test images, instead.
         stage: the feature map that is looked at, of every network; None takes the last.
+        out, name: where the files go.
         chosen: see `pair_config`.
 
     Raises:
@@ -100,14 +103,14 @@ def cam_figure(
         labels = pair.task.targets("test").cpu()
         data = look(pair, numbered(number, len(labels)) if number else balanced(labels, images), stage)
     with printed():
-        figure = draw(data)
+        drawn = draw(data)
     said = ", ".join(network.title for network in data.networks)
     title = f"{data.title}, Grad-CAM++ of the classes {', '.join(map(str, data.labels))}: {said}"
-    return write_figure(out, name, figure, numbers(data), title=title)
+    return write_figure(out, name or "cam", drawn, numbers(data), title=title)
 
 
 def look(pair: Pair, chosen: Tensor, stage: str | None = None) -> Cams:
-    """The numbers of the figure.
+    """Gathers the numbers of the figure.
 
     Args:
         chosen: (N,) int64, numbers of test images.
@@ -132,7 +135,7 @@ def _looks(network: Network, layer: str, heat: Heat, chosen: Tensor) -> Looks:
 
 
 def pictures(images: Tensor, scale: float) -> NDArray[np.float32]:
-    """Pixels as a reader sees them, (N, C, H, W) uint8 to (N, H, W, 3) between 0 and 1; one channel is shown grey."""
+    """Maps pixels (N, C, H, W) uint8 to what a reader sees, (N, H, W, 3) between 0 and 1, one channel in grey."""
     shown = (images.cpu().float() / scale).clamp(0, 1).permute(0, 2, 3, 1)
     if shown.shape[3] != 3:
         shown = shown.mean(3, keepdim=True).expand(-1, -1, -1, 3)
@@ -141,7 +144,7 @@ def pictures(images: Tensor, scale: float) -> NDArray[np.float32]:
 
 
 def draw(data: Cams) -> Figure:
-    """The images above, then a row for each network: the image in grey under its map, and what it predicts."""
+    """Draws the images above, then a row for each network: the image in grey under its map, and what it predicts."""
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -179,7 +182,7 @@ def draw(data: Cams) -> Figure:
 
 
 def glow() -> Colormap:
-    """From nothing, through which the image is seen, to an almost opaque yellow; lightness rises all the way."""
+    """Makes the colours from nothing, through which the image is seen, to an almost opaque yellow, ever lighter."""
     import matplotlib
     from matplotlib.colors import ListedColormap
 
@@ -194,7 +197,7 @@ def _row_label(axes: Axes, text: str) -> None:
 
 
 def numbers(data: Cams) -> Numbers:
-    """One line for each network, image and row of pixels; `x0`, `x1`, … are the map's values from left to right."""
+    """Lists one line for each network, image and row of pixels; `x0`, `x1`, … are the map from left to right."""
     rows: list[Sequence[Cell]] = []
     for network in data.networks:
         own = (network.title, network.layer)

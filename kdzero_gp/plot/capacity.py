@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import typer
+
+from kdzero_gp.console.options import Commas, option
 from kdzero_gp.errors import ConfigError
+from kdzero_gp.plot.added import added_figure
 from kdzero_gp.plot.comparison_tables import MAKE, Table, read_table, require_same
+from kdzero_gp.plot.figure import OUT, Comparisons, Name, Out, figure
 from kdzero_gp.plot.files import Numbers, Written, write_figure
 from kdzero_gp.plot.gains import Gain, error_note, evolved_row, gain, without_sums
 from kdzero_gp.plot.style import INK, WIDTH, Kind, lines, printed
@@ -37,34 +42,42 @@ class Capacity:
     quality: str = "accuracy"
 
 
+@figure(
+    "capacity",
+    "Gains of one student under several teachers; with --added, of methods without and with the evolved distiller.",
+)
 def capacity_figure(
-    folders: Sequence[str | Path],
+    comparisons: Comparisons,
     *,
-    out: str | Path = "figures",
-    name: str = "capacity",
-    evolved: str | None = None,
-    methods: Sequence[str] = (),
+    added: Annotated[bool, typer.Option("--added", help="Methods alone and with the evolved one added.")] = False,
+    evolved: Annotated[str | None, option("Label of the evolved distiller (default: the only file).")] = None,
+    methods: Annotated[Sequence[str], Commas(), option("Labels to show, by commas (default: all that can be).")] = (),
+    out: Out = OUT,
+    name: Name = None,
 ) -> Written:
     """Draws the gains over the student alone that several comparisons found, each with another teacher.
 
     Args:
-        folders: of comparisons of one student, data set and recipe.
-        out, name: where the files go.
+        comparisons: their folders, of one student, data set and recipe.
+        added: draw what `added_figure` does instead.
         evolved: label of the evolved distiller; None takes the only distiller file.
         methods: labels to show; none shows all but sums with the evolved distiller.
+        out, name: where the files go.
 
     Raises:
         KdzeroError: a folder is no comparison, or they cannot stand in one figure.
     """
-    data = capacity(folders, evolved=evolved, methods=methods)
+    if added:
+        return added_figure(comparisons, out=out, name=name or "capacity-added", evolved=evolved, methods=methods)
+    data = capacity(comparisons, evolved=evolved, methods=methods)
     with printed():
-        figure = draw(data)
+        drawn = draw(data)
     said = ", ".join(f"{label} {_said(gains)}" for label, gains in data.gains.items())
-    return write_figure(out, name, figure, numbers(data), title=f"{data.title}, gain in points: {said}")
+    return write_figure(out, name or "capacity", drawn, numbers(data), title=f"{data.title}, gain in points: {said}")
 
 
 def capacity(folders: Sequence[str | Path], *, evolved: str | None = None, methods: Sequence[str] = ()) -> Capacity:
-    """The numbers of the figure; arguments as of `capacity_figure`."""
+    """Gathers the numbers of the figure; arguments as of `capacity_figure`."""
     if len(folders) < 2:
         raise ConfigError(
             f"{len(folders)} comparison is given, but gains under several teachers need one for each of at least two. "
@@ -112,7 +125,7 @@ def _gain(table: Table, label: str) -> Gain | None:
 
 
 def draw(data: Capacity) -> Figure:
-    """One line for each method over the teachers, with the standard error over the seeds."""
+    """Draws one line for each method over the teachers, with the standard error over the seeds."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(0.75 * WIDTH, 3.1), layout="constrained")
@@ -151,7 +164,7 @@ def draw(data: Capacity) -> Figure:
 
 
 def numbers(data: Capacity) -> Numbers:
-    """One line for each method, teacher and seed's mean."""
+    """Lists one line for each method, teacher and seed's mean."""
     rows = [
         (label, *teacher, found.mean, found.std, len(found.points))
         for label, gains in data.gains.items()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from kdzero_gp.plot.figure import OUT, Name, Out, Trainings, figure
 from kdzero_gp.plot.files import Cell, Numbers, Written, write_figure
 from kdzero_gp.plot.networks import load_pair, pair_config
 from kdzero_gp.plot.style import WIDTH, grid_of, printed
@@ -34,18 +34,19 @@ class Correlations:
     students: dict[str, Matrix]
 
     def difference(self, label: str) -> Matrix:
-        """Teacher minus student, (K, K)."""
+        """Computes teacher minus student, (K, K)."""
         return self.teacher - self.students[label]
 
     def distance(self, label: str) -> float:
-        """The mean of the difference's absolute values, the diagonal, which is 0, left out."""
+        """Computes the mean of the difference's absolute values, the diagonal, which is 0, left out."""
         apart = np.abs(self.difference(label))
         classes = len(apart)
         return float(apart.sum() / (classes * (classes - 1)))
 
 
+@figure("correlation", "Differences between the teacher's and students' correlations of class scores.")
 def correlation_figure(
-    trainings: Sequence[str], *, out: str | Path = "figures", name: str = "correlation", **chosen: str | int | None
+    trainings: Trainings, *, out: Out = OUT, name: Name = None, **chosen: str | int | None
 ) -> Written:
     """Draws teacher minus student for every student, on one colour scale.
 
@@ -64,15 +65,19 @@ def correlation_figure(
     students = {student.title: logit_correlation(student.test[SCORES]) for student in pair.students}
     data = Correlations(pair.task.name, logit_correlation(pair.teacher.test[SCORES]), students)
     with printed():
-        figure = draw(data)
+        drawn = draw(data)
     said = ", ".join(f"{label} {data.distance(label):.3f}" for label in students)
     return write_figure(
-        out, name, figure, numbers(data), title=f"{data.title}, mean |teacher - student| of logit correlations: {said}"
+        out,
+        name or "correlation",
+        drawn,
+        numbers(data),
+        title=f"{data.title}, mean |teacher - student| of logit correlations: {said}",
     )
 
 
 def logit_correlation(logits: Tensor) -> Matrix:
-    """Pearson correlation of every two classes' scores over the images, (K, K); 0 for a class whose score is constant.
+    """Computes Pearson's correlation of every two classes' scores over the images, (K, K); 0 for a constant score.
 
     Args:
         logits: (N, K).
@@ -87,7 +92,7 @@ def logit_correlation(logits: Tensor) -> Matrix:
 
 
 def draw(data: Correlations) -> Figure:
-    """A panel for each student; blue where the teacher's correlation is the lower one, red where it is the higher."""
+    """Draws a panel for each student; blue where the teacher's correlation is lower, red where it is higher."""
     from matplotlib.figure import Figure
 
     rows, columns = grid_of(len(data.students))
@@ -117,7 +122,7 @@ def draw(data: Correlations) -> Figure:
 
 
 def numbers(data: Correlations) -> Numbers:
-    """One line for each student and pair of classes."""
+    """Lists one line for each student and pair of classes."""
     rows: list[Sequence[Cell]] = []
     for label, student in data.students.items():
         for (one, other), value in np.ndenumerate(data.teacher):

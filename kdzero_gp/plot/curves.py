@@ -5,10 +5,10 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kdzero_gp.errors import ConfigError
+from kdzero_gp.plot.figure import OUT, Name, Out, Trainings, figure
 from kdzero_gp.plot.files import Cell, Numbers, Written, write_figure
 from kdzero_gp.plot.style import WIDTH, Kind, Line, grid_of, lines, printed
 from kdzero_gp.plot.training_folders import Training, read_trainings, require_same_pair
@@ -57,7 +57,8 @@ class Method:
     test: Sequence[float]
 
 
-def curves_figure(trainings: Sequence[str], *, out: str | Path = "figures", name: str = "curves") -> Written:
+@figure("curves", "Training curves; folders of one label are seeds of one method.")
+def curves_figure(trainings: Trainings, *, out: Out = OUT, name: Name = None) -> Written:
     """Draws the loss in training and the quality on validation images over the epochs.
 
     Args:
@@ -74,14 +75,15 @@ def curves_figure(trainings: Sequence[str], *, out: str | Path = "figures", name
     first = found[0].config
     pair = printable(f"{first.teacher} -> {first.student} on {first.data.rpartition('/')[2]}", limit=80)
     with printed():
-        figure = draw(methods, pair, found[0].task_kind)
+        drawn = draw(methods, pair, found[0].task_kind)
     said = ", ".join(f"{method.label} ends at {method.curves[LOSS].mean[-1]:.3g}" for method in methods)
     kind = found[0].task_kind
-    return write_figure(out, name, figure, numbers(methods, kind), title=f"{pair}, training {kind.loss_title}: {said}")
+    title = f"{pair}, training {kind.loss_title}: {said}"
+    return write_figure(out, name or "curves", drawn, numbers(methods, kind), title=title)
 
 
 def group(trainings: Sequence[Training]) -> list[Method]:
-    """The methods, in the order of their first training; seeds as far as all of them have come.
+    """Groups trainings by method, in the order of the first; seeds as far as all of them have come.
 
     Raises:
         ConfigError: one label for two distillers, or one seed twice.
@@ -118,7 +120,7 @@ def _method(label: str, members: Sequence[Training]) -> Method:
 
 
 def draw(methods: Sequence[Method], pair: str, kind: TaskKind) -> Figure:
-    """A panel for each quantity, a line for each method, a band of one standard deviation over the seeds."""
+    """Draws a panel for each quantity, a line for each method, a band of one standard deviation over the seeds."""
     from matplotlib.figure import Figure
 
     axes_texts = {
@@ -174,7 +176,7 @@ def _legend(method: Method) -> str:
 
 
 def numbers(methods: Sequence[Method], kind: TaskKind) -> Numbers:
-    """One line for each method, quantity and epoch."""
+    """Lists one line for each method, quantity and epoch."""
     names = {
         LOSS: kind.loss_title.replace("-", "_").replace(" ", "_"),
         QUALITY: f"validation_{kind.quality.key}_percent",

@@ -32,7 +32,7 @@ def settle_fuse(config: RunConfig, task: Task, store: RunStore) -> RunConfig:
         stored = store.result(FUSE)
         if not isinstance(stored, dict):
             choice = choose_fuse(task)
-            stored = {"fuse": f"{choice.students}:{choice.way}" if choice.way else "1", "reason": choice.reason}
+            stored = {"fuse": choice.text, "reason": choice.reason}
             store.put_result(FUSE, stored)
             _log.info("--fuse auto chose %s: %s", stored["fuse"], choice.reason)
         wanted = str(stored["fuse"])

@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
+import torch
 from torch import Tensor, nn
 
+from kdzero_gp.data import Dataset
 from kdzero_gp.errors import TapError
 from kdzero_gp.taps.find import DEPTHS, find_taps
 from kdzero_gp.taps.match import TapPair, match_taps
 from kdzero_gp.taps.override import Side, TapOverride
 from kdzero_gp.taps.tap import Taps
 from kdzero_gp.tasks.input import NetworkInput
+from kdzero_gp.tasks.layout import fitting_layout, laid_out
+
+IMAGES = 4
 
 
-class Seat(NamedTuple):
-    """One network of a pair with what it gets."""
+class NetworkSlot(NamedTuple):
+    """One network of a pair with what it does with images."""
 
     model: nn.Module
     input: NetworkInput
@@ -43,8 +48,50 @@ class Finder(Protocol):
         ...
 
 
+class FoundTaps(NamedTuple):
+    """The taps of a pair in the layout of images that both networks run in.
+
+    Attributes:
+        channels_last: whether images lie in memory channels last.
+    """
+
+    channels_last: bool
+    taps: PairTaps
+
+
+def settle_taps(
+    teacher: NetworkSlot,
+    student: NetworkSlot,
+    data: Dataset,
+    override: TapOverride | None = None,
+    find: Finder = find_taps,
+    *,
+    device: torch.device | str = "cpu",
+) -> FoundTaps:
+    """Finds the taps of a pair on a few images, in the ordinary layout where either network fails in the faster one.
+
+    Args:
+        override: taps that the user sets.
+        find: finds those of one network.
+        device: of both networks.
+
+    Raises:
+        TapError: see `pair_taps`.
+    """
+    images = data.normalise(data.train.images[:IMAGES].to(device))
+
+    def found(channels_last: bool) -> PairTaps:
+        return pair_taps(teacher, student, laid_out(images, channels_last), override, find)
+
+    return FoundTaps(*fitting_layout(data.image_shape, found))
+
+
 def pair_taps(
-    teacher: Seat, student: Seat, images: Tensor, override: TapOverride | None = None, find: Finder = find_taps
+    teacher: NetworkSlot,
+    student: NetworkSlot,
+    images: Tensor,
+    override: TapOverride | None = None,
+    find: Finder = find_taps,
 ) -> PairTaps:
     """Finds and matches the taps of a pair.
 
@@ -67,10 +114,10 @@ def pair_taps(
     return PairTaps(ours, theirs, match_taps(ours, theirs, same_size=same_size, paired=override.paired))
 
 
-def _found(side: Side, seat: Seat, images: Tensor, override: TapOverride, depths: int, find: Finder) -> Taps:
-    handle = seat.input.attach(seat.model)  # None where the network adapts its input by itself already
+def _found(side: Side, slot: NetworkSlot, images: Tensor, override: TapOverride, depths: int, find: Finder) -> Taps:
+    handle = slot.input.attach(slot.model)  # None where the network adapts its input by itself already
     try:
-        return find(seat.model, images, getattr(override, side), depths=depths)
+        return find(slot.model, images, getattr(override, side), depths=depths)
     except TapError as error:
         raise TapError(f"{side}: {error}") from None
     finally:

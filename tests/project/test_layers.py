@@ -10,7 +10,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FLOORS = (
     ("errors",),
-    ("version", "untrusted", "knowledge", "randomness", "provenance", "whole_file", "torch_state"),
+    (
+        *("version", "untrusted", "knowledge", "randomness", "provenance", "whole_file"),
+        *("torch_state", "choices", "folder_choices"),
+    ),
     ("grammar",),
     ("primitives", "drawing"),
     ("distiller",),

@@ -16,7 +16,7 @@ from kdzero_gp.errors import DataError
 
 def in_memory(
     name: str,
-    source: Source,
+    facts: Source,
     train: Arrays,
     test: Arrays | None,
     rules: SplitRules,
@@ -46,10 +46,10 @@ def in_memory(
         )
     kept, taken = stratified(train.labels, rules.val_fraction, seed=rules.seed, purpose="validation")
     splits = split_of(train, kept), split_of(train, taken), split_of(test, None)
-    mean, std = source.mean, source.std
+    mean, std = facts.mean, facts.std
     if mean is None or std is None:
-        mean, std = channel_statistics(splits[0].images[:], source.scale)
-    return Dataset(name, num_classes, *splits, mean, std, source.scale)
+        mean, std = channel_statistics(splits[0].images[:], facts.scale)
+    return Dataset(name, num_classes, *splits, mean, std, facts.scale)
 
 
 def _num_classes(train: Arrays, path: Path) -> int:
@@ -90,7 +90,7 @@ def _require_every_class(data: Arrays, num_classes: int, where: str, advice: str
     gaps = np.flatnonzero(present != np.arange(len(present)))
     missing = int(gaps[0]) if len(gaps) else len(present)
     raise DataError(
-        f"Class {missing} has no image among {where} ({len(present)} classes occur, the largest label is "
+        f"class {missing} has no image among {where} ({len(present)} classes occur, the largest label is "
         f"{num_classes - 1}), but every class from 0 up needs some. {advice}, or add images of that class"
     )
 

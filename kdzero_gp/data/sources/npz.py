@@ -12,18 +12,19 @@ from pathlib import Path
 
 import numpy as np
 
-from kdzero_gp.data.dataset import Dataset, LabelForm
+from kdzero_gp.data.dataset import Dataset
 from kdzero_gp.data.sources.arrays import Arrays, checked
 from kdzero_gp.data.sources.in_memory import in_memory
 from kdzero_gp.data.sources.multi_hot import checked_multi_hot, multi_hot_in_memory
-from kdzero_gp.data.sources.source import NPZ
-from kdzero_gp.data.sources.split import SplitRules
+from kdzero_gp.data.sources.source import Source, source
+from kdzero_gp.data.sources.split import LabelForm, SplitRules
 from kdzero_gp.errors import DataError
 
 KEYS = ("x", "y", "x_test", "y_test")
 
 
-def load_npz(path: str | Path, rules: SplitRules, labels: LabelForm = "class") -> Dataset:
+@source(Source("npz:FILE", ending=".npz", labels=("class", "multi_hot")))
+def load_npz(facts: Source, place: str, rules: SplitRules) -> Dataset:
     """Read an archive and split it.
 
     The test split is, in this order: `x_test` and `y_test` of the same file; the file `NAME_test.npz` beside a
@@ -31,24 +32,24 @@ def load_npz(path: str | Path, rules: SplitRules, labels: LabelForm = "class") -
     training data.
 
     Args:
-        path: the archive; `~` is expanded.
-        rules: the shares, and how many of the first training images are used, the validation split among them.
-        labels: the form of `y`.
+        place: path of the archive; `~` is expanded.
+        rules: the shares, and how many of the first training images are used, the validation split among them;
+            their labels are the form of `y`.
 
     Raises:
         DataError: says which file, what was found, what is needed and what to do.
     """
-    path = Path(path).expanduser()
+    path = Path(place).expanduser()
     stored = _read(path)
-    train = _pair(stored, "x", "y", path, labels)
-    test, test_path = _given_test(stored, path, labels)
-    split = multi_hot_in_memory if labels == "multi_hot" else in_memory
-    return split(path.stem.removesuffix("_train"), NPZ, train, test, rules, path=path, test_path=test_path)
+    train = _pair(stored, "x", "y", path, rules.labels)
+    test, test_path = _given_test(stored, path, rules.labels)
+    split = multi_hot_in_memory if rules.labels == "multi_hot" else in_memory
+    return split(path.stem.removesuffix("_train"), facts, train, test, rules, path=path, test_path=test_path)
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
     if not path.is_file():
-        raise DataError(f"There is no data file {path}; give the path of an .npz with the keys x and y")
+        raise DataError(f"there is no data file {path}; give the path of an .npz with the keys x and y")
     try:
         archive = np.load(path, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):

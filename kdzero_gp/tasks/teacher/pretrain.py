@@ -23,7 +23,7 @@ from kdzero_gp.models.user import is_user_model, source_digest
 from kdzero_gp.models.weights import weights_digest
 from kdzero_gp.randomness import seeded
 from kdzero_gp.taps.scores import scores_alone
-from kdzero_gp.tasks.input import InputSpec, NetworkInput
+from kdzero_gp.tasks.input import InputSpec, NetworkInput, network_input
 from kdzero_gp.tasks.kind import TaskKind
 from kdzero_gp.tasks.kinds import DEFAULT, kind_of
 from kdzero_gp.tasks.recipe import TEACHER, Recipe
@@ -45,7 +45,7 @@ def cached_teacher(
     recipe: Recipe = TEACHER,
     seed: int = 0,
     device: torch.device | str = "cpu",
-    spec: InputSpec | None = None,
+    spec: InputSpec | NetworkInput | None = None,
     scores: str | None = None,
     kind: TaskKind | None = None,
 ) -> nn.Module:
@@ -79,7 +79,7 @@ def cached_teacher(
         ConfigError: a cache folder that cannot be written.
     """
     kind = kind or kind_of()
-    adapt = NetworkInput(spec or InputSpec(), dataset)
+    adapt = network_input(spec, dataset)
     channels, height, width = adapt.shape
 
     def built(seed: int) -> nn.Module:
@@ -118,7 +118,7 @@ def _quality(model: nn.Module, dataset: Dataset, kind: TaskKind) -> float:
 def _file_name(
     name: str, model: nn.Module, dataset: Dataset, recipe: Recipe, seed: int, adapt: NetworkInput, kind: TaskKind
 ) -> str:
-    content = [source_digest(name, model), weights_digest(model)] if is_user_model(name) else name
+    content: str | list[str] = [source_digest(name, model), weights_digest(model)] if is_user_model(name) else name
     origin = [_VERSION, content, dataset.num_classes, dataset.fingerprint(), asdict(recipe), seed]
     if not adapt.unchanged:
         origin.append(adapt.identity)

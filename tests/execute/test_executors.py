@@ -1,0 +1,55 @@
+"""Executors by name: a new one is a decorated function beside its class."""
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import pytest
+
+from kdzero_gp.errors import ConfigError
+from kdzero_gp.evaluate.evaluator import Evaluator
+from kdzero_gp.execute.deadlines import Deadlines
+from kdzero_gp.execute.executors import EXECUTORS, Plan, executor
+from kdzero_gp.execute.inprocess import InProcess
+from kdzero_gp.execute.protocol import Executor
+from kdzero_gp.execute.start import start_executor
+from kdzero_gp.run.config import RunConfig, make_config
+
+PLANS: list[Plan] = []
+
+
+@pytest.fixture(autouse=True)
+def _own() -> Iterator[None]:
+    PLANS.clear()
+    with EXECUTORS.restored():
+
+        @executor("noting")
+        def start(plan: Plan) -> Executor:
+            PLANS.append(plan)
+            return InProcess(plan.evaluator)
+
+        yield
+
+
+def started(config: RunConfig, workers: int) -> Any:
+    """The executor, with a number for an evaluator, which is all the same to it until it gets a job."""
+    return start_executor(config, cast(Evaluator, 7), workers, Deadlines(), lambda config: cast(Evaluator, config))
+
+
+def test_it_is_chosen_by_name_and_gets_what_was_asked_for() -> None:
+    config = make_config(executor="noting", threads=3, workers=2)
+    assert isinstance(started(config, 2), InProcess)
+    (plan,) = PLANS
+    assert (plan.workers, plan.threads, list(plan.devices), plan.address, plan.on_gpu) == (2, 3, ["cpu"], None, False)
+    assert plan.make() == config
+
+
+def test_unasked_one_worker_is_this_process() -> None:
+    assert isinstance(started(make_config(), 1), InProcess)
+    assert not PLANS
+
+
+def test_an_unknown_one_is_told_the_known() -> None:
+    with pytest.raises(
+        ConfigError, match="--executor is 'cluster', but should be auto, inprocess, processes, ray or noting"
+    ):
+        make_config(executor="cluster")
