@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from kdzero_gp.compare.entries import Entry
 from kdzero_gp.errors import StoreError
-from kdzero_gp.evaluate.full import FullResult
+from kdzero_gp.evaluate.candidate import FullTraining
 from kdzero_gp.store.config_difference import config_differences
 from kdzero_gp.store.failures import reported
 from kdzero_gp.store.json_text import decode, encode
@@ -89,7 +89,7 @@ class ComparisonFolder:
         with reported("create", self.path / TRAININGS, then=THEN):
             (self.path / TRAININGS).mkdir(exist_ok=True)
 
-    def result(self, entry: Entry, number: int) -> FullResult | None:
+    def result(self, entry: Entry, number: int) -> FullTraining | None:
         """What the training of an entry with the seed of this number gave; None where it has not been done.
 
         Raises:
@@ -97,13 +97,14 @@ class ComparisonFolder:
         """
         return read_training(self._file(entry, number), entry, number)
 
-    def keep(self, entry: Entry, number: int, result: FullResult) -> None:
+    def keep(self, entry: Entry, number: int, result: FullTraining) -> None:
         """Stores a training for good.
 
         Raises:
             StoreError: it cannot be written.
         """
-        record = {"key": entry.key, "label": entry.label, **asdict(entry.entrant), "seed": number, **asdict(result)}
+        trained = {name: getattr(entry.candidate, name) for name in ("tree", "calibration", "ce_weight", "warmup")}
+        record = {"key": entry.key, "label": entry.label, **trained, "seed": number, **asdict(result)}
         write_whole(self._file(entry, number), [_pretty(record)], then=THEN)
 
     def forget(self, entry: Entry, number: int) -> None:
@@ -133,7 +134,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
     return record
 
 
-def read_training(path: Path, entry: Entry, number: int) -> FullResult | None:
+def read_training(path: Path, entry: Entry, number: int) -> FullTraining | None:
     """A finished training's result, or None where there is no file.
 
     Raises:
@@ -154,7 +155,7 @@ def read_training(path: Path, entry: Entry, number: int) -> FullResult | None:
             f"{path} is not the training of {entry.label} with seed {number}, or it is damaged; remove it, and the "
             "training is done again"
         )
-    return FullResult(parts, float(seconds), failure)
+    return FullTraining(parts, float(seconds), failure)
 
 
 def _numbers(parts: object) -> bool:

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kdzero_gp.compare.entries import Entry, Kind
-from kdzero_gp.evaluate.full import FullResult
-
-Pairs = Sequence[tuple[float, float]]
+from kdzero_gp.evaluate.candidate import FullTraining
+from kdzero_gp.evolve.final import paired_test
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ class Row:
 
 
 def make_rows(
-    entries: Sequence[Entry], results: Mapping[str, Sequence[FullResult]], learned: Mapping[str, int]
+    entries: Sequence[Entry], results: Mapping[str, Sequence[FullTraining]], learned: Mapping[str, int]
 ) -> tuple[list[Row], str | None]:
     """The table.
 
@@ -123,16 +122,6 @@ def std_of(values: Sequence[float | None]) -> float | None:
 def both(own: Sequence[float | None], other: Sequence[float | None]) -> list[tuple[float, float]]:
     """The pairs of the seeds where both succeeded."""
     return [(a, b) for a, b in zip(own, other, strict=True) if a is not None and b is not None]
-
-
-def paired_test(pairs: Pairs) -> float | None:
-    """p of the two-sided paired t-test; None where it is undefined: below two pairs, or without spread among them."""
-    from scipy.stats import ttest_rel
-
-    if len(pairs) < 2 or len({round(a - b, 12) for a, b in pairs}) == 1:
-        return None
-    left, right = zip(*pairs, strict=True)
-    return float(ttest_rel(left, right).pvalue)
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:

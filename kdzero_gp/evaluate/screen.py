@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from kdzero_gp.distiller.calibrate import gradient, norm
 from kdzero_gp.distiller.distiller import Distiller
+from kdzero_gp.evaluate.candidate import Candidate
 from kdzero_gp.evaluate.work import NumbersWritten, numbers_at
 from kdzero_gp.grammar.tree import Tree
 from kdzero_gp.knowledge import Knowledge
@@ -56,6 +57,10 @@ class Screening:
     stage: Stage | None
     calibration: tuple[float, ...] = ()
     fingerprint: str | None = None
+
+    def candidate(self, tree: str, state: bytes | None = None) -> Candidate:
+        """The tree that passed, to be trained; by `state` from where its student stopped."""
+        return Candidate(tree, self.calibration, self.fingerprint, state)
 
 
 class Screener:

@@ -14,10 +14,11 @@ from kdzero_gp.errors import ConfigError
 from kdzero_gp.evaluate.evaluator import Evaluator
 from kdzero_gp.execute.attempt import Fault, attempt
 from kdzero_gp.execute.deadlines import Deadlines
-from kdzero_gp.execute.output import silence
+from kdzero_gp.execute.output import silence_process
 from kdzero_gp.execute.pool import Event, Pool
 from kdzero_gp.execute.protocol import AnyJob, Result
 from kdzero_gp.execute.queued import ATTEMPTS
+from kdzero_gp.execute.registry import Request, executor
 from kdzero_gp.provenance import ROOT
 
 if TYPE_CHECKING:
@@ -61,12 +62,25 @@ class Ray(Pool):
         super().__init__(workers, crew, deadlines, attempts)
 
 
+@executor("ray", "the hosts of a Ray cluster", own_options={"ray_address": "names a Ray cluster"})
+def start_ray(request: Request) -> Ray:
+    """Actors of a Ray cluster, each with a GPU of its own where trainings run on GPUs."""
+    return Ray(
+        request.workers,
+        request.make_evaluator,
+        address=request.options.ray_address,
+        threads=request.options.threads,
+        gpus=int(request.on_gpu),
+        deadlines=request.deadlines,
+    )
+
+
 class _Host:
     """The actor: a worker process on some host of the cluster."""
 
     def prepare(self, make_evaluator: Callable[[], Evaluator]) -> str | None:
         """Builds the evaluator; returns why that cannot be done."""
-        silence()
+        silence_process()
         try:
             self.evaluator = make_evaluator()
         except Exception as error:
@@ -79,7 +93,7 @@ class _Host:
 
 
 class _RayCrew:
-    """Actors, each with the reference to what it owes us."""
+    """Actors, each with the reference to the result that it has yet to give."""
 
     def __init__(
         self, make_evaluator: Callable[[], Evaluator], workers: int, address: str | None, threads: int, gpus: float

@@ -34,6 +34,8 @@ from kdzero_gp.console.options import (
     option,
 )
 from kdzero_gp.errors import EXIT_CODE, KdzeroError
+from kdzero_gp.evaluate.fitness import DEFAULT_FITNESS, FITNESS
+from kdzero_gp.evolve.selection import DEFAULT_SELECTION, SELECTIONS
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -53,7 +55,7 @@ def run(
     gens: Annotated[int | None, option("Generations after the first (default 25).")] = None,
     seed: Annotated[int | None, option("Seed of the run (default 0): same seed, same run.")] = None,
     algorithm: Annotated[str | None, option("evolve (default) or random, under the same budget.")] = None,
-    selection: Annotated[str | None, option("tournament (default) or nsga2 (fitness x size).")] = None,
+    selection: Annotated[str | None, option(SELECTIONS.help(DEFAULT_SELECTION))] = None,
     max_depth: Annotated[int | None, option("Greatest height of a tree (default 7).")] = None,
     max_size: Annotated[int | None, option("Greatest number of nodes of a tree (default 30).")] = None,
     max_work: Annotated[
@@ -63,7 +65,7 @@ def run(
     calibrate: Annotated[
         str | None, option("gradient (default): terms start with CE's gradient norm; or none.")
     ] = None,
-    fitness: Annotated[str | None, option("tempered (default), relative, or eq2, KD-Zero's plain sum.")] = None,
+    fitness: Annotated[str | None, option(FITNESS.help(DEFAULT_FITNESS))] = None,
     shrink_space: Annotated[
         bool | None, option("Draw operations of bad carriers less.", "--shrink-space/--no-shrink-space")
     ] = None,

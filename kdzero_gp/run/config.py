@@ -7,6 +7,11 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from kdzero_gp.errors import ConfigError
+from kdzero_gp.evaluate.fitness import DEFAULT_FITNESS, FITNESS
+from kdzero_gp.evolve.selection import DEFAULT_SELECTION, SELECTIONS
+from kdzero_gp.execute.registry import DEFAULT_EXECUTOR, check_machine
+from kdzero_gp.execute.start import start_executor  # noqa: F401  # registers the executors
+from kdzero_gp.grammar.registry import active_registry
 from kdzero_gp.loops.fused.ways import parse_fuse
 from kdzero_gp.methods.registry import method
 from kdzero_gp.pair.config import explain, require_known
@@ -39,13 +44,13 @@ class RunConfig(BaseModel):
     gens: int = Field(25, ge=0, le=100_000)
     seed: int = Field(0, ge=0, lt=2**63)
     algorithm: Literal["evolve", "random"] = "evolve"
-    selection: Literal["tournament", "nsga2"] = "tournament"
+    selection: str = DEFAULT_SELECTION
     max_depth: int = Field(7, ge=2, le=50)
     max_size: int = Field(30, ge=4, le=1000)
     max_work: float = Field(8.0, ge=0, allow_inf_nan=False)
     space: Literal["table1", "extended"] = "table1"
     calibrate: Literal["gradient", "none"] = "gradient"
-    fitness: Literal["tempered", "relative", "eq2"] = "tempered"
+    fitness: str = DEFAULT_FITNESS
     shrink_space: bool = True
     primitives: tuple[str, ...] = ()
     seed_methods: tuple[str, ...] = ()
@@ -72,7 +77,7 @@ class RunConfig(BaseModel):
     leader_seeds: int = Field(3, ge=0, le=1000)
 
     workers: int | None = Field(None, ge=1, le=1024)
-    executor: Literal["auto", "inprocess", "processes", "ray"] = "auto"
+    executor: str = DEFAULT_EXECUTOR
     ray_address: str | None = None
     threads: int = Field(1, ge=1, le=1024)
     device: str = "cpu"
@@ -132,18 +137,15 @@ class RunConfig(BaseModel):
             raise ConfigError(
                 "--seed-methods begin an evolution, but --algorithm is random; leave one of the two options out"
             )
-        if self.ray_address is not None and self.executor != "ray":
+        check_machine(self)
+        if self.selection not in SELECTIONS or self.fitness not in FITNESS:
+            active_registry().load_files(self.primitives)  # they may declare one
+        SELECTIONS.require(self.selection)
+        FITNESS.require(self.fitness)
+        if self.algorithm == "random" and self.selection != DEFAULT_SELECTION:
             raise ConfigError(
-                f"--ray-address {self.ray_address} names a Ray cluster, but --executor is {self.executor}; add "
-                "--executor ray or leave the address out"
-            )
-        if self.executor == "inprocess" and (self.workers or 1) > 1:
-            raise ConfigError(
-                f"--executor inprocess is this one process, but --workers is {self.workers}; leave one of the two out"
-            )
-        if self.algorithm == "random" and self.selection == "nsga2":
-            raise ConfigError(
-                "--selection nsga2 selects parents, but --algorithm random has none; leave one of the two options out"
+                f"--selection {self.selection} selects parents, but --algorithm random has none; leave one of the two "
+                "options out"
             )
         return self
 

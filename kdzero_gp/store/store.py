@@ -12,11 +12,10 @@ from kdzero_gp.errors import StoreError
 from kdzero_gp.store import rows, schema
 from kdzero_gp.store.config_difference import config_differences
 from kdzero_gp.store.failures import reported
+from kdzero_gp.store.folder import CONFIG_NAME, FolderLock, make_empty, write_config
 from kdzero_gp.store.history import HISTORY_NAME, history_line
 from kdzero_gp.store.json_text import JSON, decode, encode, plain
-from kdzero_gp.store.lock import FolderLock
 from kdzero_gp.store.record import Evaluation, Proposal
-from kdzero_gp.store.run_folder import CONFIG_NAME, make_empty, write_config
 from kdzero_gp.whole_file import write_whole
 
 

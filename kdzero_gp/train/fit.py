@@ -15,8 +15,7 @@ from kdzero_gp.loops.sharded import WholeBatchTraining
 from kdzero_gp.loops.single import DivergedError
 from kdzero_gp.methods.named import Named
 from kdzero_gp.store.config_difference import config_differences
-from kdzero_gp.store.lock import FolderLock
-from kdzero_gp.store.run_folder import make_empty
+from kdzero_gp.store.folder import FolderLock, make_empty
 from kdzero_gp.tasks.classification.measures import accuracy
 from kdzero_gp.tasks.recipe import Recipe
 from kdzero_gp.tasks.task import Task

@@ -14,7 +14,7 @@ from kdzero_gp.methods.named import Named, named_distiller
 from kdzero_gp.pair.assemble import load_primitives, make_data, make_task
 from kdzero_gp.randomness import settled_torch
 from kdzero_gp.store.config_difference import config_differences
-from kdzero_gp.store.new_folder import default_folder, reserved
+from kdzero_gp.store.folder import default_folder, reserve_folder
 from kdzero_gp.tasks.task import Task
 from kdzero_gp.train.config import FitConfig, make_fit_config
 from kdzero_gp.train.files import CONFIG_NAME, read_json, write_json
@@ -51,7 +51,7 @@ def train(
     ):
         folder = Path(resume or ranks.agreed(str(run_dir or default_folder(config.pair.teacher, config.pair.student))))
         new = resume is None and ranks.first
-        with reserved(folder) if new else nullcontext():
+        with reserve_folder(folder) if new else nullcontext():
             setup = assembled(config, device)
             if new:
                 write_json(folder / CONFIG_NAME, config.options)
