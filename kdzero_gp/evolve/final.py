@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from scipy.stats import ttest_rel
-
 from kdzero_gp.evaluate.candidate import Candidate, FullTraining
 from kdzero_gp.evolve.full_trainings import ALONE, run_full_trainings
 from kdzero_gp.evolve.individual import Individual
@@ -130,6 +128,8 @@ def _pairs(own: Sequence[float | None], other: Sequence[FullTraining] | None) ->
 
 def paired_test(pairs: Sequence[tuple[float, float]]) -> float | None:
     """p of the two-sided paired t-test; None where it is undefined: below two pairs, or without spread among them."""
+    from scipy.stats import ttest_rel  # only here: a page of results is shown without it
+
     if len(pairs) < 2 or len({round(a - b, 12) for a, b in pairs}) == 1:
         return None
     left, right = zip(*pairs, strict=True)

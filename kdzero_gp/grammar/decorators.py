@@ -51,7 +51,10 @@ def _inputs(alternative: type | tuple[type, ...], constants: tuple[type, ...], n
             )
     for type_ in constants:
         if type_ not in CONSTANTS:
-            raise PrimitiveError(f"`{name}` has the constant {type_!r}, but constants are of type Value or Tau")
+            known = ", ".join(each.__name__ for each in CONSTANTS)
+            raise PrimitiveError(
+                f"`{name}` has the constant {type_!r}, but constants are of type {known} or of a subclass of Constant"
+            )
     return (*inputs, *constants)
 
 
@@ -74,7 +77,7 @@ def transform(
     Args:
         types: the input types it works on, one overload each; a tuple stands for several inputs.
         to: output type of every overload; by default the type of its (first) input.
-        constants: types of further arguments, `Value` or `Tau`, passed as floats.
+        constants: types of further arguments, such as `Value` or `Tau`, passed as floats.
         name: name in the text form, by default the function's.
         formula: LaTeX, shown by `--list-primitives` and in the gallery.
         identity, idempotent, random, learned, extended: see `Operation`.
@@ -121,7 +124,7 @@ def distance(
 
     Args:
         types: the knowledge types it compares, one overload each; a `Vector` overload also takes `Logits`.
-        constants: types of further arguments, `Value` or `Tau`, passed as floats.
+        constants: types of further arguments, such as `Value` or `Tau`, passed as floats.
         labels: the function also takes a keyword `targets`, (N,) int64.
         name, formula, extended: as for `transform`.
     """

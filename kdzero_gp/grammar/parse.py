@@ -18,7 +18,7 @@ from kdzero_gp.grammar.operation import Operation
 from kdzero_gp.grammar.registry import active_registry
 from kdzero_gp.grammar.symbols import ConstantSymbol, OperationSymbol, Symbol, TapSymbol
 from kdzero_gp.grammar.tree import Tree
-from kdzero_gp.grammar.types import ALL, CONSTANTS, Loss
+from kdzero_gp.grammar.types import CONSTANTS, KNOWLEDGE, RESULTS, Loss
 
 TOKEN = re.compile(
     r"\s*(?:(?P<name>[A-Za-z_]\w*)|(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)|(?P<mark>[(),])|(?P<other>\S))"
@@ -155,7 +155,7 @@ class _Reader:
         shown = ", ".join(names[:10]) + (
             f" or one of {len(names) - 10} more (--list-primitives)" if len(names) > 10 else ""
         )
-        article = " or ".join(t.__name__ for t in ALL if t in types)
+        article = " or ".join(t.__name__ for t in (*KNOWLEDGE, *RESULTS, *CONSTANTS) if t in types)
         return f"a {article}: {shown}"
 
     def suggestion(self, name: str) -> str:
