@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
+import torch
 from torch import Tensor
 
 from kdzero_gp.errors import TapError
@@ -63,3 +64,8 @@ class Knowledge(Mapping[str, Tensor]):
     def __repr__(self) -> str:
         inner = ", ".join(f"{name}={shape}" for name, shape in self.shapes().items())
         return f"Knowledge({inner})"
+
+
+def unhalved(x: Tensor) -> Tensor:
+    """A half-precision tensor as float32, any other as it is."""
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x

@@ -1,6 +1,5 @@
 """From options to the objects of a comparison: configuration, recipe, evaluator, executor."""
 
-import logging
 import math
 from dataclasses import asdict
 from functools import partial
@@ -10,10 +9,10 @@ from torch import nn
 
 from kdzero_gp.data.sources.all_images import on_all_images
 from kdzero_gp.evaluate.evaluator import EvaluationSettings, Evaluator
+from kdzero_gp.evaluate.fusing import measure_fuse, settle_fuse
 from kdzero_gp.execute.deadlines import Deadlines
 from kdzero_gp.execute.protocol import Executor
 from kdzero_gp.execute.start import start_executor
-from kdzero_gp.loops.fused.choice import choose_fuse
 from kdzero_gp.loops.fused.ways import parse_fuse
 from kdzero_gp.models.weights import weights_digest
 from kdzero_gp.pair.assemble import load_primitives, make_task
@@ -23,9 +22,6 @@ from kdzero_gp.run.config import RunConfig, make_config
 from kdzero_gp.tasks.recipe import Recipe
 from kdzero_gp.tasks.task import Task
 from kdzero_gp.train.config import PAIR_OPTIONS, make_fit_config
-
-_log = logging.getLogger(__name__)
-
 
 MACHINE = ("fuse", "timeout", "workers", "executor", "ray_address")
 """Options of how trainings are carried out; the others are those of a single final training."""
@@ -70,20 +66,16 @@ def comparison_evaluator(config: RunConfig, task: Task) -> Evaluator:
 
 
 def settled_fuse(config: RunConfig, task: Task, most: int) -> RunConfig:
-    """The configuration with `fuse` as NUMBER or NUMBER:WAY: what was asked for, or what is fastest here.
-
-    Students trained together differ from those trained one by one in the last bits. So unasked that is done on a GPU
-    alone, where no training repeats to the bit anyway.
+    """The configuration with `fuse` as NUMBER or NUMBER:WAY, measured unasked on a GPU alone.
 
     Args:
         most: methods that there are.
     """
-    wanted = config.fuse or ("auto" if task.device.type == "cuda" else "1")
-    if wanted == "auto":
-        choice = choose_fuse(task, most=most) if most > 1 else None
-        wanted = f"{choice.students}:{choice.way}" if choice is not None and choice.way else "1"
-        _log.info("--fuse auto chose %s: %s", wanted, choice.reason if choice is not None else "there is one method")
-    return config.model_copy(update={"fuse": wanted})
+    unasked = "auto" if task.device.type == "cuda" else "1"
+    fuse = settle_fuse(
+        config.fuse, task, unasked=unasked, measure=lambda: measure_fuse(task, most)[0] if most > 1 else "1"
+    )
+    return config.model_copy(update={"fuse": fuse})
 
 
 def together(config: RunConfig) -> int:

@@ -11,8 +11,7 @@ from torch.nn import functional
 
 from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.errors import ConfigError
-from kdzero_gp.knowledge import Knowledge
-from kdzero_gp.loops.single import unhalved
+from kdzero_gp.knowledge import Knowledge, unhalved
 from kdzero_gp.methods.named import named_distiller
 from kdzero_gp.taps.find import DEPTHS, find_taps
 from kdzero_gp.taps.match import TapPair, match_taps

@@ -11,10 +11,10 @@ from torch.nn import functional
 
 from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.errors import ConfigError
-from kdzero_gp.knowledge import Knowledge
+from kdzero_gp.knowledge import Knowledge, unhalved
 from kdzero_gp.loops.batch_norm import shared_statistics
 from kdzero_gp.loops.ranks import Ranks
-from kdzero_gp.loops.single import Training, unhalved
+from kdzero_gp.loops.single import Training
 from kdzero_gp.randomness import derive_seed, own_randomness, random_state
 from kdzero_gp.taps.read import TapReader
 from kdzero_gp.tasks.recipe import Recipe
@@ -27,7 +27,7 @@ LOOK = 100
 Input = tuple[Tensor, Tensor, Knowledge]
 
 
-class WholeBatchTraining(Training):
+class ShardedTraining(Training):
     """`Training` with batches divided among processes, and among passes of each.
 
     Many distillers compare the samples of a batch with one another (Gram matrices, correlations, batch norms of

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kdzero_gp.distiller.distiller import Distiller
-from kdzero_gp.knowledge import Knowledge
+from kdzero_gp.knowledge import Knowledge, unhalved
 from kdzero_gp.randomness import own_randomness, random_state, set_random_state
 from kdzero_gp.taps.read import TapReader
 from kdzero_gp.tasks.recipe import Recipe
@@ -209,11 +209,6 @@ class Training:
                     self.optimiser.state[parameter][name] = value.to(parameter.device, copy=True)
         self._random = {name: value.clone() for name, value in state.items() if name.startswith("random.")}
         self.step = int(state["step"])
-
-
-def unhalved(x: Tensor) -> Tensor:
-    """Half precision as float32, anything else as it is."""
-    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
 def _below(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:

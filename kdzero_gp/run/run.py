@@ -6,8 +6,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from kdzero_gp.errors import ConfigError, StoreError
 from kdzero_gp.evaluate.fitness import FITNESS
+from kdzero_gp.evaluate.fusing import measure_fuse, settle_fuse
 from kdzero_gp.evolve.final import BASELINE, Row, open_rows, run_final
 from kdzero_gp.evolve.individual import Individual
 from kdzero_gp.evolve.reassess import reassess
@@ -25,7 +28,6 @@ from kdzero_gp.provenance import hardware, versions
 from kdzero_gp.randomness import settled_torch
 from kdzero_gp.run.assemble import make_evaluator, make_executor, make_grammar, make_settings
 from kdzero_gp.run.config import RunConfig, make_config
-from kdzero_gp.run.fusing import settle_fuse
 from kdzero_gp.run.node_readings import node_readings
 from kdzero_gp.run.observer import RunObserver, Silent
 from kdzero_gp.run.result import FINISHED, SearchResult, export_winner, run_summary, stored_result
@@ -33,11 +35,14 @@ from kdzero_gp.run.seed_trees import seed_trees
 from kdzero_gp.store import RunStore
 from kdzero_gp.store.config_difference import config_differences
 from kdzero_gp.store.folder import default_folder, reserve_folder
+from kdzero_gp.tasks.presets import fuse_for
 from kdzero_gp.tasks.task import Task
 
 __all__ = ["Run", "SearchResult", "Silent", "hardware", "search", "versions"]
 
 FINGERPRINT = "data_fingerprint"
+FUSE = "fuse"
+"""Name of the stored result of measuring how many students to train together."""
 
 
 class Run:
@@ -81,7 +86,7 @@ class Run:
     def __call__(self, store: RunStore) -> SearchResult:
         """Carries the run out. Interrupted at any moment, it can be resumed to the same end."""
         summary = run_summary(self.config, self.task)
-        self.config = settle_fuse(self.config, self.task, store)
+        self.config = self.config.model_copy(update={"fuse": self._settle_fuse(store)})
         self.evaluator = make_evaluator(self.config, self.task)
         with closing(make_executor(self.config, self.evaluator, self.workers)) as executor:
             self.observer.started(self.config, store.folder, summary)
@@ -98,6 +103,19 @@ class Run:
         write_gallery(store)
         store.put_result(FINISHED, True)
         return SearchResult(store.folder, winner, evolved, table)
+
+    def _settle_fuse(self, store: RunStore) -> str:
+        """How many students are trained in one program: as many as before, where the run is gone on with."""
+
+        def measure() -> str:
+            stored = store.result(FUSE)
+            if not isinstance(stored, dict):
+                stored = dict(zip(("fuse", "reason"), measure_fuse(self.task), strict=True))
+                store.put_result(FUSE, stored)
+            return str(stored["fuse"])
+
+        unasked = "auto" if torch.device(self.config.device).type == "cuda" else str(fuse_for(self.config.data))
+        return settle_fuse(self.config.fuse, self.task, unasked=unasked, measure=measure)
 
     def _search(self, arm: Arm, executor: Executor, store: RunStore) -> list[Individual]:
         settings = make_settings(self.config, self.evaluator.ladder)

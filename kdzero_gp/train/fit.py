@@ -11,7 +11,7 @@ from typing import Any
 
 from kdzero_gp.errors import ConfigError, KdzeroError, StoreError
 from kdzero_gp.loops.ranks import ALONE, Ranks
-from kdzero_gp.loops.sharded import WholeBatchTraining
+from kdzero_gp.loops.sharded import ShardedTraining
 from kdzero_gp.loops.single import DivergedError
 from kdzero_gp.methods.named import Named
 from kdzero_gp.store.config_difference import config_differences
@@ -58,7 +58,7 @@ def fit(
         resume: go on with what `folder` holds. On a CPU the result is the same bit for bit.
         calibrate: scale every term to the cross-entropy's gradient norm, where the distiller brings no calibration.
         validate: measure the validation accuracy after every epoch; to be switched off where it is trained on.
-        accumulate: forward passes of each step, see `WholeBatchTraining`.
+        accumulate: forward passes of each step, see `ShardedTraining`.
         ranks: the processes of a data-parallel training, all on one file system.
         about: for the header of the student's file: `student`, `teacher`, `data`.
         observer: follows the training.
@@ -108,7 +108,7 @@ def _require_same(folder: Path | None, stored: Mapping[str, Any], now: Mapping[s
 
 
 def _epochs(
-    job: Fit, training: WholeBatchTraining, log: list[EpochLog], folder: Path | None, observer: FitObserver
+    job: Fit, training: ShardedTraining, log: list[EpochLog], folder: Path | None, observer: FitObserver
 ) -> None:
     warned = False
     for epoch in range(len(log), job.recipe.epochs):
@@ -135,7 +135,7 @@ def _epochs(
             )
 
 
-def _diverged(training: WholeBatchTraining, what: str) -> str:
+def _diverged(training: ShardedTraining, what: str) -> str:
     rate = training.rates[max(0, training.step - 1)]
     epoch = math.ceil(training.step / training.per_epoch)
     terms = {} if training.distiller is None else training.distiller.terms()

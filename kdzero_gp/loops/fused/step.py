@@ -10,10 +10,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from kdzero_gp.distiller.distiller import Distiller
-from kdzero_gp.knowledge import Knowledge
+from kdzero_gp.knowledge import Knowledge, unhalved
 from kdzero_gp.loops.fused.stack import Stack
 from kdzero_gp.loops.fused.update import FusedUpdate
-from kdzero_gp.loops.single import unhalved
 
 
 class FusedStep:
