@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from kdzero_gp.errors import ConfigError
-from kdzero_gp.run.config import NOT_IDENTITY, RunConfig, make_config
+from kdzero_gp.execute.config import NOT_IDENTITY
+from kdzero_gp.run.config import RunConfig, make_config
 
 
 def test_nothing_given_is_the_default_run() -> None:

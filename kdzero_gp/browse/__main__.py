@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kdzero_gp.console.options import Device, MovedData, MovedWeights, OwnStudent, OwnTeacher, StoredThreads
-from kdzero_gp.errors import EXIT_CODE, ConfigError, KdzeroError
+from kdzero_gp.console.command import errors_told
+from kdzero_gp.console.options import takes
+from kdzero_gp.errors import ConfigError
 from kdzero_gp.gallery.chosen import MOST_BROWSED
+from kdzero_gp.pair.stored import StoredPairOptions
 
 if TYPE_CHECKING:
     from kdzero_gp.gallery.card_maker import Probe
@@ -21,7 +23,9 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command()
+@takes(StoredPairOptions)
 def browse(
+    *,
     runs: Annotated[list[Path], typer.Argument(metavar="RUN [RUN …]", help="Run folders; several are compared.")],
     out: Annotated[
         Path | None, typer.Option(help="Folder of index.html (default RUN/gallery; for several runs ./gallery).")
@@ -48,12 +52,7 @@ def browse(
             "a teacher that the run has trained is trained again if the cache no longer has it.",
         ),
     ] = False,
-    teacher: OwnTeacher = None,
-    student: OwnStudent = None,
-    teacher_weights: MovedWeights = None,
-    data: MovedData = None,
-    device: Device = None,
-    threads: StoredThreads = None,
+    options: dict[str, Any],
     open_: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")] = True,
 ) -> None:
     """Write the gallery of a run, or of several side by side: one HTML file that needs no server and no network.
@@ -61,18 +60,13 @@ def browse(
     Run folders are only read. What they name of your own, primitives and with --probe networks, is not loaded by
     itself, since loading runs it: name what you trust by --primitives, --teacher and --student.
     """
-    try:
+    with errors_told():
         _load_primitives(primitives or [])
-        pair = {"teacher": teacher, "student": student, "teacher_weights": teacher_weights}
-        pair_options = pair | {"data": data, "device": device, "threads": threads}
-        probe_of = _probe_of(probe, pair_options, primitives or [])
+        probe_of = _probe_of(probe, options, primitives or [])
         if live:
             _serve(runs, host, port, probe_of, open_=open_)
         else:
             _write(runs, out, draw or [], draw_most, probe_of, open_=open_)
-    except KdzeroError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(EXIT_CODE) from None
 
 
 def _load_primitives(files: list[Path]) -> None:
@@ -88,9 +82,8 @@ def _probe_of(wanted: bool, chosen: dict[str, Any], primitives: Sequence[Path]) 
 
         return partial(run_probe, primitives=primitives, **chosen)
     for name, value in chosen.items():
-        if value is not None:
-            option = f"--{name.replace('_', '-')}"
-            raise ConfigError(f"{option} {value} is of use for --probe alone; add --probe or leave {option} out")
+        option = f"--{name.replace('_', '-')}"
+        raise ConfigError(f"{option} {value} is of use for --probe alone; add --probe or leave {option} out")
     return None
 
 

@@ -12,8 +12,8 @@ from kdzero_gp.drawing.reading import Reading, readings_from_data
 from kdzero_gp.errors import ConfigError, KdzeroError
 from kdzero_gp.gallery.run_view import READINGS
 from kdzero_gp.grammar.parse import parse
-from kdzero_gp.models.user import require_named_networks
 from kdzero_gp.pair.assemble import make_data, make_task
+from kdzero_gp.pair.stored import options_here
 from kdzero_gp.randomness import settle_torch
 from kdzero_gp.run.config import RunConfig, make_config
 from kdzero_gp.run.node_readings import NodeProbe
@@ -34,15 +34,14 @@ def run_probe(store: RunStore, *, primitives: Collection[Path] = (), **chosen: A
 
     Args:
         primitives: the files that the user has named, which are loaded already.
-        chosen: `teacher`, `student`, `teacher_weights`, `data`, `device` and `threads` in place of the stored ones,
-            which may be of another machine; None where they are not given. The device is the CPU by default.
+        chosen: of `StoredPairOptions`, by name, in place of the stored ones; None where they are not given.
 
     Raises:
         ConfigError: the run names code that the user has not named, or these are not its data or its networks.
         KdzeroError: the data, the networks or the weights are missing or do not fit.
     """
     try:
-        config = _config(store, primitives, {name: value for name, value in chosen.items() if value is not None})
+        config = _config(store, primitives, chosen)
         settle_torch(config.threads, config.device)
         data = make_data(config)
         fingerprint = data.fingerprint()
@@ -60,11 +59,11 @@ def run_probe(store: RunStore, *, primitives: Collection[Path] = (), **chosen: A
     return probe
 
 
-def _config(store: RunStore, primitives: Collection[Path], given: Mapping[str, Any]) -> RunConfig:
-    stored = {name: value for name, value in store.config.items() if name != FINGERPRINT} | {"device": "cpu"}
-    require_named_networks("it", stored, given)
+def _config(store: RunStore, primitives: Collection[Path], chosen: Mapping[str, Any]) -> RunConfig:
+    stored = {name: value for name, value in store.config.items() if name != FINGERPRINT}
+    options = options_here("it", stored, chosen)
     named = {path.name for path in primitives}
-    files = stored.pop("primitives", ())
+    files = options.pop("primitives", ())
     for file in map(str, files if isinstance(files, list | tuple) else [files]):
         if Path(file).name not in named:
             shown = printable(file, limit=200)
@@ -72,7 +71,7 @@ def _config(store: RunStore, primitives: Collection[Path], given: Mapping[str, A
                 f"it has primitives of somebody's own, {shown}, whose code would be run; if you trust it, "
                 f"add --primitives {shown}"
             )
-    return make_config(**(stored | dict(given)))
+    return make_config(**options)
 
 
 def _require_taps(store: RunStore, task: Task) -> None:

@@ -7,94 +7,34 @@ from typing import Annotated, Any
 
 import typer
 
-from kdzero_gp.console.command import INTERRUPTED, interruptible, make_console, own_output
-from kdzero_gp.console.options import (
-    Amp,
-    AsJson,
-    BatchSize,
-    Data,
-    Device,
-    Executor,
-    LearningRate,
-    Limit,
-    Preset,
-    Primitives,
-    Quiet,
-    RayAddress,
-    Student,
-    StudentInput,
-    Taps,
-    Teacher,
-    TeacherInput,
-    TeacherNorm,
-    TeacherWeights,
-    Threads,
-    TrainingAugment,
-    TrainingCache,
-    TrainingViews,
-    Workers,
-    option,
-)
-from kdzero_gp.errors import EXIT_CODE, KdzeroError
+from kdzero_gp.compare.setup import ComparisonConfig
+from kdzero_gp.console.command import INTERRUPTED, errors_told, interruptible, make_console, own_output
+from kdzero_gp.console.options import AsJson, Quiet, option, takes
+from kdzero_gp.methods.registry import METHODS
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-OWN = ("methods", "seeds", "preset", "train_on", "calibrate", "out", "retry_failed", "quiet", "as_json")
-"""Options that are no part of the configuration of pair, data and machine."""
 METHODS_HELP = (
-    "What to compare, by commas: methods (kd, at, sp, rkd, dist, dkd, lskd, fitnet, nst, pkt), none (the student "
+    f"What to compare, by commas: methods ({', '.join(name for name in METHODS if name != 'none')}), none (the student "
     "alone), best.json files and text forms, each with or without LABEL= in front; may be repeated."
 )
 
 
 @app.command()
+@takes(ComparisonConfig)
 def compare(
     methods: Annotated[list[str], typer.Option(help=METHODS_HELP)],
+    options: dict[str, Any],
+    *,
     seeds: Annotated[int, typer.Option(help="Trainings of each, numbered from 0.")] = 3,
-    data: Data = None,
-    limit: Limit = None,
-    teacher: Teacher = None,
-    student: Student = None,
-    teacher_weights: TeacherWeights = None,
-    teacher_input: TeacherInput = None,
-    student_input: StudentInput = None,
-    teacher_norm: TeacherNorm = None,
-    taps: Taps = None,
-    train_on: Annotated[str, typer.Option(help="Images of the training and validation split: all, or train.")] = "all",
-    preset: Preset = None,
-    epochs: Annotated[int | None, option("Epochs of every training.")] = None,
-    batch_size: BatchSize = None,
-    lr: LearningRate = None,
-    augment: TrainingAugment = None,
-    views: TrainingViews = None,
-    amp: Amp = None,
-    cache_gb: TrainingCache = None,
-    calibrate: Annotated[str, typer.Option(help="Of text forms: none, or gradient, as a search does.")] = "none",
-    primitives: Primitives = None,
-    seed: Annotated[int | None, option("What all seeds derive from (default 0).")] = None,
-    timeout: Annotated[float | None, option("Seconds that one training may take (default: any).")] = None,
-    executor: Executor = None,
-    ray_address: RayAddress = None,
-    fuse: Annotated[
-        str | None, option("Students in one program: a number (default 1), or auto (default on a GPU).")
-    ] = None,
-    workers: Workers = None,
-    threads: Threads = None,
-    device: Device = None,
     out: Annotated[Path | None, option("Folder to begin or go on with (default comparisons/DATE_PAIR).")] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Do failed trainings again.")] = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Train one student by several methods and seeds under one recipe, and print the table."""
-    given = {name: value for name, value in locals().items() if name not in OWN and value is not None}
-    given |= {name: tuple(given[name]) for name in ("primitives", "taps") if name in given}
-    own: dict[str, Any] = {"seeds": seeds, "preset": preset, "train_on": train_on, "calibrate": calibrate}
-    own["retry_failed"] = retry_failed
-    try:
-        _compare(methods, own | given, out, quiet=quiet, as_json=as_json)
-    except KdzeroError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(EXIT_CODE) from None
+    with errors_told():
+        own = {"seeds": seeds, "retry_failed": retry_failed}
+        _compare(methods, options | own, out, quiet=quiet, as_json=as_json)
 
 
 def _compare(methods: list[str], options: dict[str, Any], out: Path | None, *, quiet: bool, as_json: bool) -> None:

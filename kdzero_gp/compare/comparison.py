@@ -17,14 +17,13 @@ from kdzero_gp.compare.setup import (
     comparison_executor,
     comparison_settings,
     comparison_task,
-    parameters_of,
     settled_fuse,
-    together,
 )
 from kdzero_gp.compare.statistics import Row, make_rows
 from kdzero_gp.compare.trainings import Follower, Nobody, stored_trainings, train_missing
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.execute.worker_count import worker_count
+from kdzero_gp.models import parameter_count
 from kdzero_gp.provenance import hardware, versions
 from kdzero_gp.randomness import settled_torch
 from kdzero_gp.store.folder import default_folder
@@ -85,10 +84,8 @@ def compare(
     """
     if not 1 <= seeds <= 1000:
         raise ConfigError(f"--seeds is {seeds}, but must be from 1 to 1000")
-    if calibrate not in ("none", "gradient"):
-        raise ConfigError(f"--calibrate is '{calibrate}', but must be none or gradient")
     texts = split_methods([methods] if isinstance(methods, str) else methods)
-    config, recipe = comparison_config(options, preset, train_on)
+    config, recipe = comparison_config(options | {"calibrate": calibrate}, preset, train_on)
     own_task = task is not None
     workers = worker_count(config, own_task=own_task)
     if own_task and config.executor not in ("auto", "inprocess"):
@@ -98,7 +95,7 @@ def compare(
     with settled_torch(config.threads, config.device):
         task = task or comparison_task(config, recipe, train_on)
         entries = make_entries(texts, task.student_taps.stages)
-        if calibrate == "gradient":
+        if config.calibrate == "gradient":
             entries = [calibrated(entry, task, config.seed) for entry in entries]
         learned = {entry.key: learned_parameters(entry, task) for entry in entries}
         settings = comparison_settings(config, task, own_task=own_task, train_on="train" if own_task else train_on)
@@ -113,10 +110,9 @@ def compare(
             if len(stored) < len(wanted):
                 config = settled_fuse(config, task, len(entries))
                 evaluator = comparison_evaluator(config, task)
-                limited = "timeout" in options
-                with closing(comparison_executor(config, evaluator, workers, train_on, limited=limited)) as executor:
+                with closing(comparison_executor(config, evaluator, workers)) as executor:
                     results = train_missing(
-                        entries, range(seeds), stored, folder, executor, follower, together=together(config)
+                        entries, range(seeds), stored, folder, executor, follower, together=config.together[0]
                     )
             by_key = {entry.key: [results[entry.key, number] for number in range(seeds)] for entry in entries}
             rows, baseline = make_rows(entries, by_key, learned)
@@ -124,8 +120,8 @@ def compare(
                 title=task.name,
                 epochs=task.recipe.epochs,
                 seeds=seeds,
-                student_parameters=parameters_of(task.student(0)),
-                teacher_parameters=parameters_of(task.teacher),
+                student_parameters=parameter_count(task.student(0)),
+                teacher_parameters=parameter_count(task.teacher),
                 teacher_accuracy=teacher_accuracy(task),
                 baseline=baseline,
                 settings=settings,

@@ -1,6 +1,5 @@
 """What is found out about a method on a few images, before anything is trained."""
 
-import math
 from dataclasses import replace
 
 import torch
@@ -9,6 +8,7 @@ from kdzero_gp.compare.entries import Entry
 from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.errors import ConfigError, KdzeroError
 from kdzero_gp.evaluate.screen import PROBE
+from kdzero_gp.models import parameter_count
 from kdzero_gp.randomness import derive_seed
 from kdzero_gp.tasks.task import Task
 
@@ -50,7 +50,7 @@ def learned_parameters(entry: Entry, task: Task) -> int:
         distiller.prepare(student, task.teacher_probe(task.teacher_taps, SHOWN))
     except KdzeroError as error:
         raise ConfigError(f"the method {entry.label} does not fit this pair: {error}") from error
-    return sum(math.prod(parameter.shape) for parameter in distiller.parameters())
+    return parameter_count(distiller)
 
 
 def teacher_accuracy(task: Task) -> float:

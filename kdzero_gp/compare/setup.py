@@ -1,51 +1,63 @@
 """From options to the objects of a comparison: configuration, recipe, evaluator, executor."""
 
-import math
 from dataclasses import asdict
 from functools import partial
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from torch import nn
+from pydantic import Field
 
 from kdzero_gp.data.sources.all_images import on_all_images
 from kdzero_gp.evaluate.evaluator import EvaluationSettings, Evaluator
 from kdzero_gp.evaluate.fusing import measure_fuse, settle_fuse
+from kdzero_gp.execute.config import NOT_IDENTITY, ExecutorConfig
 from kdzero_gp.execute.deadlines import Deadlines
 from kdzero_gp.execute.protocol import Executor
 from kdzero_gp.execute.start import start_executor
-from kdzero_gp.loops.fused.ways import parse_fuse
+from kdzero_gp.models import parameter_count
 from kdzero_gp.models.weights import weights_digest
 from kdzero_gp.pair.assemble import load_primitives, make_task
-from kdzero_gp.pair.config import require_known
+from kdzero_gp.pair.config import Epochs, Seed
 from kdzero_gp.randomness import settle_torch
-from kdzero_gp.run.config import RunConfig, make_config
 from kdzero_gp.tasks.recipe import Recipe
 from kdzero_gp.tasks.task import Task
-from kdzero_gp.train.config import PAIR_OPTIONS, make_fit_config
+from kdzero_gp.train.config import TrainingConfig, make_training_config
 
-MACHINE = ("fuse", "timeout", "workers", "executor", "ray_address")
-"""Options of how trainings are carried out; the others are those of a single final training."""
+
+class ComparisonConfig(TrainingConfig, ExecutorConfig):
+    """Everything that decides what a comparison's trainings give, and how they are carried out."""
+
+    not_identity: ClassVar[frozenset[str]] = NOT_IDENTITY
+
+    epochs: Epochs = Field(None, description="Epochs of every training.")
+    train_on: Literal["all", "train"] = Field(
+        "all", description="Images of the training and validation split: {default} (default), or train."
+    )
+    calibrate: Literal["none", "gradient"] = Field(
+        "none", description="Of text forms: {default} (default), or gradient, as a search does."
+    )
+    seed: Seed = Field(0, description="What all seeds derive from (default {default}).")
+    timeout: float | None = Field(
+        None, gt=0, allow_inf_nan=False, description="Seconds that one training may take (default: any)."
+    )
 
 
 def comparison_config(
     options: dict[str, Any], preset: str | None, train_on: Literal["all", "train"] = "all"
-) -> tuple[RunConfig, Recipe]:
-    """The configuration of pair, data and machine, and the recipe of all trainings.
+) -> tuple[ComparisonConfig, Recipe]:
+    """Validates options, and makes the recipe of all trainings.
 
     What is not given is as `python -m kdzero_gp.train` has it: as the student is published.
 
     Raises:
         ConfigError: an unknown option, or a value out of range.
     """
-    known = (*PAIR_OPTIONS, *MACHINE)
-    require_known(options, known, "a comparison has")
-    checked = make_config(**options)
-    pair = {name: value for name, value in options.items() if name not in MACHINE}
-    settled = make_fit_config(distiller="none", train_on=train_on, preset=preset, **pair)
-    return settled.pair.model_copy(update={name: getattr(checked, name) for name in MACHINE}), settled.recipe
+    config = make_training_config(
+        ComparisonConfig, options | {"preset": preset, "train_on": train_on}, "a comparison has"
+    )
+    return config, config.recipe
 
 
-def comparison_task(config: RunConfig, recipe: Recipe, train_on: Literal["all", "train"] = "all") -> Task:
+def comparison_task(config: ComparisonConfig, recipe: Recipe, train_on: Literal["all", "train"] = "all") -> Task:
     """The pair and its data under the recipe.
 
     Raises:
@@ -59,13 +71,12 @@ def comparison_task(config: RunConfig, recipe: Recipe, train_on: Literal["all", 
     return task
 
 
-def comparison_evaluator(config: RunConfig, task: Task) -> Evaluator:
+def comparison_evaluator(config: ComparisonConfig, task: Task) -> Evaluator:
     """What does the trainings."""
-    stacking = None if config.fuse in (None, "auto") else parse_fuse(config.fuse)[1]
-    return Evaluator(task, EvaluationSettings(run_seed=config.seed, stacking=stacking))
+    return Evaluator(task, EvaluationSettings(run_seed=config.seed, stacking=config.together[1]))
 
 
-def settled_fuse(config: RunConfig, task: Task, most: int) -> RunConfig:
+def settled_fuse(config: ComparisonConfig, task: Task, most: int) -> ComparisonConfig:
     """The configuration with `fuse` as NUMBER or NUMBER:WAY, measured unasked on a GPU alone.
 
     Args:
@@ -78,34 +89,24 @@ def settled_fuse(config: RunConfig, task: Task, most: int) -> RunConfig:
     return config.model_copy(update={"fuse": fuse})
 
 
-def together(config: RunConfig) -> int:
-    """How many students are trained in one program."""
-    return parse_fuse(config.fuse or "1")[0]
-
-
-def worker_evaluator(config: RunConfig, recipe: Recipe, train_on: Literal["all", "train"]) -> Evaluator:
+def worker_evaluator(config: ComparisonConfig, recipe: Recipe, train_on: Literal["all", "train"]) -> Evaluator:
     """The same inside a worker process."""
     settle_torch(config.threads, config.device)
     return comparison_evaluator(config, comparison_task(config, recipe, train_on))
 
 
-def comparison_executor(
-    config: RunConfig, evaluator: Evaluator, workers: int, train_on: Literal["all", "train"], *, limited: bool
-) -> Executor:
-    """Where the trainings are done.
-
-    Args:
-        limited: whether a training may take `config.timeout` seconds, or as long as it takes.
+def comparison_executor(config: ComparisonConfig, evaluator: Evaluator, workers: int) -> Executor:
+    """Starts where the trainings are done.
 
     Raises:
         ConfigError: Ray is wanted and not installed, or its cluster is not there.
     """
-    deadlines = Deadlines(full=config.timeout if limited else None)
-    make = partial(worker_evaluator, recipe=evaluator.task.recipe, train_on=train_on)
+    deadlines = Deadlines(full=config.timeout)
+    make = partial(worker_evaluator, recipe=evaluator.task.recipe, train_on=config.train_on)
     return start_executor(config, evaluator, workers, deadlines, make)
 
 
-def comparison_settings(config: RunConfig, task: Task, *, own_task: bool, train_on: str) -> dict[str, Any]:
+def comparison_settings(config: ComparisonConfig, task: Task, *, own_task: bool, train_on: str) -> dict[str, Any]:
     """Pair, data, recipe and what else a result depends on beside the method and the number of its seed.
 
     Data and teacher go by their contents, not by the paths of their files, which differ between machines.
@@ -131,7 +132,7 @@ def comparison_settings(config: RunConfig, task: Task, *, own_task: bool, train_
         },
         "student": {
             "name": student_name,
-            "parameters": parameters_of(student),
+            "parameters": parameter_count(student),
             "input": task.student_input.identity,
         },
         "taps": {
@@ -146,8 +147,3 @@ def comparison_settings(config: RunConfig, task: Task, *, own_task: bool, train_
         "device": task.device.type,
         "threads": config.threads,
     }
-
-
-def parameters_of(model: nn.Module) -> int:
-    """How many trained numbers a network has."""
-    return sum(math.prod(parameter.shape) for parameter in model.parameters())

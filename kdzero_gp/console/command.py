@@ -8,7 +8,10 @@ from contextlib import contextmanager, redirect_stdout
 from types import FrameType
 from typing import TextIO
 
+import typer
 from rich.console import Console
+
+from kdzero_gp.errors import EXIT_CODE, KdzeroError
 
 INTERRUPTED = 130
 """Exit code of a command that Ctrl-C ended."""
@@ -53,3 +56,13 @@ def interruptible() -> Iterator[None]:
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
+
+
+@contextmanager
+def errors_told() -> Iterator[None]:
+    """Ends the command with an error's message and its exit code."""
+    try:
+        yield
+    except KdzeroError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(EXIT_CODE) from None

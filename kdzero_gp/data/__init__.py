@@ -1,7 +1,7 @@
 """Data sets by name, split and checked."""
 
 from kdzero_gp.data.augment.augmentation import NO_AUGMENTATION, Augmentation
-from kdzero_gp.data.augment.named import named_augmentation
+from kdzero_gp.data.augment.named import AugmentationName, named_augmentation
 from kdzero_gp.data.batches.in_memory import ImageBatches
 from kdzero_gp.data.batches.serving import Batches, image_batches
 from kdzero_gp.data.batches.streamed import StreamedBatches
@@ -11,6 +11,7 @@ from kdzero_gp.data.sources.load import load_dataset
 __all__ = [
     "NO_AUGMENTATION",
     "Augmentation",
+    "AugmentationName",
     "Batches",
     "Dataset",
     "ImageBatches",

@@ -27,10 +27,56 @@ class Split:
     def __len__(self) -> int:
         return int(self.labels.shape[0])
 
+    @property
+    def streamed(self) -> bool:
+        """Whether the images are decoded from files when they are used."""
+        return isinstance(self.images, ImageFiles)
+
+    @property
+    def files(self) -> ImageFiles:
+        """The images of a streamed split.
+
+        Raises:
+            TypeError: they are in memory.
+        """
+        if not isinstance(self.images, ImageFiles):
+            raise TypeError("a tensor is served by ImageBatches; take `image_batches`, which chooses")
+        return self.images
+
+    @property
+    def pixels(self) -> Tensor:
+        """The images of a split in memory, (N, C, H, W) uint8.
+
+        Raises:
+            TypeError: they are files.
+        """
+        if isinstance(self.images, ImageFiles):
+            raise TypeError("files are served by StreamedBatches; take `image_batches`, which chooses")
+        return self.images
+
+    @property
+    def resized(self) -> bool:
+        """Whether the images have sizes of their own, which decoding brings to one."""
+        return self.streamed and self.files.decoder.resize
+
     def to(self, device: torch.device | str) -> Split:
         """The same split with its tensors on `device`; files stay files."""
-        images = self.images if isinstance(self.images, ImageFiles) else self.images.to(device)
-        return Split(images, self.labels.to(device))
+        return Split(self.files if self.streamed else self.pixels.to(device), self.labels.to(device))
+
+    def joined(self, other: Split) -> Split:
+        """The images of a split of the same source behind those of this one."""
+        labels = torch.cat([self.labels, other.labels])
+        if self.streamed:
+            return Split(self.files.joined(other.files), labels)
+        return Split(torch.cat([self.pixels, other.pixels]), labels)
+
+    def add_to(self, digest: hashlib._Hash) -> None:
+        """Adds all that training or evaluation can see; of files their names and sizes."""
+        if self.streamed:
+            digest.update(self.files.digest())
+        for tensor in (self.labels,) if self.streamed else (self.pixels, self.labels):
+            digest.update(repr((tuple(tensor.shape), str(tensor.dtype))).encode())
+            digest.update(tensor.cpu().contiguous().numpy().tobytes())
 
 
 @dataclass(frozen=True)
@@ -64,7 +110,7 @@ class Dataset:
     @property
     def streamed(self) -> bool:
         """Whether images are decoded from files when they are used: then nothing is kept of the training split."""
-        return isinstance(self.train.images, ImageFiles)
+        return self.train.streamed
 
     def normalise(self, images: Tensor) -> Tensor:
         """`(images / scale - mean) / std` per channel.
@@ -102,12 +148,7 @@ class Dataset:
         constants = (self.num_classes, self.mean, self.std, self.scale)
         digest.update(repr(constants).encode())
         for split in (self.train, self.val, self.test):
-            if isinstance(split.images, ImageFiles):
-                digest.update(split.images.digest())
-            tensors = (split.labels,) if isinstance(split.images, ImageFiles) else (split.images, split.labels)
-            for tensor in tensors:
-                digest.update(repr((tuple(tensor.shape), str(tensor.dtype))).encode())
-                digest.update(tensor.cpu().contiguous().numpy().tobytes())
+            split.add_to(digest)
         return digest.hexdigest()[:16]
 
 

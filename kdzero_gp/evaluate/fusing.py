@@ -36,9 +36,8 @@ def measure_fuse(task: Task, most: int | None = None) -> tuple[str, str]:
         most: students in one program at most; None leaves it to `choose_fuse`.
     """
     choice = choose_fuse(task) if most is None else choose_fuse(task, most=most)
-    text = f"{choice.students}:{choice.way}" if choice.way else "1"
-    _log.info("--fuse auto chose %s: %s", text, choice.reason)
-    return text, choice.reason
+    _log.info("--fuse auto chose %s: %s", choice.text, choice.reason)
+    return choice.text, choice.reason
 
 
 def _refusal(task: Task, text: str) -> str:

@@ -10,9 +10,9 @@ from types import FrameType
 from kdzero_gp.evaluate.evaluator import Evaluator
 from kdzero_gp.execute.attempt import Fault, attempt
 from kdzero_gp.execute.deadlines import Deadlines
+from kdzero_gp.execute.executors import Plan, executor
 from kdzero_gp.execute.protocol import Result
 from kdzero_gp.execute.queued import QueuedExecutor
-from kdzero_gp.execute.registry import Request, executor
 from kdzero_gp.loops.single import DeadlineError
 
 
@@ -45,10 +45,10 @@ class InProcess(QueuedExecutor):
         self._queue.settle(waiting, outcome)
 
 
-@executor("inprocess", "this process, one job after another", one_process=True)
-def start_inprocess(request: Request) -> InProcess:
-    """This process itself."""
-    return InProcess(request.evaluator, deadlines=request.deadlines)
+@executor("inprocess", one_process=True)
+def start(plan: Plan) -> InProcess:
+    """Starts one in this process."""
+    return InProcess(plan.evaluator, deadlines=plan.deadlines)
 
 
 @contextmanager

@@ -26,11 +26,11 @@ from multiprocessing.context import SpawnProcess
 from kdzero_gp.evaluate.evaluator import Evaluator
 from kdzero_gp.execute.attempt import attempt
 from kdzero_gp.execute.deadlines import Deadlines
+from kdzero_gp.execute.executors import Plan, executor
 from kdzero_gp.execute.output import silence_process
 from kdzero_gp.execute.pool import Event, Pool, WorkerError
 from kdzero_gp.execute.protocol import AnyJob
 from kdzero_gp.execute.queued import ATTEMPTS
-from kdzero_gp.execute.registry import Request, executor
 from kdzero_gp.execute.spawning import share, spawning
 
 PATIENCE = 10.0
@@ -72,16 +72,10 @@ class Processes(Pool):
         return self._processes.pids
 
 
-@executor("processes", "worker processes on this machine")
-def start_processes(request: Request) -> Processes:
-    """Worker processes, each on one of the devices."""
-    return Processes(
-        request.workers,
-        request.make_evaluator,
-        devices=request.devices,
-        threads=request.options.threads,
-        deadlines=request.deadlines,
-    )
+@executor("processes")
+def start(plan: Plan) -> Processes:
+    """Starts a pool of worker processes."""
+    return Processes(plan.workers, plan.make, devices=plan.devices, threads=plan.threads, deadlines=plan.deadlines)
 
 
 @dataclass(frozen=True)

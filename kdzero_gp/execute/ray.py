@@ -14,11 +14,11 @@ from kdzero_gp.errors import ConfigError
 from kdzero_gp.evaluate.evaluator import Evaluator
 from kdzero_gp.execute.attempt import Fault, attempt
 from kdzero_gp.execute.deadlines import Deadlines
+from kdzero_gp.execute.executors import Plan, executor
 from kdzero_gp.execute.output import silence_process
 from kdzero_gp.execute.pool import Event, Pool
 from kdzero_gp.execute.protocol import AnyJob, Result
 from kdzero_gp.execute.queued import ATTEMPTS
-from kdzero_gp.execute.registry import Request, executor
 from kdzero_gp.provenance import ROOT
 
 if TYPE_CHECKING:
@@ -62,16 +62,16 @@ class Ray(Pool):
         super().__init__(workers, crew, deadlines, attempts)
 
 
-@executor("ray", "the hosts of a Ray cluster", own_options={"ray_address": "names a Ray cluster"})
-def start_ray(request: Request) -> Ray:
-    """Actors of a Ray cluster, each with a GPU of its own where trainings run on GPUs."""
+@executor("ray", own_options={"ray_address": "names a Ray cluster"})
+def start(plan: Plan) -> Ray:
+    """Starts actors on a Ray cluster."""
     return Ray(
-        request.workers,
-        request.make_evaluator,
-        address=request.options.ray_address,
-        threads=request.options.threads,
-        gpus=int(request.on_gpu),
-        deadlines=request.deadlines,
+        plan.workers,
+        plan.make,
+        address=plan.address,
+        threads=plan.threads,
+        gpus=int(plan.on_gpu),
+        deadlines=plan.deadlines,
     )
 
 

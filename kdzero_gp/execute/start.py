@@ -1,34 +1,28 @@
-"""Starts the executor that a configuration names. Importing this file registers all executors."""
+"""Makes the executor that a configuration names."""
 
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
+import torch
+
 from kdzero_gp.evaluate.evaluator import Evaluator
-from kdzero_gp.execute import inprocess, processes, ray
+from kdzero_gp.execute.config import ExecutorConfig
 from kdzero_gp.execute.deadlines import Deadlines
+from kdzero_gp.execute.executors import AUTO, EXECUTORS, Plan
 from kdzero_gp.execute.protocol import Executor
-from kdzero_gp.execute.registry import DEFAULT_EXECUTOR, EXECUTORS, MachineOptions, Request, executor
 
-REGISTERED = (inprocess, processes, ray)
-"""The files that declare executors. A new one is added here."""
-Options = TypeVar("Options", bound=MachineOptions)
-
-
-@executor(DEFAULT_EXECUTOR, "worker processes if there are several workers")
-def start_auto(request: Request) -> Executor:
-    """This process for one worker, worker processes for several."""
-    return EXECUTORS["inprocess" if request.workers == 1 else "processes"].start(request)
+Config = TypeVar("Config", bound=ExecutorConfig)
 
 
 def start_executor(
-    options: Options,
+    config: Config,
     evaluator: Evaluator,
     workers: int,
     deadlines: Deadlines,
-    make: Callable[[Options], Evaluator],
+    make: Callable[[Config], Evaluator],
 ) -> Executor:
-    """Starts this process, worker processes or a Ray cluster as an executor, as the options say.
+    """Starts this process, worker processes or a Ray cluster, as the configuration says.
 
     Args:
         evaluator: of this process.
@@ -37,6 +31,19 @@ def start_executor(
     Raises:
         ConfigError: Ray is wanted and not installed, or its cluster is not there.
     """
-    worker_device = "cuda" if options.device.startswith("cuda") else options.device
-    made = partial(make, options.model_copy(update={"device": worker_device}))
-    return EXECUTORS.require(options.executor).start(Request(options, evaluator, workers, deadlines, made))
+    name = config.executor
+    if name == AUTO:
+        name = "inprocess" if workers == 1 else "processes"
+    on_gpu = torch.device(config.device).type == "cuda"
+    # a worker sees one GPU and knows it as the only one
+    made = partial(make, config.model_copy(update={"device": "cuda" if on_gpu else config.device}))
+    plan = Plan(evaluator, made, workers, _devices(config), config.threads, deadlines, config.ray_address)
+    return EXECUTORS.require(name).start(plan)
+
+
+def _devices(config: ExecutorConfig) -> list[str]:
+    """Lists what workers are spread over: the GPU that was named, or all GPUs, or the CPU."""
+    device = torch.device(config.device)
+    if device.type == "cpu" or device.index is not None:
+        return [config.device]
+    return [f"cuda:{index}" for index in range(torch.cuda.device_count())]

@@ -1,20 +1,20 @@
-"""How many processes a run's trainings are spread over."""
+"""How many processes trainings are spread over."""
 
 import os
 from pathlib import Path
 
 from kdzero_gp.errors import ConfigError
+from kdzero_gp.execute.config import ExecutorConfig
 from kdzero_gp.grammar.registry import active_registry
 from kdzero_gp.provenance import ROOT
-from kdzero_gp.run.config import RunConfig
 
 MOST = 8
 """Workers that are taken unasked: each holds a copy of the data and of torch."""
 BUILT_IN = ("kdzero_gp/", "primitives/")
 
 
-def worker_count(config: RunConfig, *, own_task: bool) -> int:
-    """The number of workers; 1 stands for this process alone. Results do not depend on it.
+def worker_count(config: ExecutorConfig, *, own_task: bool) -> int:
+    """Tells how many workers there are; 1 stands for this process alone. Results do not depend on it.
 
     Unasked it is the number of cores on a CPU and 1 on a GPU, which the trainings would only compete for.
 
@@ -37,7 +37,7 @@ def worker_count(config: RunConfig, *, own_task: bool) -> int:
     return wanted
 
 
-def _declared_here(config: RunConfig) -> list[str]:
+def _declared_here(config: ExecutorConfig) -> list[str]:
     """Operations that come neither from the package's own folder nor from one of the run's primitive files."""
     files = {Path(path) for path in config.primitives}
     return [

@@ -5,7 +5,13 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from kdzero_gp.models.network import network, network_family
 
+
+@network_family(
+    "cnnW for any width W from 1 to 9999 (such as cnn12)", "cnn([1-9][0-9]{0,3})", lambda match: (int(match[1]),)
+)
+@network({f"cnn{width}": (width,) for width in (2, 4, 8, 16, 32)})
 class Cnn(nn.Module):
     """Three conv3x3-BN-ReLU stages of W, 2W and 4W channels, 2x2 max-pooling between, global average, linear.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from kdzero_gp.models.network import TRANSFORMER_RECIPE, network
 from kdzero_gp.models.transformer import STD, Block, drop_path_rates, initialise_transformer
 
 SIZE = (224, 224)
@@ -33,6 +34,7 @@ class PatchEmbedding(nn.Module):
         return patches.flatten(2).transpose(1, 2)
 
 
+@network("deit_ti", size=SIZE, step=PATCH, recipe=TRANSFORMER_RECIPE)
 class DeitTiny(nn.Module):
     """Patches and a class token with learned positions, twelve encoder blocks, norm, linear on the class token.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from kdzero_gp.models.initialise import initialise
+from kdzero_gp.models.network import LIGHT_RECIPE, network
 
 WIDTH = 0.5
 STEM, HEAD = 32, 1280
@@ -37,6 +38,7 @@ class InvertedResidual(nn.Module):
         return maps + result if self.residual else result
 
 
+@network("mobilenetv2", recipe=LIGHT_RECIPE)
 class MobileNetV2(nn.Module):
     """Stem of stride 2, seven stages of inverted residuals, conv1x1 to 1280 channels, average, linear."""
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from kdzero_gp.models.network import network
+
 # name -> (depth, channels of the stem and of the three stages)
 RESNETS: dict[str, tuple[int, tuple[int, int, int, int]]] = {
     **{f"resnet{depth}": (depth, (16, 16, 32, 64)) for depth in (8, 14, 20, 32, 44, 56, 110)},
@@ -38,6 +40,7 @@ class BasicBlock(nn.Module):
         return result
 
 
+@network(RESNETS)
 class ResNet(nn.Module):
     """Stem, three stages of (depth - 2) / 6 blocks at full, half and quarter resolution, average, linear."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from kdzero_gp.models.initialise import initialise
+from kdzero_gp.models.network import network
 
 WIDTHS = (64, 128, 256, 512)
 DEPTHS = (3, 4, 6, 3)
@@ -40,6 +41,7 @@ class Bottleneck(nn.Module):
         return result
 
 
+@network("resnet50")
 class ResNet50(nn.Module):
     """Stem, four stages of bottlenecks at full to eighth resolution, average, linear."""
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from kdzero_gp.models.channel_shuffle import ChannelShuffle
+from kdzero_gp.models.network import LIGHT_RECIPE, network
 
 GROUPS = 3
 STEM = 24
@@ -45,6 +46,7 @@ class Bottleneck(nn.Module):
         return result
 
 
+@network("shufflenetv1", recipe=LIGHT_RECIPE)
 class ShuffleNetV1(nn.Module):
     """Stem of 1x1 convolutions, three stages at half, quarter and eighth resolution, average, linear."""
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from kdzero_gp.models.channel_shuffle import ChannelShuffle
+from kdzero_gp.models.network import LIGHT_RECIPE, network
 
 STEM, HEAD = 24, 1024
 WIDTHS = (116, 232, 464)
@@ -61,6 +62,7 @@ class DownBlock(nn.Module):
         return result
 
 
+@network("shufflenetv2", recipe=LIGHT_RECIPE)
 class ShuffleNetV2(nn.Module):
     """Stem of 1x1 convolutions, three stages at half, quarter and eighth resolution, conv1x1, average, linear."""
 

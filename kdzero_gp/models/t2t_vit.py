@@ -10,6 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from kdzero_gp.models.network import TRANSFORMER_RECIPE, network
 from kdzero_gp.models.performer import TokenPerformer
 from kdzero_gp.models.transformer import STD, Block, drop_path_rates, initialise_transformer
 
@@ -45,6 +46,7 @@ class TokensToToken(nn.Module):
         return result
 
 
+@network("t2t_vit_7", size=SIZE, step=STRIDE, recipe=TRANSFORMER_RECIPE)
 class T2tVit7(nn.Module):
     """Tokens and a class token at fixed sinusoidal positions, seven encoder blocks, norm, linear on the class token.
 

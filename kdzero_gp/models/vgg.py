@@ -10,6 +10,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from kdzero_gp.models.initialise import initialise
+from kdzero_gp.models.network import network
 
 WIDTHS = (64, 128, 256, 512, 512)
 # name -> convolutions in each of the five blocks
@@ -24,6 +25,7 @@ LARGE = 64
 """Image height from which the fourth block's maps are pooled, too; published for 64x64, and sensible above."""
 
 
+@network({name: (depths,) for name, depths in VGGS.items()})
 class Vgg(nn.Module):
     """Five blocks of conv3x3-BN-ReLU with 2x2 max-pooling after the first three, average, linear."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from kdzero_gp.models.initialise import initialise
+from kdzero_gp.models.network import network
 
 # name -> (depth, width)
 WIDE_RESNETS: dict[str, tuple[int, int]] = {
@@ -53,6 +54,7 @@ class Group(nn.Module):
         return result
 
 
+@network(WIDE_RESNETS)
 class WideResNet(nn.Module):
     """Stem, three groups of (depth - 4) / 6 blocks at full, half and quarter resolution, BN-ReLU, average, linear."""
 

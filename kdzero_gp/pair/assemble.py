@@ -1,22 +1,17 @@
 """From options to the parts of a task: data, teacher, student, recipe."""
 
-from dataclasses import replace
 from functools import partial
 
 from kdzero_gp.data import Dataset, load_dataset, named_augmentation
 from kdzero_gp.grammar.registry import active_registry
 from kdzero_gp.models import build
-from kdzero_gp.pair.check import check_pair, input_specs
-from kdzero_gp.run.config import RunConfig
-from kdzero_gp.taps.override import parse_taps
-from kdzero_gp.tasks.input import NetworkInput
-from kdzero_gp.tasks.presets import recipes_for
-from kdzero_gp.tasks.recipe import Recipe
+from kdzero_gp.pair.check import make_pair
+from kdzero_gp.pair.config import PairConfig, ProcessConfig
 from kdzero_gp.tasks.task import Task
 from kdzero_gp.tasks.teacher.pretrain import cached_teacher
 
 
-def make_data(config: RunConfig) -> Dataset:
+def make_data(config: PairConfig) -> Dataset:
     """Loads the data.
 
     Raises:
@@ -25,23 +20,22 @@ def make_data(config: RunConfig) -> Dataset:
     return load_dataset(config.data, limit=config.limit)
 
 
-def make_task(config: RunConfig, data: Dataset | None = None) -> Task:
+def make_task(config: PairConfig, data: Dataset | None = None) -> Task:
     """Loads the data, unless they are given, and the teacher, training the latter on first use.
 
     Raises:
         KdzeroError: what is wrong with the data, the models or the weights.
     """
     data = data or make_data(config)
-    check_pair(config, data)
-    specs = input_specs(config)
+    pair = make_pair(config, data)
     teacher = cached_teacher(
-        config.teacher, data, weights=config.teacher_weights, device=config.device, spec=specs.teacher
+        config.teacher, data, weights=config.teacher_weights, device=config.device, spec=pair.teacher.input
     )
-    recipe, proxy = _recipes(config, data)
-    channels, *size = NetworkInput(specs.student, data).shape
+    channels, height, width = pair.student.input.shape
     student = partial(
-        build, config.student, num_classes=data.num_classes, in_channels=channels, image_size=(size[0], size[1])
+        build, config.student, num_classes=data.num_classes, in_channels=channels, image_size=(height, width)
     )
+    recipe, proxy = config.recipes(data.name)
     return Task(
         f"{config.pair} on {data.name}",
         teacher,
@@ -53,22 +47,13 @@ def make_task(config: RunConfig, data: Dataset | None = None) -> Task:
         augment=named_augmentation(config.augment, data, views=config.views),
         cache_gb=config.cache_gb,
         amp=config.amp,
-        teacher_input=specs.teacher,
-        student_input=specs.student,
-        taps=parse_taps(config.taps),
+        teacher_input=pair.teacher.input,
+        student_input=pair.student.input,
+        found=pair.found,
     )
 
 
-def _recipes(config: RunConfig, data: Dataset) -> tuple[Recipe, Recipe]:
-    """The recipe of a full training and that of a proxy training."""
-    full, proxy = recipes_for(data.name, config.student)
-    changes = {name: value for name in ("batch_size", "lr") if (value := getattr(config, name)) is not None}
-    full = replace(full, epochs=config.epochs or full.epochs, **changes)
-    proxy_epochs = config.proxy_epochs or min(proxy.epochs, full.epochs)
-    return full, replace(proxy, epochs=proxy_epochs, **changes)
-
-
-def load_primitives(config: RunConfig) -> None:
+def load_primitives(config: ProcessConfig) -> None:
     """Runs the user's primitive files, once each.
 
     Raises:

@@ -1,6 +1,4 @@
-"""Whether two networks can be used for a data set, seen before the teacher is trained for it."""
-
-from __future__ import annotations
+"""The two networks of a pair, made and checked once, before the teacher is trained for the data."""
 
 from typing import NamedTuple
 
@@ -9,41 +7,55 @@ import torch
 from kdzero_gp.data import Dataset
 from kdzero_gp.errors import ModelError
 from kdzero_gp.models import build, input_size
-from kdzero_gp.run.config import RunConfig
+from kdzero_gp.pair.config import PairConfig
 from kdzero_gp.taps.override import parse_taps
 from kdzero_gp.tasks.input import InputSpec, NetworkInput, parse_normalisation
-from kdzero_gp.tasks.pair_taps import PairTaps, Seat, pair_taps
+from kdzero_gp.tasks.pair_taps import FoundTaps, NetworkSlot, settle_taps
 
 IMAGES = 2
 
 
-def check_pair(config: RunConfig, data: Dataset) -> PairTaps:
-    """Builds both networks and shows them two images, each in its own size and normalisation.
+class Pair(NamedTuple):
+    """Two networks for a data set, as they are handed on.
 
-    Returns:
-        Their taps, which do not depend on weights.
+    Attributes:
+        teacher, student: with initial weights, always the same, and what each does with images.
+        found: their taps, which do not depend on weights.
+    """
+
+    teacher: NetworkSlot
+    student: NetworkSlot
+    found: FoundTaps
+
+
+def make_pair(config: PairConfig, data: Dataset) -> Pair:
+    """Builds both networks, shows them two images, each in its own size and normalisation, and finds their taps.
 
     Raises:
         ModelError: one is unknown, cannot take these images, or does not score the data's classes.
         ConfigError: an input that does not fit the data.
         TapError: their taps cannot be found, or not as `--taps` says.
     """
+    mean, std = parse_normalisation(config.teacher_norm) or (None, None)
+    teacher = untrained(config.teacher, InputSpec(_size(config.teacher_input, config.teacher), mean, std), data)
+    student = untrained(config.student, InputSpec(_size(config.student_input, config.student)), data)
     images = data.normalise(data.train.images[:IMAGES])
-    specs = input_specs(config)
-    seats = []
-    for role, name, spec in (("teacher", config.teacher, specs.teacher), ("student", config.student, specs.student)):
-        seats.append(untrained(name, spec, data))
-        _check(role, name, seats[-1], images, data)
-    return pair_taps(seats[0], seats[1], images, parse_taps(config.taps))
+    _check("teacher", config.teacher, teacher, images, data)
+    _check("student", config.student, student, images, data)
+    return Pair(teacher, student, settle_taps(teacher, student, data, parse_taps(config.taps)))
 
 
-def _check(role: str, name: str, seat: Seat, images: torch.Tensor, data: Dataset) -> None:
-    images = seat.input(images)
+def _size(given: int | None, name: str) -> tuple[int, int] | None:
+    return (given, given) if given is not None else input_size(name)
+
+
+def _check(role: str, name: str, slot: NetworkSlot, images: torch.Tensor, data: Dataset) -> None:
+    images = slot.input(images)
     shape = tuple(images.shape)
-    origin = f"as {data.name} has them" if seat.input.size is None else f"to which those of {data.name} are resized"
+    origin = f"as {data.name} has them" if slot.input.size is None else f"to which those of {data.name} are resized"
     try:
         with torch.no_grad():
-            scores = seat.model(images)
+            scores = slot.model(images)
     except Exception as error:  # it can be the user's own, and fail in any way
         raise ModelError(
             f"the {role} {name} fails on images of shape {shape}, {origin}: "
@@ -63,29 +75,8 @@ def _check(role: str, name: str, seat: Seat, images: torch.Tensor, data: Dataset
         )
 
 
-class InputSpecs(NamedTuple):
-    """What the two networks of a pair want their images to be."""
-
-    teacher: InputSpec
-    student: InputSpec
-
-
-def input_specs(config: RunConfig) -> InputSpecs:
-    """What the options say, and else the sizes that networks of one size were designed for."""
-
-    def size(given: int | None, name: str) -> tuple[int, int] | None:
-        return (given, given) if given is not None else input_size(name)
-
-    constants = parse_normalisation(config.teacher_norm)
-    mean, std = constants or (None, None)
-    return InputSpecs(
-        InputSpec(size(config.teacher_input, config.teacher), mean, std),
-        InputSpec(size(config.student_input, config.student)),
-    )
-
-
-def untrained(name: str, spec: InputSpec, data: Dataset) -> Seat:
-    """The network called `name` for this data, with initial weights that are always the same, and its input.
+def untrained(name: str, spec: InputSpec, data: Dataset) -> NetworkSlot:
+    """Builds the network called `name` for this data, with initial weights that are always the same, and its input.
 
     Raises:
         ModelError: it is unknown or cannot be built for these images.
@@ -96,4 +87,4 @@ def untrained(name: str, spec: InputSpec, data: Dataset) -> Seat:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = build(name, num_classes=data.num_classes, in_channels=channels, image_size=(height, width))
-    return Seat(model.eval(), adapt)
+    return NetworkSlot(model.eval(), adapt)

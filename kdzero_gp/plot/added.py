@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.plot.comparison_tables import Table, TableRow, read_table, require_same
+from kdzero_gp.plot.figure import OUT
 from kdzero_gp.plot.files import Numbers, Written, write_figure
 from kdzero_gp.plot.gains import Gain, error_note, evolved_row, gain, sum_of, without_sums
 from kdzero_gp.plot.style import EVOLVED, INK, METHODS, WIDTH, grid_of, printed
@@ -44,7 +45,7 @@ class Panel:
 def added_figure(
     folders: Sequence[str | Path],
     *,
-    out: str | Path = "figures",
+    out: str | Path = OUT,
     name: str = "capacity-added",
     evolved: str | None = None,
     methods: Sequence[str] = (),

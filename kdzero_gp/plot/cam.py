@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import torch
+import typer
 from numpy.typing import NDArray
 from torch import Tensor
 
+from kdzero_gp.console.options import option
 from kdzero_gp.plot.chosen_images import balanced, numbered
+from kdzero_gp.plot.figure import OUT, Name, Out, Trainings, figure
 from kdzero_gp.plot.files import Cell, Numbers, Written, write_figure
 from kdzero_gp.plot.grad_cam import Heat, grad_cam, require_package, watched
 from kdzero_gp.plot.networks import Network, Pair, load_pair, pair_config
@@ -67,24 +69,25 @@ class Cams:
     networks: Sequence[Looks]
 
 
+@figure("cam", "Grad-CAM++ of students and teacher on the same test images.")
 def cam_figure(
-    trainings: Sequence[str],
+    trainings: Trainings,
     *,
-    out: str | Path = "figures",
-    name: str = "cam",
-    images: int = 8,
-    number: Sequence[int] = (),
-    stage: str | None = None,
+    images: Annotated[int, typer.Option(help="How many test images.")] = 8,
+    number: Annotated[Sequence[int], option("Number of a test image; may be repeated.")] = (),
+    stage: Annotated[str | None, option("Feature map to look at (default: each network's last).")] = None,
+    out: Out = OUT,
+    name: Name = None,
     **chosen: str | int | None,
 ) -> Written:
     """Draws Grad-CAM++ maps of the true class: a row for each network, the teacher's last, a column for each image.
 
     Args:
         trainings: folders of `python -m kdzero_gp.train`, each with or without LABEL= in front.
-        out, name: where the files go.
         images: how many, the first test images of the classes in turn.
         number: numbers of test images, instead.
         stage: the feature map that is looked at, of every network; None takes the last.
+        out, name: where the files go.
         chosen: see `pair_config`.
 
     Raises:
@@ -98,10 +101,10 @@ def cam_figure(
         labels = pair.task.labels("test").cpu()
         data = look(pair, numbered(number, len(labels)) if number else balanced(labels, images), stage)
     with printed():
-        figure = draw(data)
+        drawn = draw(data)
     said = ", ".join(network.title for network in data.networks)
     title = f"{data.title}, Grad-CAM++ of the classes {', '.join(map(str, data.labels))}: {said}"
-    return write_figure(out, name, figure, numbers(data), title=title)
+    return write_figure(out, name or "cam", drawn, numbers(data), title=title)
 
 
 def look(pair: Pair, chosen: Tensor, stage: str | None = None) -> Cams:

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import typer
+
+from kdzero_gp.console.options import Commas, option
 from kdzero_gp.errors import ConfigError
+from kdzero_gp.plot.added import added_figure
 from kdzero_gp.plot.comparison_tables import MAKE, Table, read_table, require_same
+from kdzero_gp.plot.figure import OUT, Comparisons, Name, Out, figure
 from kdzero_gp.plot.files import Numbers, Written, write_figure
 from kdzero_gp.plot.gains import Gain, error_note, evolved_row, gain, without_sums
 from kdzero_gp.plot.style import INK, WIDTH, Kind, lines, printed
@@ -35,30 +40,38 @@ class Capacity:
     evolved: str | None
 
 
+@figure(
+    "capacity",
+    "Gains of one student under several teachers; with --added, of methods without and with the evolved distiller.",
+)
 def capacity_figure(
-    folders: Sequence[str | Path],
+    comparisons: Comparisons,
     *,
-    out: str | Path = "figures",
-    name: str = "capacity",
-    evolved: str | None = None,
-    methods: Sequence[str] = (),
+    added: Annotated[bool, typer.Option("--added", help="Methods alone and with the evolved one added.")] = False,
+    evolved: Annotated[str | None, option("Label of the evolved distiller (default: the only file).")] = None,
+    methods: Annotated[Sequence[str], Commas(), option("Labels to show, by commas (default: all that can be).")] = (),
+    out: Out = OUT,
+    name: Name = None,
 ) -> Written:
     """Draws the gains over the student alone that several comparisons found, each with another teacher.
 
     Args:
-        folders: of comparisons of one student, data set and recipe.
-        out, name: where the files go.
+        comparisons: their folders, of one student, data set and recipe.
+        added: draw what `added_figure` does instead.
         evolved: label of the evolved distiller; None takes the only distiller file.
         methods: labels to show; none shows all but sums with the evolved distiller.
+        out, name: where the files go.
 
     Raises:
         KdzeroError: a folder is no comparison, or they cannot stand in one figure.
     """
-    data = capacity(folders, evolved=evolved, methods=methods)
+    if added:
+        return added_figure(comparisons, out=out, name=name or "capacity-added", evolved=evolved, methods=methods)
+    data = capacity(comparisons, evolved=evolved, methods=methods)
     with printed():
-        figure = draw(data)
+        drawn = draw(data)
     said = ", ".join(f"{label} {_said(gains)}" for label, gains in data.gains.items())
-    return write_figure(out, name, figure, numbers(data), title=f"{data.title}, gain in points: {said}")
+    return write_figure(out, name or "capacity", drawn, numbers(data), title=f"{data.title}, gain in points: {said}")
 
 
 def capacity(folders: Sequence[str | Path], *, evolved: str | None = None, methods: Sequence[str] = ()) -> Capacity:

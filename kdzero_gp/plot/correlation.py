@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from kdzero_gp.plot.figure import OUT, Name, Out, Trainings, figure
 from kdzero_gp.plot.files import Cell, Numbers, Written, write_figure
 from kdzero_gp.plot.networks import load_pair, pair_config
 from kdzero_gp.plot.style import WIDTH, grid_of, printed
@@ -43,8 +43,9 @@ class Correlations:
         return float(apart.sum() / (classes * (classes - 1)))
 
 
+@figure("correlation", "Differences between the teacher's and students' correlations of class scores.")
 def correlation_figure(
-    trainings: Sequence[str], *, out: str | Path = "figures", name: str = "correlation", **chosen: str | int | None
+    trainings: Trainings, *, out: Out = OUT, name: Name = None, **chosen: str | int | None
 ) -> Written:
     """Draws teacher minus student for every student, on one colour scale.
 
@@ -63,10 +64,14 @@ def correlation_figure(
     students = {student.title: logit_correlation(student.test["logits"]) for student in pair.students}
     data = Correlations(pair.task.name, logit_correlation(pair.teacher.test["logits"]), students)
     with printed():
-        figure = draw(data)
+        drawn = draw(data)
     said = ", ".join(f"{label} {data.distance(label):.3f}" for label in students)
     return write_figure(
-        out, name, figure, numbers(data), title=f"{data.title}, mean |teacher - student| of logit correlations: {said}"
+        out,
+        name or "correlation",
+        drawn,
+        numbers(data),
+        title=f"{data.title}, mean |teacher - student| of logit correlations: {said}",
     )
 
 

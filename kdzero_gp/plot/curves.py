@@ -5,10 +5,10 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kdzero_gp.errors import ConfigError
+from kdzero_gp.plot.figure import OUT, Name, Out, Trainings, figure
 from kdzero_gp.plot.files import Cell, Numbers, Written, write_figure
 from kdzero_gp.plot.style import WIDTH, Kind, Line, grid_of, lines, printed
 from kdzero_gp.plot.training_folders import Training, read_trainings, require_same_pair
@@ -56,7 +56,8 @@ class Method:
     test: Sequence[float]
 
 
-def curves_figure(trainings: Sequence[str], *, out: str | Path = "figures", name: str = "curves") -> Written:
+@figure("curves", "Training curves; folders of one label are seeds of one method.")
+def curves_figure(trainings: Trainings, *, out: Out = OUT, name: Name = None) -> Written:
     """Draws training cross-entropy and validation accuracy over the epochs.
 
     Args:
@@ -73,9 +74,9 @@ def curves_figure(trainings: Sequence[str], *, out: str | Path = "figures", name
     first = found[0].config
     pair = printable(f"{first.teacher} -> {first.student} on {first.data.rpartition('/')[2]}", limit=80)
     with printed():
-        figure = draw(methods, pair)
+        drawn = draw(methods, pair)
     said = ", ".join(f"{method.label} ends at {method.curves[LOSS].mean[-1]:.3g}" for method in methods)
-    return write_figure(out, name, figure, numbers(methods), title=f"{pair}, training cross-entropy: {said}")
+    return write_figure(out, name or "curves", drawn, numbers(methods), title=f"{pair}, training cross-entropy: {said}")
 
 
 def group(trainings: Sequence[Training]) -> list[Method]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
+import typer
 from numpy.typing import NDArray
 
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.plot.chosen_images import balanced
+from kdzero_gp.plot.figure import OUT, Name, Out, Trainings, figure
 from kdzero_gp.plot.files import Cell, Numbers, Written, write_figure
 from kdzero_gp.plot.networks import load_pair, pair_config
 from kdzero_gp.plot.style import CLASSES, MARKERS, WIDTH, bare, grid_of, printed
@@ -56,23 +57,24 @@ class Embedding:
     layouts: Sequence[Layout]
 
 
+@figure("tsne", "Penultimate features of students and teacher in the plane.")
 def tsne_figure(
-    trainings: Sequence[str],
+    trainings: Trainings,
     *,
-    out: str | Path = "figures",
-    name: str = "tsne",
-    images: int = 500,
-    classes: int = 10,
-    seed: int = 0,
+    images: Annotated[int, typer.Option(help="Test images at most.")] = 500,
+    classes: Annotated[int, typer.Option(help="Classes at most, up to 10.")] = 10,
+    seed: Annotated[int, typer.Option(help="Of the layout.")] = 0,
+    out: Out = OUT,
+    name: Name = None,
     **chosen: str | int | None,
 ) -> Written:
     """Draws t-SNE layouts side by side, the teacher's last.
 
     Args:
         trainings: folders of `python -m kdzero_gp.train`, each with or without LABEL= in front.
-        out, name: where the files go.
         images, classes: how many of the test split at most, the first ones of the lowest classes in turn.
         seed: of the layout.
+        out, name: where the files go.
         chosen: see `pair_config`.
 
     Raises:
@@ -99,9 +101,11 @@ def tsne_figure(
         layouts.append(Layout(network.title, lay_out(features, seed=seed), separation(features, own)))
     data = Embedding(pair.task.name, numbers_.tolist(), own.tolist(), layouts)
     with printed():
-        figure = draw(data)
+        drawn = draw(data)
     said = ", ".join(f"{layout.title} {layout.silhouette:.2f}" for layout in layouts)
-    return write_figure(out, name, figure, numbers(data), title=f"{data.title}, t-SNE of features, silhouette: {said}")
+    return write_figure(
+        out, name or "tsne", drawn, numbers(data), title=f"{data.title}, t-SNE of features, silhouette: {said}"
+    )
 
 
 def lay_out(features: Array, *, seed: int) -> Array:

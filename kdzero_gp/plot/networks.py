@@ -11,10 +11,10 @@ from torch import nn
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.knowledge import Knowledge
 from kdzero_gp.models import load_weights
-from kdzero_gp.models.user import require_named_networks
 from kdzero_gp.pair.assemble import make_task
+from kdzero_gp.pair.config import PairConfig
+from kdzero_gp.pair.stored import options_here
 from kdzero_gp.plot.training_folders import Training, require_same_pair
-from kdzero_gp.run.config import RunConfig
 from kdzero_gp.tasks.classification.measures import measure
 from kdzero_gp.tasks.task import Task
 from kdzero_gp.train.config import make_fit_config
@@ -54,28 +54,25 @@ class Pair:
     teacher: Network
 
 
-def pair_config(trainings: Sequence[Training], **chosen: Any) -> RunConfig:
+def pair_config(trainings: Sequence[Training], **chosen: Any) -> PairConfig:
     """The configuration of the trainings' pair.
 
     Args:
-        chosen: `teacher`, `student`, `teacher_weights`, `data`, `device` and `threads` in place of the stored ones,
-            which may be of another machine; None where they are not given.
+        chosen: of `StoredPairOptions`, by name, in place of the stored ones; None where they are not given.
 
     Raises:
         ConfigError: the trainings are of different pairs, or name code that the user has not named.
     """
     require_same_pair(trainings)
-    given = {name: value for name, value in chosen.items() if value is not None}
     first = trainings[0]
-    stored = first.options | {"device": "cpu"}
-    require_named_networks(str(first.folder), stored, given)
+    options = options_here(str(first.folder), first.options, chosen)
     try:
-        return make_fit_config(**(stored | given)).pair
+        return make_fit_config(**options)
     except ConfigError as error:
         raise ConfigError(f"{first.folder}/config.json: {error}") from None
 
 
-def load_pair(trainings: Sequence[Training], config: RunConfig) -> Pair:
+def load_pair(trainings: Sequence[Training], config: PairConfig) -> Pair:
     """Builds the task, loads the students and runs all networks on the test split.
 
     Args:

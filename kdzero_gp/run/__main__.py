@@ -9,100 +9,18 @@ from typing import Annotated, Any
 
 import typer
 
-from kdzero_gp.console.command import INTERRUPTED, interruptible, make_console, own_output
-from kdzero_gp.console.options import (
-    Amp,
-    AsJson,
-    BatchSize,
-    Data,
-    Device,
-    Executor,
-    LearningRate,
-    Limit,
-    Primitives,
-    Quiet,
-    RayAddress,
-    Student,
-    StudentInput,
-    Taps,
-    Teacher,
-    TeacherInput,
-    TeacherNorm,
-    TeacherWeights,
-    Threads,
-    Workers,
-    option,
-)
-from kdzero_gp.errors import EXIT_CODE, KdzeroError
-from kdzero_gp.evaluate.fitness import DEFAULT_FITNESS, FITNESS
-from kdzero_gp.evolve.selection import DEFAULT_SELECTION, SELECTIONS
+from kdzero_gp.console.command import INTERRUPTED, errors_told, interruptible, make_console, own_output
+from kdzero_gp.console.options import AsJson, Quiet, option, takes
+from kdzero_gp.run.config import RunConfig
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command()
+@takes(RunConfig)
 def run(
-    data: Data = None,
-    limit: Limit = None,
-    teacher: Teacher = None,
-    student: Student = None,
-    teacher_weights: TeacherWeights = None,
-    teacher_input: TeacherInput = None,
-    student_input: StudentInput = None,
-    teacher_norm: TeacherNorm = None,
-    taps: Taps = None,
-    pop: Annotated[int | None, option("Candidates trained in every generation (default 20).")] = None,
-    gens: Annotated[int | None, option("Generations after the first (default 25).")] = None,
-    seed: Annotated[int | None, option("Seed of the run (default 0): same seed, same run.")] = None,
-    algorithm: Annotated[str | None, option("evolve (default) or random, under the same budget.")] = None,
-    selection: Annotated[str | None, option(SELECTIONS.help(DEFAULT_SELECTION))] = None,
-    max_depth: Annotated[int | None, option("Greatest height of a tree (default 7).")] = None,
-    max_size: Annotated[int | None, option("Greatest number of nodes of a tree (default 30).")] = None,
-    max_work: Annotated[
-        float | None, option("Numbers a distiller may compute, in multiples of those at all taps (default 8; 0: any).")
-    ] = None,
-    space: Annotated[str | None, option("Operations to draw from: table1 (default) or extended.")] = None,
-    calibrate: Annotated[
-        str | None, option("gradient (default): terms start with CE's gradient norm; or none.")
-    ] = None,
-    fitness: Annotated[str | None, option(FITNESS.help(DEFAULT_FITNESS))] = None,
-    shrink_space: Annotated[
-        bool | None, option("Draw operations of bad carriers less.", "--shrink-space/--no-shrink-space")
-    ] = None,
-    primitives: Primitives = None,
-    seed_methods: Annotated[
-        str | None, option("Hand-designed methods to start from, such as kd,at, as strong as published.")
-    ] = None,
-    mode: Annotated[str | None, option("generational (default), or steady, which keeps all workers busy.")] = None,
-    rungs: Annotated[int | None, option("Rungs of the race of candidates; 1 (default) trains all to the end.")] = None,
-    eta: Annotated[int | None, option("Of how many at a rung one goes on (default 3).")] = None,
-    fuse: Annotated[
-        str | None,
-        option("Students in one program: a number (default 5 on digits, else 1), or auto (default on a GPU)."),
-    ] = None,
-    augment: Annotated[
-        str | None, option("none (default), crop-flip, the usual one, or strong, for transformers.")
-    ] = None,
-    views: Annotated[int | None, option("Views of an image that augmentation makes (default 8).")] = None,
-    amp: Amp = None,
-    cache_gb: Annotated[float | None, option("GiB of memory for teacher outputs (default 4); 0 keeps none.")] = None,
-    epochs: Annotated[int | None, option("Epochs of a full training.")] = None,
-    proxy_epochs: Annotated[int | None, option("Epochs of a candidate's training.")] = None,
-    batch_size: BatchSize = None,
-    lr: LearningRate = None,
-    timeout: Annotated[float | None, option("Seconds one candidate may take (default 600).")] = None,
-    baselines: Annotated[
-        bool | None, option("Compare with student alone, KD and random search.", "--baselines/--no-baselines")
-    ] = None,
-    final_seeds: Annotated[int | None, option("Fresh seeds of the final table (default 5).")] = None,
-    finalists: Annotated[int | None, option("Evolved distillers in the final table (default 3).")] = None,
-    leaders: Annotated[int | None, option("Best candidates that are trained in full again (default 10).")] = None,
-    leader_seeds: Annotated[int | None, option("Seeds of that, on validation (default 3; 0 skips it).")] = None,
-    executor: Executor = None,
-    ray_address: RayAddress = None,
-    workers: Workers = None,
-    threads: Threads = None,
-    device: Device = None,
+    options: dict[str, Any],
+    *,
     run_dir: Annotated[Path | None, option("Folder of a new run (default runs/DATE_PAIR).")] = None,
     resume: Annotated[Path | None, option("Folder of a run to go on with.")] = None,
     list_primitives: Annotated[bool, typer.Option("--list-primitives", help="Show all operations and stop.")] = False,
@@ -115,14 +33,7 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Evolve distillation losses for a teacher-student pair."""
-    given = dict(locals())
-    for name in ("run_dir", "resume", "list_primitives", "list_taps", "write_history", "show", "quiet", "as_json"):
-        given.pop(name)
-    given["seed_methods"] = tuple(name.strip() for name in seed_methods.split(",")) if seed_methods else None
-    given["primitives"] = tuple(primitives) if primitives else None
-    given["taps"] = tuple(taps) if taps else None
-    options = {name: value for name, value in given.items() if value is not None}
-    try:
+    with errors_told():
         if list_primitives:
             _list_primitives(options, as_json=as_json)
         elif list_taps:
@@ -131,9 +42,6 @@ def run(
             _write_history(write_history)
         else:
             _search(options, run_dir, resume, show=show, quiet=quiet, as_json=as_json)
-    except KdzeroError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(EXIT_CODE) from None
 
 
 def _search(
@@ -208,14 +116,14 @@ def _write_history(folder: Path) -> None:
 
 def _list_taps(options: dict[str, Any]) -> None:
     from kdzero_gp.pair.assemble import make_data
-    from kdzero_gp.pair.check import check_pair
+    from kdzero_gp.pair.check import make_pair
     from kdzero_gp.run.config import make_config
     from kdzero_gp.run.tables import tap_table
 
     config = make_config(**options)
     with own_output(quiet=False):
         data = make_data(config)
-        pair = check_pair(config, data)
+        pair = make_pair(config, data).found.taps
     make_console(sys.stdout).print(tap_table(pair, f"{config.pair} on {data.name}"))
 
 

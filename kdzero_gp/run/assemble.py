@@ -11,7 +11,6 @@ from kdzero_gp.execute.start import start_executor
 from kdzero_gp.grammar.grammar import Grammar
 from kdzero_gp.grammar.registry import active_registry
 from kdzero_gp.grammar.vary import Limits
-from kdzero_gp.loops.fused.ways import parse_fuse
 from kdzero_gp.pair.assemble import load_primitives, make_task
 from kdzero_gp.randomness import settle_torch
 from kdzero_gp.run.config import RunConfig
@@ -32,7 +31,7 @@ def make_evaluator(config: RunConfig, task: Task | None = None) -> Evaluator:
         rungs=config.rungs,
         eta=config.eta,
         max_work=config.max_work or math.inf,
-        stacking=None if config.fuse in (None, "auto") else parse_fuse(config.fuse)[1],
+        stacking=config.together[1],
     )
     return Evaluator(task or make_task(config), settings)
 
@@ -65,7 +64,6 @@ def make_executor(config: RunConfig, evaluator: Evaluator, workers: int) -> Exec
 
 def make_settings(config: RunConfig, ladder: Ladder | None = None) -> SearchSettings:
     """The parameters of the genetic-programming loop."""
-    students = 1 if config.fuse in (None, "auto") else parse_fuse(config.fuse)[0]
     return SearchSettings(
         population=config.pop,
         generations=config.gens,
@@ -74,6 +72,6 @@ def make_settings(config: RunConfig, ladder: Ladder | None = None) -> SearchSett
         elites=max(1, config.pop // 4),
         limits=Limits(config.max_depth, config.max_size),
         ladder=ladder or Ladder((1,)),
-        fuse=students,
+        fuse=config.together[0],
         shrink_space=config.shrink_space,
     )

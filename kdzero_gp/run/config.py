@@ -1,86 +1,72 @@
 """A run's configuration, validated once at the edge and passed down whole."""
 
-from pathlib import Path
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from kdzero_gp.console.options import Commas, Options
+from kdzero_gp.data.sources.source import DEFAULT_DATA
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.evaluate.fitness import DEFAULT_FITNESS, FITNESS
 from kdzero_gp.evolve.selection import DEFAULT_SELECTION, SELECTIONS
-from kdzero_gp.execute.registry import DEFAULT_EXECUTOR, check_machine
-from kdzero_gp.execute.start import start_executor  # noqa: F401  # registers the executors
+from kdzero_gp.execute.config import NOT_IDENTITY, ExecutorConfig
 from kdzero_gp.grammar.registry import active_registry
-from kdzero_gp.loops.fused.ways import parse_fuse
 from kdzero_gp.methods.registry import method
-from kdzero_gp.pair.config import explain, require_known
-from kdzero_gp.taps.override import parse_taps
-from kdzero_gp.tasks.input import parse_normalisation
-
-NOT_IDENTITY = ("workers", "executor", "ray_address")
-"""Options that change how fast a run goes and not what it finds, so a run may be resumed under others.
-
-The number of threads is none of them, nor is the kind of device: both change the order of sums, and so the last bits.
-"""
+from kdzero_gp.pair.config import PairConfig, Seed, validate
+from kdzero_gp.tasks.presets import fuse_for
+from kdzero_gp.tasks.recipe import Recipe
 
 
-class RunConfig(BaseModel):
-    """Everything that decides what a run finds, and how it is carried out."""
+class SearchConfig(Options):
+    """The search itself, and what comes of it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    data: str = "digits"
-    limit: int | None = Field(None, ge=2)
-    teacher: str = "cnn32"
-    student: str = "cnn2"
-    teacher_weights: str | None = None
-    teacher_input: int | None = Field(None, ge=1, le=4096)
-    student_input: int | None = Field(None, ge=1, le=4096)
-    teacher_norm: str = "data"
-    taps: tuple[str, ...] = ()
-
-    pop: int = Field(20, ge=2, le=100_000)
-    gens: int = Field(25, ge=0, le=100_000)
-    seed: int = Field(0, ge=0, lt=2**63)
-    algorithm: Literal["evolve", "random"] = "evolve"
-    selection: str = DEFAULT_SELECTION
-    max_depth: int = Field(7, ge=2, le=50)
-    max_size: int = Field(30, ge=4, le=1000)
-    max_work: float = Field(8.0, ge=0, allow_inf_nan=False)
-    space: Literal["table1", "extended"] = "table1"
-    calibrate: Literal["gradient", "none"] = "gradient"
-    fitness: str = DEFAULT_FITNESS
-    shrink_space: bool = True
-    primitives: tuple[str, ...] = ()
-    seed_methods: tuple[str, ...] = ()
-
-    rungs: int = Field(1, ge=1, le=20)
-    eta: int = Field(3, ge=2, le=100)
-    fuse: str | None = None
-    mode: Literal["generational", "steady"] = "generational"
-
-    epochs: int | None = Field(None, ge=1)
-    proxy_epochs: int | None = Field(None, ge=1)
-    batch_size: int | None = Field(None, ge=2)
-    lr: float | None = Field(None, gt=0, allow_inf_nan=False)
-    augment: Literal["none", "crop-flip", "strong"] = "none"
-    views: int = Field(8, ge=1, le=1000)
-    amp: bool = False
-    cache_gb: float = Field(4.0, ge=0, allow_inf_nan=False)
-    timeout: float = Field(600.0, gt=0, allow_inf_nan=False)
-
-    baselines: bool = True
-    final_seeds: int = Field(5, ge=1, le=1000)
-    finalists: int = Field(3, ge=1, le=100)
-    leaders: int = Field(10, ge=1, le=1000)
-    leader_seeds: int = Field(3, ge=0, le=1000)
-
-    workers: int | None = Field(None, ge=1, le=1024)
-    executor: str = DEFAULT_EXECUTOR
-    ray_address: str | None = None
-    threads: int = Field(1, ge=1, le=1024)
-    device: str = "cpu"
+    pop: int = Field(20, ge=2, le=100_000, description="Candidates trained in every generation (default {default}).")
+    gens: int = Field(25, ge=0, le=100_000, description="Generations after the first (default {default}).")
+    seed: Seed = Field(0, description="Seed of the run (default {default}): same seed, same run.")
+    algorithm: Literal["evolve", "random"] = Field(
+        "evolve", description="{default} (default) or random, under the same budget."
+    )
+    selection: str = Field(DEFAULT_SELECTION, description=SELECTIONS.help(DEFAULT_SELECTION))
+    max_depth: int = Field(7, ge=2, le=50, description="Greatest height of a tree (default {default}).")
+    max_size: int = Field(30, ge=4, le=1000, description="Greatest number of nodes of a tree (default {default}).")
+    max_work: float = Field(
+        8.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Numbers a distiller may compute, in multiples of those at all taps (default {default}; 0: any).",
+    )
+    space: Literal["table1", "extended"] = Field(
+        "table1", description="Operations to draw from: {default} (default) or extended."
+    )
+    calibrate: Literal["gradient", "none"] = Field(
+        "gradient", description="{default} (default): terms start with CE's gradient norm; or none."
+    )
+    fitness: str = Field(DEFAULT_FITNESS, description=FITNESS.help(DEFAULT_FITNESS))
+    shrink_space: bool = Field(True, description="Draw operations of bad carriers less.")
+    seed_methods: Annotated[tuple[str, ...], Commas()] = Field(
+        (), description="Hand-designed methods to start from, such as kd,at, as strong as published."
+    )
+    mode: Literal["generational", "steady"] = Field(
+        "generational", description="{default} (default), or steady, which keeps all workers busy."
+    )
+    rungs: int = Field(
+        1, ge=1, le=20, description="Rungs of the race of candidates; {default} (default) trains all to the end."
+    )
+    eta: int = Field(3, ge=2, le=100, description="Of how many at a rung one goes on (default {default}).")
+    proxy_epochs: int | None = Field(None, ge=1, description="Epochs of a candidate's training.")
+    timeout: float = Field(
+        600.0, gt=0, allow_inf_nan=False, description="Seconds one candidate may take (default {default})."
+    )
+    baselines: bool = Field(True, description="Compare with student alone, KD and random search.")
+    final_seeds: int = Field(5, ge=1, le=1000, description="Fresh seeds of the final table (default {default}).")
+    finalists: int = Field(3, ge=1, le=100, description="Evolved distillers in the final table (default {default}).")
+    leaders: int = Field(
+        10, ge=1, le=1000, description="Best candidates that are trained in full again (default {default})."
+    )
+    leader_seeds: int = Field(
+        3, ge=0, le=1000, description="Seeds of that, on validation (default {default}; 0 skips it)."
+    )
 
     @field_validator("seed_methods")
     @classmethod
@@ -89,59 +75,12 @@ class RunConfig(BaseModel):
             method(name)
         return names
 
-    @field_validator("primitives")
-    @classmethod
-    def _absolute(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(str(Path(path).expanduser().resolve()) for path in paths)
-
-    @field_validator("teacher_norm")
-    @classmethod
-    def _known_normalisation(cls, text: str) -> str:
-        parse_normalisation(text)
-        return text
-
-    @field_validator("taps")
-    @classmethod
-    def _readable_taps(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
-        parse_taps(texts)
-        return texts
-
-    @field_validator("fuse")
-    @classmethod
-    def _known_fuse(cls, text: str | None) -> str | None:
-        if text not in (None, "auto"):
-            parse_fuse(str(text))
-        return text
-
-    @field_validator("device")
-    @classmethod
-    def _existing_device(cls, name: str) -> str:
-        if name == "auto":
-            return "cuda" if torch.cuda.is_available() else "cpu"
-        try:
-            device = torch.device(name)
-        except RuntimeError:
-            raise ConfigError(f"device is '{name}', but must be auto, cpu, cuda or cuda:N") from None
-        if device.type not in ("cpu", "cuda"):
-            raise ConfigError(f"device is '{name}', but must be auto, cpu, cuda or cuda:N")
-        if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-            raise ConfigError(
-                f"device is '{name}', but torch sees {torch.cuda.device_count()} CUDA devices here; use --device cpu, "
-                "or install a CUDA build of torch"
-            )
-        return name
-
     @model_validator(mode="after")
-    def _consistent(self) -> "RunConfig":
+    def _consistent_search(self) -> Self:
         if self.algorithm == "random" and self.seed_methods:
             raise ConfigError(
                 "--seed-methods begin an evolution, but --algorithm is random; leave one of the two options out"
             )
-        check_machine(self)
-        if self.selection not in SELECTIONS or self.fitness not in FITNESS:
-            active_registry().load_files(self.primitives)  # they may declare one
-        SELECTIONS.require(self.selection)
-        FITNESS.require(self.fitness)
         if self.algorithm == "random" and self.selection != DEFAULT_SELECTION:
             raise ConfigError(
                 f"--selection {self.selection} selects parents, but --algorithm random has none; leave one of the two "
@@ -149,26 +88,40 @@ class RunConfig(BaseModel):
             )
         return self
 
-    @property
-    def identity(self) -> dict[str, Any]:
-        """What the run is, as plain data: the store keeps it, and a resumed run must agree with it."""
-        plain = self.model_dump(mode="json", exclude=set(NOT_IDENTITY))
-        return plain | {"device": torch.device(self.device).type}
 
-    @property
-    def pair(self) -> str:
-        """The pair, for names and titles."""
-        return f"{self.teacher} -> {self.student}"
+class RunConfig(PairConfig, SearchConfig, ExecutorConfig):
+    """Everything that decides what a run finds, and how it is carried out."""
+
+    not_identity: ClassVar[frozenset[str]] = NOT_IDENTITY
+
+    fuse: str | None = Field(
+        None,
+        description=f"Students in one program: a number (default {fuse_for(DEFAULT_DATA)} on {DEFAULT_DATA}, else 1), "
+        "or auto (default on a GPU).",
+    )
+
+    @model_validator(mode="after")
+    def _known_choices(self) -> Self:
+        if self.selection not in SELECTIONS or self.fitness not in FITNESS:
+            active_registry().load_files(self.primitives)  # a file of the user's may declare it
+        SELECTIONS.require(self.selection)
+        FITNESS.require(self.fitness)
+        return self
+
+    def recipes(self, data: str) -> tuple[Recipe, Recipe]:
+        """Tells the recipe of a full training and that of a proxy training, which may be the longer one if asked for.
+
+        Args:
+            data: name of the data set.
+        """
+        full, proxy = super().recipes(data)
+        return full, replace(proxy, epochs=self.proxy_epochs or proxy.epochs)
 
 
 def make_config(**options: Any) -> RunConfig:
-    """A validated configuration.
+    """Validates a run's options.
 
     Raises:
         ConfigError: names the option, its value and the rule.
     """
-    require_known(options, RunConfig.model_fields, "there is")
-    try:
-        return RunConfig(**options)
-    except ValidationError as error:
-        raise ConfigError("\n".join(explain(fault) for fault in error.errors())) from None
+    return validate(RunConfig, options, "there is")

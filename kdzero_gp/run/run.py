@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from kdzero_gp.errors import ConfigError, StoreError
+from kdzero_gp.errors import ConfigError
 from kdzero_gp.evaluate.fitness import FITNESS
 from kdzero_gp.evaluate.fusing import measure_fuse, settle_fuse
 from kdzero_gp.evolve.final import BASELINE, Row, open_rows, run_final
@@ -24,6 +24,7 @@ from kdzero_gp.gallery.run_view import READINGS
 from kdzero_gp.grammar.generate import random_tree
 from kdzero_gp.grammar.tree import Tree
 from kdzero_gp.pair.assemble import load_primitives, make_data, make_task
+from kdzero_gp.pair.stored import resume_config
 from kdzero_gp.provenance import hardware, versions
 from kdzero_gp.randomness import settled_torch
 from kdzero_gp.run.assemble import make_evaluator, make_executor, make_grammar, make_settings
@@ -33,7 +34,6 @@ from kdzero_gp.run.observer import RunObserver, Silent
 from kdzero_gp.run.result import FINISHED, SearchResult, export_winner, run_summary, stored_result
 from kdzero_gp.run.seed_trees import seed_trees
 from kdzero_gp.store import RunStore
-from kdzero_gp.store.config_difference import config_differences
 from kdzero_gp.store.folder import default_folder, reserve_folder
 from kdzero_gp.tasks.presets import fuse_for
 from kdzero_gp.tasks.task import Task
@@ -206,33 +206,11 @@ def _begin(config: RunConfig, run_dir: str | Path | None, observer: RunObserver,
 
 def _go_on(folder: Path, options: dict[str, Any], observer: RunObserver, task: Task | None) -> SearchResult:
     with RunStore.read(folder) as store:
-        config = resumed_config(store, options)
+        stored = {name: value for name, value in store.config.items() if name != FINGERPRINT}
+        config = resume_config(store.folder, stored, options, make_config, what="run")
         result = stored_result(store, config)
         if result is not None:
             observer.already_finished(config, store.folder)
             return result
     with settled_torch(config.threads, config.device), RunStore.resume(folder) as store:
         return Run(config, observer, task=task, fingerprint=store.config.get(FINGERPRINT))(store)
-
-
-def resumed_config(store: RunStore, options: dict[str, Any]) -> RunConfig:
-    """The configuration of a run that is gone on with: the stored one.
-
-    Raises:
-        KdzeroError: an option was given that differs from it, or the stored one is of another program version.
-    """
-    stored = {name: value for name, value in store.config.items() if name != FINGERPRINT}
-    try:
-        began = make_config(**stored)
-    except ConfigError as error:
-        raise StoreError(
-            f"{store.folder} cannot be gone on with here: {error}. Use the program version and machine it began with"
-        ) from error
-    config = make_config(**(stored | options))
-    if differing := config_differences(began.identity, config.identity, ()):
-        raise ConfigError(
-            f"{store.folder} holds a run of another configuration:\n  " + "\n  ".join(differing) + "\n"
-            "A run goes on under the configuration it was started with: leave these options out, or begin a new run "
-            "by --run-dir"
-        )
-    return config

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from torch import Tensor
 
-from kdzero_gp.data import Batches, StreamedBatches
+from kdzero_gp.data import Batches
 from kdzero_gp.knowledge import Knowledge
 
 Taught = Callable[[Tensor, int | None, Tensor], Knowledge]
@@ -26,7 +26,6 @@ class Feed:
         self._images, self._labels, self._teacher = images, labels, teacher
         self._views = images.augmentation.views
         self._augmented = images.augmentation.active
-        self._streamed = isinstance(images, StreamedBatches)
 
     def __len__(self) -> int:
         return len(self._labels)
@@ -41,7 +40,7 @@ class Feed:
         """
         numbers = batch.to(self.device, non_blocking=True)
         view = self._view(epoch)
-        images = self._images(batch if self._streamed else numbers, view)
+        images = self._images(batch if self._images.on_host else numbers, view)
         return images, self._labels.index_select(0, numbers), self._teacher(batch, view, images)
 
     def follow(self, batches: Iterable[tuple[Tensor, int]]) -> None:

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from torch.utils.hooks import RemovableHandle
 
 from kdzero_gp.data import Dataset
-from kdzero_gp.data.sources.source import CIFAR10, CIFAR100, IMAGENET, Source
+from kdzero_gp.data.sources.source import SOURCES
 from kdzero_gp.errors import ConfigError
 
 
@@ -123,10 +123,22 @@ class _Hook:
         return (self.adapt(inputs[0]), *inputs[1:])
 
 
+def network_input(wanted: InputSpec | NetworkInput | None, data: Dataset) -> NetworkInput:
+    """Makes the input that a network wants; one that is made already stays as it is.
+
+    Raises:
+        ConfigError: constants for another number of channels.
+    """
+    return wanted if isinstance(wanted, NetworkInput) else NetworkInput(wanted or InputSpec(), data)
+
+
 Constants = tuple[tuple[float, ...], tuple[float, ...]]
 
 
-NAMED: dict[str, Source] = {"cifar10": CIFAR10, "cifar100": CIFAR100, "imagenet": IMAGENET}
+def published_constants() -> dict[str, Constants]:
+    """Lists the data sets that are normalised by published constants, with these."""
+    facts = {name: each.source for name, each in SOURCES.items()}
+    return {name: (f.mean, f.std) for name, f in facts.items() if f.mean is not None and f.std is not None}
 
 
 def parse_normalisation(text: str) -> Constants | None:
@@ -140,19 +152,17 @@ def parse_normalisation(text: str) -> Constants | None:
     """
     if text == "data":
         return None
-    if text in NAMED:
-        mean, std = NAMED[text].mean, NAMED[text].std
-        if mean is None or std is None:
-            raise AssertionError(f"{text} has no published constants")
-        return mean, std
+    published = published_constants()
+    if text in published:
+        return published[text]
     try:
         mean, std = (tuple(float(number) for number in part.split(",")) for part in text.split("/"))
     except ValueError:
-        close = difflib.get_close_matches(text, ["data", *NAMED], n=1)
+        close = difflib.get_close_matches(text, ["data", *published], n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
         raise ConfigError(
-            f"--teacher-norm is '{text}', but must be data, {', '.join(NAMED)}, or mean and standard deviation of each "
-            f"channel, such as 0.5,0.5,0.5/0.25,0.25,0.25{hint}"
+            f"--teacher-norm is '{text}', but must be data, {', '.join(published)}, or mean and standard deviation of "
+            f"each channel, such as 0.5,0.5,0.5/0.25,0.25,0.25{hint}"
         ) from None
     if len(mean) != len(std) or not all(0 < number < float("inf") for number in std):
         raise ConfigError(

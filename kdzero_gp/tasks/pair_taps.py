@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
+from kdzero_gp.data import Dataset
 from kdzero_gp.errors import TapError
 from kdzero_gp.taps.find import DEPTHS, find_taps
 from kdzero_gp.taps.match import TapPair, match_taps
 from kdzero_gp.taps.override import Role, TapOverride
 from kdzero_gp.taps.tap import Taps
 from kdzero_gp.tasks.input import NetworkInput
+from kdzero_gp.tasks.layout import fitting_layout, laid_out
+
+IMAGES = 4
 
 
-class Seat(NamedTuple):
-    """One network of a pair with what it gets."""
+class NetworkSlot(NamedTuple):
+    """One network of a pair with what it does with images."""
 
     model: nn.Module
     input: NetworkInput
@@ -34,7 +39,45 @@ class PairTaps(NamedTuple):
     shared: TapPair
 
 
-def pair_taps(teacher: Seat, student: Seat, images: Tensor, override: TapOverride | None = None) -> PairTaps:
+class FoundTaps(NamedTuple):
+    """The taps of a pair in the layout of images that both networks run in.
+
+    Attributes:
+        channels_last: whether images lie in memory channels last.
+    """
+
+    channels_last: bool
+    taps: PairTaps
+
+
+def settle_taps(
+    teacher: NetworkSlot,
+    student: NetworkSlot,
+    data: Dataset,
+    override: TapOverride | None = None,
+    *,
+    device: torch.device | str = "cpu",
+) -> FoundTaps:
+    """Finds the taps of a pair on a few images, in the ordinary layout where either network fails in the faster one.
+
+    Args:
+        override: taps that the user sets.
+        device: of both networks.
+
+    Raises:
+        TapError: see `pair_taps`.
+    """
+    images = data.normalise(data.train.images[:IMAGES].to(device))
+
+    def found(channels_last: bool) -> PairTaps:
+        return pair_taps(teacher, student, laid_out(images, channels_last), override)
+
+    return FoundTaps(*fitting_layout(data.image_shape, found))
+
+
+def pair_taps(
+    teacher: NetworkSlot, student: NetworkSlot, images: Tensor, override: TapOverride | None = None
+) -> PairTaps:
     """Finds and matches the taps of a pair.
 
     A transformer of one resolution has as many stages as its partner; two such have three each.
@@ -55,10 +98,10 @@ def pair_taps(teacher: Seat, student: Seat, images: Tensor, override: TapOverrid
     return PairTaps(ours, theirs, match_taps(ours, theirs, same_size=same_size, paired=override.paired))
 
 
-def _found(role: Role, seat: Seat, images: Tensor, override: TapOverride, depths: int) -> Taps:
-    handle = seat.input.attach(seat.model)  # None where the network adapts its input by itself already
+def _found(role: Role, slot: NetworkSlot, images: Tensor, override: TapOverride, depths: int) -> Taps:
+    handle = slot.input.attach(slot.model)  # None where the network adapts its input by itself already
     try:
-        return find_taps(seat.model, images, getattr(override, role), depths=depths)
+        return find_taps(slot.model, images, getattr(override, role), depths=depths)
     except TapError as error:
         raise TapError(f"{role}: {error}") from None
     finally:

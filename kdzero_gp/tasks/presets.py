@@ -3,7 +3,9 @@
 import math
 from dataclasses import replace
 
+from kdzero_gp.data.sources.source import source_named
 from kdzero_gp.errors import ConfigError
+from kdzero_gp.models.network import student_recipe
 from kdzero_gp.tasks.recipe import STUDENT, Recipe
 
 GENERAL = Recipe(epochs=60, batch_size=64, lr=0.05)
@@ -11,8 +13,6 @@ GENERAL = Recipe(epochs=60, batch_size=64, lr=0.05)
 DIGITS_PROXY_EPOCHS = 3
 """Of the full schedule's 16, annealed: they rank distillers as well as one training of the whole schedule does, fewer
 do not (`benchmarks/proxy_rank`)."""
-DIGITS_FUSE = 5
-"""Students of the digits in one program: of 20 there are four equal groups, which share out well among workers."""
 PROXY_SHARE = 0.1
 """Share of the full schedule that a proxy training of any other data set takes."""
 
@@ -57,25 +57,35 @@ PRESETS: dict[str, Recipe] = {
     "transformer": TRANSFORMER,
 }
 """Full recipes by the name that `--preset` takes."""
-LIGHT = ("mobilenet", "shufflenet")
-TRANSFORMERS = ("deit", "t2t", "vit")
+USUAL_AUGMENTATION = {"locality": "strong"}
+"""Of a final training by the preset of this name; with all others images are cropped and mirrored."""
+
+
+def _with_proxy(full: Recipe) -> tuple[Recipe, Recipe]:
+    return full, replace(full, epochs=max(1, round(PROXY_SHARE * full.epochs)))
+
+
+SEARCHES: dict[str, tuple[Recipe, Recipe]] = {
+    "digits": (STUDENT, replace(STUDENT, epochs=DIGITS_PROXY_EPOCHS)),
+    "locality": _with_proxy(TRANSFORMER),
+}
+"""Recipes of a search, in full and of a proxy training, where they are not the general ones: by the preset's name."""
 
 
 def recipes_for(data: str, student: str = "") -> tuple[Recipe, Recipe]:
-    """The full training's recipe and the proxy's, annealed over its own length.
+    """Tells the full training's recipe in a search and the proxy's, annealed over its own length.
 
     Args:
         data: name of the data set.
         student: as `kdzero_gp.models.build` takes it; transformers are not trained by SGD.
     """
-    if data == "digits":
-        return STUDENT, replace(STUDENT, epochs=DIGITS_PROXY_EPOCHS)
-    full = TRANSFORMER if _architecture(student).startswith(TRANSFORMERS) else GENERAL
-    return full, replace(full, epochs=max(1, round(PROXY_SHARE * full.epochs)))
+    source = source_named(data)
+    names = (source.preset if source is not None else None, student_recipe(student))
+    return next((SEARCHES[name] for name in names if name in SEARCHES), _with_proxy(GENERAL))
 
 
 def preset(name: str) -> Recipe:
-    """The recipe of a name.
+    """Finds the recipe of a name.
 
     Raises:
         ConfigError: there is none; names those there are.
@@ -86,26 +96,25 @@ def preset(name: str) -> Recipe:
 
 
 def named_recipe_for(student: str, data: str = "cifar100") -> str:
-    """The name of the preset by which a student's final training is published; `digits` has one of its own.
+    """Names the preset by which a student's final training is published, or that of the data, where they have one.
 
     Args:
         student: as `kdzero_gp.models.build` takes it.
         data: name or source of the data set.
     """
-    architecture = _architecture(student)
-    if data == "digits":
-        return "digits"
-    if data.startswith("imagenet"):
-        return "imagenet"
-    if architecture.startswith(TRANSFORMERS):
-        return "locality"
-    return "repdistiller-light" if architecture.startswith(LIGHT) else "repdistiller"
+    source = source_named(data)
+    return source.preset if source is not None and source.preset is not None else student_recipe(student)
 
 
-def _architecture(student: str) -> str:
-    return student.rpartition(":")[2].lower()
+def augmentation_for(data: str, preset: str) -> str:
+    """Names the augmentation of a final training: the data's own, or the one that the preset goes with."""
+    source = source_named(data)
+    if source is not None and source.augment is not None:
+        return source.augment
+    return USUAL_AUGMENTATION.get(preset, "crop-flip")
 
 
 def fuse_for(data: str) -> int:
-    """Students in one program on a CPU, unless the user says otherwise: larger ones gain nothing there."""
-    return DIGITS_FUSE if data == "digits" else 1
+    """Tells how many students are trained in one program on a CPU; on most data that gains nothing."""
+    source = source_named(data)
+    return 1 if source is None else source.fuse

@@ -17,9 +17,9 @@ from kdzero_gp.taps.override import TapOverride
 from kdzero_gp.taps.read import TapReader
 from kdzero_gp.taps.tap import Taps
 from kdzero_gp.tasks.feed import Feed
-from kdzero_gp.tasks.input import InputSpec, NetworkInput, adapts_itself
-from kdzero_gp.tasks.layout import MOST, chunk_size, fitting_layout, laid_out
-from kdzero_gp.tasks.pair_taps import PairTaps, Seat, pair_taps
+from kdzero_gp.tasks.input import InputSpec, NetworkInput, adapts_itself, network_input
+from kdzero_gp.tasks.layout import MOST, chunk_size
+from kdzero_gp.tasks.pair_taps import FoundTaps, NetworkSlot, settle_taps
 from kdzero_gp.tasks.recipe import Recipe
 from kdzero_gp.tasks.teacher.cache import TeacherCache
 from kdzero_gp.tasks.teacher.files import TeacherFiles, teacher_identity
@@ -54,6 +54,7 @@ class Task:
         student_input: the same for the student. Every student that the task hands out or reads adapts its own input, so
             images are handed about as the data set has them, whatever the networks want.
         taps: places that the user sets by hand.
+        found: the taps of the same networks on the same data, where they have been found already.
 
     Attributes:
         teacher_taps, student_taps: what distillers read, under common names.
@@ -79,9 +80,10 @@ class Task:
         cache_gb: float = CACHE_GB,
         cache_dir: str | Path | None = None,
         amp: bool = False,
-        teacher_input: InputSpec | None = None,
-        student_input: InputSpec | None = None,
+        teacher_input: InputSpec | NetworkInput | None = None,
+        student_input: InputSpec | NetworkInput | None = None,
         taps: TapOverride | None = None,
+        found: FoundTaps | None = None,
     ) -> None:
         if not cache_gb >= 0:
             raise ConfigError(f"The cache is {cache_gb} GiB, but must be 0 (the teacher runs in every step) or more")
@@ -94,7 +96,6 @@ class Task:
         self.online = cache_gb == 0 or data.streamed
         self.amp = amp
         self.teacher = teacher.to(self.device).eval().requires_grad_(False)
-        self.channels_last = False
         self._build_student = build_student
         self._cache_gb, self._cache_dir = cache_gb, cache_dir
         self._batches: dict[str, Batches] = {}
@@ -103,9 +104,9 @@ class Task:
                 "the teacher adapts its images by itself, being a student of another task; load its weights into a new "
                 "network and say what that wants by teacher_input"
             )
-        self.teacher_input = NetworkInput(teacher_input or InputSpec(), data)
-        self.student_input = NetworkInput(student_input or InputSpec(), data)
-        self.pair_taps = self._found_taps(taps)
+        self.teacher_input = network_input(teacher_input, data)
+        self.student_input = network_input(student_input, data)
+        self.channels_last, self.pair_taps = found or self._found_taps(taps)
         self.teacher_taps: Taps = self.pair_taps.shared.teacher
         self.student_taps: Taps = self.pair_taps.shared.student
         for role, shared in (("teacher", self.teacher_taps), ("student", self.student_taps)):
@@ -227,16 +228,10 @@ class Task:
             )
         return self._batches[split_name]
 
-    def _found_taps(self, override: TapOverride | None) -> PairTaps:
-        """The taps of both networks; settles the layout, which is the ordinary one where either fails in another."""
-        images = self.data.normalise(self.data.train.images[:4].to(self.device))
-        teacher, student = Seat(self.teacher, self.teacher_input), Seat(self.student(seed=0), self.student_input)
-
-        def found(channels_last: bool) -> PairTaps:
-            return pair_taps(teacher, student, laid_out(images, channels_last), override)
-
-        self.channels_last, taps = fitting_layout(self.data.image_shape, found)
-        return taps
+    def _found_taps(self, override: TapOverride | None) -> FoundTaps:
+        teacher = NetworkSlot(self.teacher, self.teacher_input)
+        student = NetworkSlot(self.student(seed=0), self.student_input)
+        return settle_taps(teacher, student, self.data, override, device=self.device)
 
     def _known(self, names: Iterable[str]) -> tuple[str, ...]:
         names = tuple(names)

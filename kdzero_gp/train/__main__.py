@@ -9,85 +9,26 @@ from typing import Annotated, Any
 
 import typer
 
-from kdzero_gp.console.command import INTERRUPTED, interruptible, make_console, own_output
-from kdzero_gp.console.options import (
-    Amp,
-    AsJson,
-    Data,
-    Device,
-    LearningRate,
-    Limit,
-    Preset,
-    Primitives,
-    Quiet,
-    Student,
-    StudentInput,
-    Taps,
-    Teacher,
-    TeacherInput,
-    TeacherNorm,
-    TeacherWeights,
-    Threads,
-    TrainingAugment,
-    TrainingCache,
-    TrainingViews,
-    option,
-)
-from kdzero_gp.errors import EXIT_CODE, KdzeroError
+from kdzero_gp.console.command import INTERRUPTED, errors_told, interruptible, make_console, own_output
+from kdzero_gp.console.options import AsJson, Quiet, option, takes
+from kdzero_gp.train.config import FitConfig
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-DISTILLER_HELP = "A best.json, a text form, the name of a method (kd, at, dist, dkd, …), or none: the student alone."
 
 
 @app.command()
+@takes(FitConfig)
 def train(
-    distiller: Annotated[str | None, option(DISTILLER_HELP)] = None,
-    data: Data = None,
-    limit: Limit = None,
-    teacher: Teacher = None,
-    student: Student = None,
-    teacher_weights: TeacherWeights = None,
-    teacher_input: TeacherInput = None,
-    student_input: StudentInput = None,
-    teacher_norm: TeacherNorm = None,
-    taps: Taps = None,
-    train_on: Annotated[
-        str | None, option("all (default): training and validation images; or train, to see validation accuracy.")
-    ] = None,
-    preset: Preset = None,
-    epochs: Annotated[int | None, option("Epochs instead of the recipe's.")] = None,
-    batch_size: Annotated[int | None, option("Images per step, over all processes and passes.")] = None,
-    lr: LearningRate = None,
-    clip: Annotated[float | None, option("Greatest gradient norm of a step.")] = None,
-    calibrate: Annotated[
-        str | None, option("Of a text form: none (default), or gradient: terms start with CE's gradient norm.")
-    ] = None,
-    accumulate: Annotated[int | None, option("Forward passes of each step (default 1), for little memory.")] = None,
-    augment: TrainingAugment = None,
-    views: TrainingViews = None,
-    amp: Amp = None,
-    cache_gb: TrainingCache = None,
-    primitives: Primitives = None,
-    seed: Annotated[int | None, option("Of student, batches and distiller (default 0).")] = None,
-    threads: Threads = None,
-    device: Device = None,
+    options: dict[str, Any],
+    *,
     run_dir: Annotated[Path | None, option("Folder of a new training (default runs/DATE_PAIR).")] = None,
     resume: Annotated[Path | None, option("Folder of a training to go on with.")] = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Train one student by one distiller; the accuracy of the last epoch is the result."""
-    given = {name: value for name, value in locals().items() if value is not None}
-    for name in ("run_dir", "resume", "quiet", "as_json"):
-        given.pop(name, None)
-    for name in ("primitives", "taps"):
-        if name in given:
-            given[name] = tuple(given[name])
-    try:
-        _train(given, run_dir, resume, quiet=quiet, as_json=as_json)
-    except KdzeroError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(EXIT_CODE) from None
+    with errors_told():
+        _train(options, run_dir, resume, quiet=quiet, as_json=as_json)
 
 
 def _train(options: dict[str, Any], run_dir: Path | None, resume: Path | None, *, quiet: bool, as_json: bool) -> None:

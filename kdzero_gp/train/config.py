@@ -1,112 +1,131 @@
-"""What a final training is, validated once: pair and data as a run has them, and what a final training adds."""
+"""What a final training is, validated once: pair and data as a run has them, and what a published training adds."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, field_validator
 
+from kdzero_gp.console.options import option_fields
+from kdzero_gp.data import AugmentationName
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.methods.named import is_file_name
-from kdzero_gp.pair.config import require_known
-from kdzero_gp.run.config import RunConfig, make_config
-from kdzero_gp.tasks.presets import named_recipe_for, preset
+from kdzero_gp.pair.config import BatchSize, CacheGb, Epochs, PairConfig, Seed, Views, require_known, validate
+from kdzero_gp.tasks.presets import PRESETS, augmentation_for, named_recipe_for, preset
 from kdzero_gp.tasks.recipe import Recipe
 
-OF_A_SEARCH = (
-    *("pop", "gens", "algorithm", "selection", "max_depth", "max_size", "max_work", "space", "calibrate", "fitness"),
-    *("shrink_space", "seed_methods", "rungs", "eta", "fuse", "mode", "proxy_epochs", "timeout", "baselines"),
-    *("final_seeds", "finalists", "leaders", "leader_seeds", "workers", "executor", "ray_address"),
-)
-"""Options of `python -m kdzero_gp.run` that a single training has no use for."""
-PAIR_OPTIONS = tuple(name for name in RunConfig.model_fields if name not in OF_A_SEARCH)
 MOST_VIEWS = 1000
 CACHE_GB = 4.0
 """GiB for the teacher's outputs where they are kept: without augmentation, when they are exact and small."""
+*_OTHERS, _LAST = PRESETS
 
 
-class FitConfig(BaseModel):
+class TrainingConfig(PairConfig):
+    """A pair whose student is trained as it is published: what a final training and a comparison have in common.
+
+    Attributes:
+        preset: name of the recipe; its numbers give way to those that are given.
+        train_on: the training split and, with `all`, the validation split too, as published recipes do.
+    """
+
+    preset: str = Field(
+        "repdistiller", description=f"Recipe: {', '.join(_OTHERS)} or {_LAST}; by default the student's."
+    )
+    train_on: Literal["all", "train"] = Field(
+        "all",
+        description="{default} (default): training and validation images; or train, to see validation accuracy.",
+    )
+    calibrate: Literal["none", "gradient"] = Field(
+        "none",
+        description="Of a text form: {default} (default), or gradient: terms start with CE's gradient norm.",
+    )
+    augment: AugmentationName = Field(
+        "none", description="none (default on digits), crop-flip (elsewhere) or strong (for transformers)."
+    )
+    views: Views = Field(1, description="Views of an image that augmentation makes (default: one an epoch).")
+    cache_gb: CacheGb = Field(
+        CACHE_GB,
+        description="GiB for teacher outputs (default {default} without augmentation, else 0: it runs in every step).",
+    )
+
+    @property
+    def recipe(self) -> Recipe:
+        """The preset with the numbers that were given.
+
+        Raises:
+            ConfigError: there is no such preset.
+        """
+        return self.adjust(preset(self.preset))
+
+
+class FitConfig(TrainingConfig):
     """Everything that decides what a final training gives.
 
     Attributes:
-        pair: networks, data, seed, augmentation and device.
         distiller: see `kdzero_gp.methods.named.named_distiller`.
-        preset: name of the recipe; its numbers give way to those of `pair`, and to `clip`.
-        train_on: the training split and, with `all`, the validation split too, as published recipes do.
         accumulate: forward passes of each step.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    distiller: str = Field(
+        description="A best.json, a text form, the name of a method (kd, at, dist, dkd, …), or none: the student alone."
+    )
+    epochs: Epochs = Field(None, description="Epochs instead of the recipe's.")
+    batch_size: BatchSize = Field(None, description="Images per step, over all processes and passes.")
+    clip: float | None = Field(None, gt=0, description="Greatest gradient norm of a step.")
+    accumulate: int = Field(1, ge=1, description="Forward passes of each step (default {default}), for little memory.")
+    seed: Seed = Field(0, description="Of student, batches and distiller (default {default}).")
 
-    pair: RunConfig
-    distiller: str
-    calibrate: Literal["none", "gradient"] = "none"
-    preset: str = "repdistiller"
-    clip: float | None = Field(None, gt=0)
-    train_on: Literal["all", "train"] = "all"
-    accumulate: int = Field(1, ge=1)
+    @field_validator("distiller")
+    @classmethod
+    def _absolute_file(cls, text: str) -> str:
+        return str(Path(text).expanduser().resolve()) if is_file_name(text) else text
 
     @property
     def recipe(self) -> Recipe:
         """The preset with the numbers that were given."""
-        changes = {n: value for n in ("epochs", "batch_size", "lr") if (value := getattr(self.pair, n)) is not None}
-        if self.clip is not None:
-            changes["clip"] = self.clip
-        return replace(preset(self.preset), **changes)
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """All options by name, as `make_fit_config` takes them and JSON holds them; the device by its kind alone."""
-        own = self.model_dump(mode="json", exclude={"pair"})
-        pair = self.pair.model_dump(mode="json", include=set(PAIR_OPTIONS))
-        return own | pair | {"device": torch.device(self.pair.device).type}
+        recipe = super().recipe
+        return recipe if self.clip is None else replace(recipe, clip=self.clip)
 
 
-OWN_OPTIONS = tuple(name for name in FitConfig.model_fields if name != "pair")
+Config = TypeVar("Config", bound=TrainingConfig)
 
 
 def make_fit_config(**options: Any) -> FitConfig:
-    """A validated configuration. What is not given is as the student is published, and is settled here.
-
-    The recipe is the one the student is known by; images are cropped and mirrored but for the digits (`strong` for
-    transformers), each epoch by views of its own; the teacher's outputs are kept where there is no augmentation.
+    """Validates the options of a final training. What is not given, or None, is as the student is published.
 
     Raises:
         ConfigError: names the option, its value and the rule.
     """
-    known = (*OWN_OPTIONS, *PAIR_OPTIONS)
-    require_known(options, known, "a final training has")
-    given = {name: value for name, value in options.items() if value is not None}
-    if "distiller" not in given:
+    require_known(options, option_fields(FitConfig), "a final training has")
+    if options.get("distiller") is None:
         raise ConfigError("no distiller is given; name one by --distiller, or `none` for the student alone")
-    if is_file_name(given["distiller"]):
-        given["distiller"] = str(Path(given["distiller"]).expanduser().resolve())
-    pair = make_config(**{name: given.pop(name) for name in PAIR_OPTIONS if name in given})
-    given.setdefault("preset", named_recipe_for(pair.student, pair.data))
-    try:
-        config = FitConfig(pair=pair, **given)
-    except ValidationError as error:
-        fault = error.errors()[0]
-        name, rule = str(fault["loc"][0]).replace("_", "-"), fault["msg"].removeprefix("Input ")
-        raise ConfigError(f"--{name} is {fault['input']!r}, but {rule}") from None
-    return config.model_copy(update={"pair": _settled(pair, config, options)})
+    return make_training_config(FitConfig, options, "a final training has")
 
 
-def _settled(pair: RunConfig, config: FitConfig, options: dict[str, Any]) -> RunConfig:
-    def missing(name: str) -> bool:
-        return options.get(name) is None
+def make_training_config(model: type[Config], options: dict[str, Any], whose: str) -> Config:
+    """Validates options and settles what is not given, or None.
 
-    recipe = config.recipe  # which finds a preset that there is not
-    chosen: dict[str, Any] = {}
-    if missing("augment"):
-        usual = "strong" if config.preset == "locality" else "crop-flip"
-        chosen["augment"] = "none" if pair.data == "digits" else usual
-    plain = chosen.get("augment", pair.augment) == "none"
-    if missing("views"):
-        chosen["views"] = 1 if plain else min(recipe.epochs, MOST_VIEWS)
-    if missing("cache_gb"):
-        chosen["cache_gb"] = CACHE_GB if plain else 0.0
-    return pair.model_copy(update=chosen)
+    The recipe is the one the student is known by; images are cropped and mirrored but for the digits (`strong` for
+    transformers), each epoch by views of its own; the teacher's outputs are kept where there is no augmentation.
+
+    Args:
+        whose: see `validate`.
+
+    Raises:
+        ConfigError: names the option, its value and the rule.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    config = validate(model, given, whose)
+    usual: dict[str, Any] = {"preset": named_recipe_for(config.student, config.data)}
+    config = config.model_copy(update=_but(given, usual))
+    usual["augment"] = augmentation_for(config.data, config.preset)
+    plain = given.get("augment", usual["augment"]) == "none"
+    usual["views"] = 1 if plain else min(config.recipe.epochs, MOST_VIEWS)
+    usual["cache_gb"] = CACHE_GB if plain else 0.0
+    return config.model_copy(update=_but(given, usual))
+
+
+def _but(given: dict[str, Any], usual: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in usual.items() if name not in given}

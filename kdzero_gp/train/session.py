@@ -12,8 +12,8 @@ from kdzero_gp.errors import ConfigError
 from kdzero_gp.loops.ranks import Ranks, launched
 from kdzero_gp.methods.named import Named, named_distiller
 from kdzero_gp.pair.assemble import load_primitives, make_data, make_task
+from kdzero_gp.pair.stored import resume_config
 from kdzero_gp.randomness import settled_torch
-from kdzero_gp.store.config_difference import config_differences
 from kdzero_gp.store.folder import default_folder, reserve_folder
 from kdzero_gp.tasks.task import Task
 from kdzero_gp.train.config import FitConfig, make_fit_config
@@ -45,16 +45,13 @@ def train(
             f"--run-dir {run_dir} begins a new training and --resume {resume} goes on with an old one; give one of both"
         )
     config = make_fit_config(**options) if resume is None else resumed_config(Path(resume), options)
-    with (
-        settled_torch(config.pair.threads, config.pair.device),
-        launched(config.pair.device) as (ranks, device),
-    ):
-        folder = Path(resume or ranks.agreed(str(run_dir or default_folder(config.pair.teacher, config.pair.student))))
+    with settled_torch(config.threads, config.device), launched(config.device) as (ranks, device):
+        folder = Path(resume or ranks.agreed(str(run_dir or default_folder(config.teacher, config.student))))
         new = resume is None and ranks.first
         with reserve_folder(folder) if new else nullcontext():
             setup = assembled(config, device)
             if new:
-                write_json(folder / CONFIG_NAME, config.options)
+                write_json(folder / CONFIG_NAME, config.identity)
         return _fitted(setup, config, folder, ranks, observer)
 
 
@@ -72,10 +69,10 @@ def assembled(config: FitConfig, device: str) -> Setup:
     Raises:
         KdzeroError: what is wrong with them.
     """
-    pair = config.pair.model_copy(update={"device": device})
-    load_primitives(pair)
-    data = make_data(pair)
-    task = make_task(pair, data)
+    here = config.model_copy(update={"device": device})
+    load_primitives(here)
+    data = make_data(here)
+    task = make_task(here, data)
     named = named_distiller(config.distiller, task.student_taps.stages)
     if config.train_on == "all":
         task.data = on_all_images(data)  # after the teacher, which belongs to the data as a search splits them
@@ -83,13 +80,17 @@ def assembled(config: FitConfig, device: str) -> Setup:
 
 
 def _fitted(setup: Setup, config: FitConfig, folder: Path, ranks: Ranks, observer: FitObserver | None) -> FitResult:
-    pair = config.pair
-    about = {"teacher": pair.teacher, "student": pair.student, "data": pair.data, "train_on": config.train_on}
+    about = {
+        "teacher": config.teacher,
+        "student": config.student,
+        "data": config.data,
+        "train_on": config.train_on,
+    }
     return fit(
         setup.task,
         setup.named,
         config.recipe,
-        seed=pair.seed,
+        seed=config.seed,
         folder=folder,
         resume=True,
         calibrate=config.calibrate == "gradient",
@@ -102,18 +103,11 @@ def _fitted(setup: Setup, config: FitConfig, folder: Path, ranks: Ranks, observe
 
 
 def resumed_config(folder: Path, options: dict[str, Any]) -> FitConfig:
-    """The configuration of a training that is gone on with: the stored one.
+    """Makes the configuration of a training that is gone on with: the stored one.
 
     Raises:
-        ConfigError: an option was given that differs from it, or the stored one is of another program version.
-        StoreError: the folder holds no training.
+        ConfigError: an option was given that differs from it.
+        StoreError: the folder holds no training, or one of another program version.
     """
-    stored = read_json(folder / CONFIG_NAME)
     given = {name: value for name, value in options.items() if value is not None}
-    began, now = make_fit_config(**stored), make_fit_config(**(stored | given))
-    if differing := config_differences(began.options, now.options, ()):
-        raise ConfigError(
-            f"{folder} holds a training of another configuration:\n  " + "\n  ".join(differing) + "\n"
-            "A training goes on as it was begun: leave these options out, or begin a new one by --run-dir"
-        )
-    return now
+    return resume_config(folder, read_json(folder / CONFIG_NAME), given, make_fit_config, what="training")

@@ -88,7 +88,7 @@ def test_errors_are_one_message_and_an_exit_code(
 
 def test_help_draws_nothing() -> None:
     code = (
-        "import sys; from typer.testing import CliRunner; from kdzero_gp.plot import app; "
+        "import sys; from typer.testing import CliRunner; from kdzero_gp.plot.__main__ import app; "
         "outcome = CliRunner().invoke(app, ['--help']); "
         "print(outcome.exit_code, [name for name in ('matplotlib', 'sklearn') if name in sys.modules], outcome.stdout)"
     )

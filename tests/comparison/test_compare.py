@@ -212,7 +212,7 @@ def test_the_published_recipe_is_the_default_where_there_is_one() -> None:
     [
         ({"methods": "kdd"}, "Did you mean 'kd'"),
         ({"methods": "kd", "seeds": 0}, "--seeds is 0, but must be from 1"),
-        ({"methods": "kd", "calibrate": "yes"}, "--calibrate is 'yes', but must be none or gradient"),
+        ({"methods": "kd", "calibrate": "yes"}, "--calibrate is 'yes', but should be 'none' or 'gradient'"),
         ({"methods": "kd", "train_on": "some"}, "--train-on is 'some', but"),
         ({"methods": "kd", "preset": "mine"}, "there is no preset 'mine'; known are repdistiller"),
         ({"methods": "kd", "pop": 3}, "a comparison has no option `pop`"),

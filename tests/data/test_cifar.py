@@ -12,8 +12,6 @@ import torch
 from torchvision import datasets
 
 from kdzero_gp.data import load_dataset
-from kdzero_gp.data.sources.cifar import load_cifar
-from kdzero_gp.data.sources.split import SplitRules
 from kdzero_gp.errors import DataError
 
 REAL = os.environ.get("KDZERO_GP_CIFAR100")
@@ -59,7 +57,7 @@ def test_the_published_split_and_a_balanced_validation_split(name: str, root: Pa
     split = torch.cat([data.train.images[:], data.val.images[:]])
     assert sorted(image.numpy().tobytes() for image in split) == sorted(image.tobytes() for image in raw)
     assert data.mean == {"cifar10": (0.4914, 0.4822, 0.4465), "cifar100": (0.5071, 0.4867, 0.4408)}[name]
-    few = load_cifar(name, SplitRules(limit=20), root=root)
+    few = load_dataset(name, limit=20)
     assert len(few.train) + len(few.val) == 20
 
 
@@ -83,10 +81,12 @@ def test_a_folder_that_cannot_be_made(name: str, tmp_path: Path, monkeypatch: py
 @pytest.mark.skipif(not REAL, reason="KDZERO_GP_CIFAR100 names no folder with cifar100_train.npz")
 def test_the_constants_are_those_of_the_training_images() -> None:
     from kdzero_gp.data.dataset import channel_statistics
-    from kdzero_gp.data.sources.source import CIFAR100
+    from kdzero_gp.data.sources.source import source_named
 
     with np.load(Path(str(REAL)) / "cifar100_train.npz") as archive:
         images = torch.from_numpy(archive["x"]).permute(0, 3, 1, 2)
     mean, std = channel_statistics(images, 255.0)
-    assert mean == pytest.approx(CIFAR100.mean, abs=2e-4)
-    assert std == pytest.approx(CIFAR100.std, abs=2e-4)
+    published = source_named("cifar100")
+    assert published is not None
+    assert mean == pytest.approx(published.mean, abs=2e-4)
+    assert std == pytest.approx(published.std, abs=2e-4)

@@ -134,11 +134,7 @@ def test_nsga2_keeps_what_nothing_dominates() -> None:
     scheme = NSGA2(settings(population=3))
     points = [(1.0, 4), (2.0, 2), (3.0, 0), (3.0, 4), (2.5, 3)]
     members = [individual(number, fitness, NSGA2, size) for number, (fitness, size) in enumerate(points)]
-    front = [
-        n
-        for n, (f, s) in enumerate(points)
-        if not any((g, t) != (f, s) and g <= f and t <= s for g, t in points)
-    ]
+    front = [n for n, (f, s) in enumerate(points) if not any((g, t) != (f, s) and g <= f and t <= s for g, t in points)]
     assert numbers(scheme.survivors(members[:2], members[2:])) == front == [0, 1, 2]
 
 

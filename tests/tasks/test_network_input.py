@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from kdzero_gp.data import Augmentation, Dataset, Split
-from kdzero_gp.data.sources.source import IMAGENET
+from kdzero_gp.data.sources.folder import IMAGENET
 from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.errors import ConfigError, ModelError
 from kdzero_gp.loops.single import Training

@@ -15,7 +15,7 @@ from kdzero_gp.run.tables import tap_table
 from kdzero_gp.taps.find import find_taps
 from kdzero_gp.taps.override import parse_taps
 from kdzero_gp.tasks.input import InputSpec, NetworkInput
-from kdzero_gp.tasks.pair_taps import PairTaps, Seat, pair_taps
+from kdzero_gp.tasks.pair_taps import NetworkSlot, PairTaps, pair_taps
 
 
 def data(size: int) -> Dataset:
@@ -28,7 +28,9 @@ def pair(
 ) -> PairTaps:
     torch.manual_seed(0)
     seats = [
-        Seat(build(name, num_classes=4, image_size=(side, side)), NetworkInput(InputSpec((side, side)), data(size)))
+        NetworkSlot(
+            build(name, num_classes=4, image_size=(side, side)), NetworkInput(InputSpec((side, side)), data(size))
+        )
         for name, side in ((teacher, teacher_size), (student, student_size))
     ]
     return pair_taps(*seats, torch.randn(2, 3, size, size), parse_taps(taps))

@@ -6,7 +6,6 @@ from typing import Literal
 
 from kdzero_gp.data.augment.augmentation import NO_AUGMENTATION, Augmentation
 from kdzero_gp.data.dataset import Dataset
-from kdzero_gp.data.sources.files import ImageFiles
 
 AugmentationName = Literal["none", "crop-flip", "strong"]
 PADDING = 4
@@ -27,12 +26,10 @@ def named_augmentation(name: AugmentationName, data: Dataset, *, views: int) -> 
     """
     if name == "none":
         return NO_AUGMENTATION
-    images = data.train.images
-    sized = isinstance(images, ImageFiles) and images.decoder.resize
     return Augmentation(
-        padding=0 if sized else PADDING,
+        padding=0 if data.train.resized else PADDING,
         flip=True,
         views=ENDLESS if data.streamed else views,
-        area=AREA if sized else None,
+        area=AREA if data.train.resized else None,
         strong=name == "strong",
     )

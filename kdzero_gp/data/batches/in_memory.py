@@ -11,7 +11,6 @@ from kdzero_gp.data.augment.augmentation import NO_AUGMENTATION, Augmentation
 from kdzero_gp.data.augment.views import Views
 from kdzero_gp.data.batches.loader import Request
 from kdzero_gp.data.dataset import Dataset, Split
-from kdzero_gp.data.sources.files import ImageFiles
 from kdzero_gp.errors import ConfigError
 
 SMALL = 4 * 2**20
@@ -38,6 +37,8 @@ class ImageBatches:
         ConfigError: an augmentation that these images cannot have.
     """
 
+    on_host = False
+
     def __init__(
         self,
         data: Dataset,
@@ -47,8 +48,7 @@ class ImageBatches:
         device: torch.device | str = "cpu",
         channels_last: bool = False,
     ) -> None:
-        if isinstance(split.images, ImageFiles):
-            raise TypeError("files are served by StreamedBatches; take `image_batches`, which chooses")
+        pixels = split.pixels
         if augmentation.area is not None:
             raise ConfigError(
                 f"The augmentation's area is {augmentation.area}, but random resized crops are made while files are "
@@ -56,12 +56,12 @@ class ImageBatches:
             )
         self.augmentation = augmentation
         self.device = torch.device(device)
-        count, channels, height, width = split.images.shape
+        count, channels, height, width = pixels.shape
         self._count, self.pixels = count, count * height * width
         shape = (count, channels, height, width)
         self._views = Views(data, shape, augmentation, device=self.device, channels_last=channels_last)
         self._ready: Tensor | None = None
-        images = split.images.to(self.device)
+        images = pixels.to(self.device)
         if not augmentation.active and 4 * images.numel() <= SMALL:
             self._by_pixel = channels_last and channels > 1
             ready = data.normalise(images)

@@ -13,7 +13,6 @@ from kdzero_gp.data.batches.in_memory import ImageBatches
 from kdzero_gp.data.batches.loader import Request
 from kdzero_gp.data.batches.streamed import StreamedBatches
 from kdzero_gp.data.dataset import Dataset, Split
-from kdzero_gp.data.sources.files import ImageFiles
 
 
 class Batches(Protocol):
@@ -23,6 +22,8 @@ class Batches(Protocol):
     device: torch.device
     pixels: int
     """Pixels of all images together, whatever their channels."""
+    on_host: bool
+    """Whether images are asked for by numbers on the host, which spares a GPU the wait for them."""
 
     def __len__(self) -> int: ...
 
@@ -31,7 +32,7 @@ class Batches(Protocol):
         ...
 
     def follow(self, requests: Iterable[Request]) -> None:
-        """Takes note of what will be asked for: of speed alone."""
+        """Prepares for what will be asked for next, which changes the time it takes and nothing else."""
         ...
 
 
@@ -48,5 +49,5 @@ def image_batches(
     Raises:
         ConfigError: an augmentation that these images cannot have.
     """
-    serve = StreamedBatches if isinstance(split.images, ImageFiles) else ImageBatches
+    serve = StreamedBatches if split.streamed else ImageBatches
     return serve(data, split, augmentation, device=device, channels_last=channels_last)

@@ -13,7 +13,7 @@ from kdzero_gp.data.augment.augmentation import NO_AUGMENTATION, Augmentation
 from kdzero_gp.data.augment.views import Views
 from kdzero_gp.data.batches.loader import Loader, Request
 from kdzero_gp.data.dataset import Dataset, Split
-from kdzero_gp.data.sources.files import ImageFiles, decoders
+from kdzero_gp.data.sources.files import decoders
 
 
 class StreamedBatches:
@@ -32,6 +32,8 @@ class StreamedBatches:
         threads: that decode; None means `kdzero_gp.data.sources.files.decoders()`.
     """
 
+    on_host = True
+
     def __init__(
         self,
         data: Dataset,
@@ -42,11 +44,9 @@ class StreamedBatches:
         channels_last: bool = False,
         threads: int | None = None,
     ) -> None:
-        if not isinstance(split.images, ImageFiles):
-            raise TypeError("a tensor is served by ImageBatches; take `image_batches`, which chooses")
         self.augmentation = augmentation
         self.device = torch.device(device)
-        self._files = split.images
+        self._files = split.files
         count, _, height, width = self._files.shape
         self._count, self.pixels = count, count * height * width
         self._views = Views(data, self._files.shape, augmentation, device=self.device, channels_last=channels_last)

@@ -12,31 +12,32 @@ from filelock import FileLock
 from kdzero_gp.data.dataset import Dataset
 from kdzero_gp.data.sources.arrays import Arrays, checked
 from kdzero_gp.data.sources.in_memory import in_memory
-from kdzero_gp.data.sources.source import CIFAR10, CIFAR100
+from kdzero_gp.data.sources.source import Source, source
 from kdzero_gp.data.sources.split import SplitRules
 from kdzero_gp.errors import DataError
 
 DATA_VARIABLE = "KDZERO_GP_DATA"
-SOURCES = {"cifar10": CIFAR10, "cifar100": CIFAR100}
 
 
-def load_cifar(name: str, rules: SplitRules, *, root: str | Path | None = None) -> Dataset:
+# 50,000 training and 10,000 test images 32x32; 10 % of every class' training images are for validation. The constants
+# are those of the 50,000 training images, as RepDistiller has them for CIFAR-100.
+@source(Source("cifar100", dataset="cifar100", mean=(0.5071, 0.4867, 0.4408), std=(0.2675, 0.2565, 0.2761)))
+@source(Source("cifar10", dataset="cifar10", mean=(0.4914, 0.4822, 0.4465), std=(0.2470, 0.2435, 0.2616)))
+def load_cifar(facts: Source, place: str, rules: SplitRules) -> Dataset:
     """Reads CIFAR-10 or CIFAR-100, which is downloaded where it is missing.
 
-    torchvision compares every file with its published MD5 sum before it is read.
+    The files are, or shall be, in `$KDZERO_GP_DATA`, or else in `~/.cache/kdzero_gp/data`. torchvision compares every
+    one with its published MD5 sum before it is read.
 
     Args:
-        name: "cifar10" or "cifar100".
         rules: the limit takes the first training images, which come in random order; the test set is the published one.
-        root: the folder that holds, or shall hold, the files; None means `$KDZERO_GP_DATA`, or else
-            `~/.cache/kdzero_gp/data`.
 
     Raises:
         DataError: it is not there and cannot be downloaded; says which file belongs where.
     """
-    folder = Path(root or os.environ.get(DATA_VARIABLE) or "~/.cache/kdzero_gp/data").expanduser()
-    train, test = (_arrays(name, folder, train=train) for train in (True, False))
-    return in_memory(name, SOURCES[name], train, test, rules, path=folder, test_path=folder)
+    folder = Path(os.environ.get(DATA_VARIABLE) or "~/.cache/kdzero_gp/data").expanduser()
+    train, test = (_arrays(facts.name, folder, train=train) for train in (True, False))
+    return in_memory(facts.name, facts, train, test, rules, path=folder, test_path=folder)
 
 
 def _arrays(name: str, folder: Path, *, train: bool) -> Arrays:

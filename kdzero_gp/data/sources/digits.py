@@ -6,22 +6,27 @@ import numpy as np
 import torch
 
 from kdzero_gp.data.dataset import Dataset, Split, channel_statistics
+from kdzero_gp.data.sources.source import Source, source
+from kdzero_gp.data.sources.split import SplitRules
 from kdzero_gp.errors import DataError
 
 TRAIN, VAL, TEST = 1000, 400, 397
 SCALE = 16.0  # pixels are counts of 0 … 16 set points in a 4x4 cell
+FUSE = 5
+"""Students in one program: of 20 there are four equal groups, which share out well among workers."""
 
 
-def load_digits(*, limit: int | None = None) -> Dataset:
+@source(Source("digits", dataset="digits", scale=SCALE, preset="digits", augment="none", fuse=FUSE))
+def load_digits(facts: Source, place: str, rules: SplitRules) -> Dataset:
     """Split 1000 / 400 / 397 by the permutation `np.random.RandomState(0).permutation(1797)`.
 
-    The permutation is part of every published figure on this set, so it takes no argument.
+    The permutation is part of every published figure on this set, so the rules' limit alone is used.
 
     Args:
-        limit: keep only the first `limit` of the 1000 training images.
+        rules: a limit keeps only the first of the 1000 training images.
 
     Raises:
-        DataError: `limit` is so small that a class has no training image.
+        DataError: the limit is so small that a class has no training image.
     """
     from sklearn import datasets  # slow to import, and needed by this data set alone
 
@@ -35,14 +40,14 @@ def load_digits(*, limit: int | None = None) -> Dataset:
             images.split([TRAIN, VAL, TEST]), classes.split([TRAIN, VAL, TEST]), strict=True
         )
     )
-    if limit is not None:
-        train = _first(train, limit)
-    mean, std = channel_statistics(train.images[:], SCALE)
-    return Dataset("digits", 10, train, val, test, mean, std, SCALE)
+    if rules.limit is not None:
+        train = _first(train, rules.limit)
+    mean, std = channel_statistics(train.images[:], facts.scale)
+    return Dataset("digits", 10, train, val, test, mean, std, facts.scale)
 
 
 def _first(train: Split, limit: int) -> Split:
-    part = Split(train.images[: max(limit, 0)], train.labels[: max(limit, 0)])
+    part = Split(train.images[:limit], train.labels[:limit])
     if (present := len(part.labels.unique())) < 10:
         raise DataError(
             f"The limit of {limit} training images leaves {present} of the 10 digits, but every class needs an image; "

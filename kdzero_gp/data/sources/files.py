@@ -61,6 +61,10 @@ class ImageFiles:
             list(pool.map(one, range(len(numbers))))
         return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
 
+    def joined(self, other: ImageFiles) -> ImageFiles:
+        """The files of another split of the same source behind these."""
+        return ImageFiles(self.listing.joined(other.listing), self.decoder)
+
     @property
     def decoded_shape(self) -> tuple[int, int, int]:
         """(H, W, C) of one decoded image."""

@@ -38,6 +38,14 @@ class Listing:
         names = tuple(self.names[int(index)] for index in indices)
         return Listing(self.root, self.classes, names, self.sizes[indices], self.labels[indices])
 
+    def joined(self, other: Listing) -> Listing:
+        """The files of another listing with the same classes behind these; it may lie in a folder beside this one."""
+        names = other.names
+        if other.root != self.root:
+            names = tuple(os.path.relpath(other.root / name, self.root) for name in names)
+        sizes, labels = (np.concatenate(pair) for pair in ((self.sizes, other.sizes), (self.labels, other.labels)))
+        return Listing(self.root, self.classes, self.names + names, sizes, labels)
+
 
 def listed(folder: Path) -> Listing:
     """The images below `folder`, whose own folders are the classes; those may hold further folders.

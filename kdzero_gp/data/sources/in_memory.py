@@ -16,7 +16,7 @@ from kdzero_gp.errors import DataError
 
 def in_memory(
     name: str,
-    source: Source,
+    facts: Source,
     train: Arrays,
     test: Arrays | None,
     rules: SplitRules,
@@ -46,10 +46,10 @@ def in_memory(
         )
     kept, taken = stratified(train.labels, rules.val_fraction, seed=rules.seed, purpose="validation")
     splits = _split(train, kept), _split(train, taken), _split(test, None)
-    mean, std = source.mean, source.std
+    mean, std = facts.mean, facts.std
     if mean is None or std is None:
-        mean, std = channel_statistics(splits[0].images[:], source.scale)
-    return Dataset(name, num_classes, *splits, mean, std, source.scale)
+        mean, std = channel_statistics(splits[0].images[:], facts.scale)
+    return Dataset(name, num_classes, *splits, mean, std, facts.scale)
 
 
 def _num_classes(train: Arrays, path: Path) -> int:

@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import re
 from pathlib import Path
 
 from kdzero_gp.data.dataset import Dataset
-from kdzero_gp.data.sources.cifar import SOURCES, load_cifar
-from kdzero_gp.data.sources.digits import load_digits
-from kdzero_gp.data.sources.folder import load_folder
-from kdzero_gp.data.sources.npz import load_npz
-from kdzero_gp.data.sources.source import FOLDER, IMAGENET, NPZ, Source
+from kdzero_gp.data.sources.source import DEFAULT_DATA, SOURCES
 from kdzero_gp.data.sources.split import SplitRules
 from kdzero_gp.errors import DataError
-
-FOLDERS = {"folder": FOLDER, "imagenet": IMAGENET}
-KNOWN = ("digits", *SOURCES, "npz:FILE", "FILE.npz", "folder:PATH", "imagenet:PATH")
-SMALLEST_SIDE, LARGEST_SIDE = 8, 2048
 
 
 def load_dataset(
@@ -31,11 +22,10 @@ def load_dataset(
     """Load the data set that `spec` names.
 
     Args:
-        spec: "digits"; "cifar10" or "cifar100" (`kdzero_gp.data.sources.cifar`); "npz:FILE" or "FILE.npz"
-            (`kdzero_gp.data.sources.npz`); "folder:PATH" or "imagenet:PATH" (`kdzero_gp.data.sources.folder`), with
-            "@SIZE" behind the path if images are to have another height and width than 224: "folder:PATH@96".
-        val_fraction: share of the training images for validation; None means what is usual for the data set, which
-            `kdzero_gp.data.sources.source` tells. `digits` has its fixed split instead.
+        spec: one of the ways to name a source (`kdzero_gp.data.sources.source.SOURCES`), each told in the file that
+            declares it: "digits"; "cifar10" or "cifar100"; "npz:FILE" or "FILE.npz"; "folder:PATH" or "imagenet:PATH".
+        val_fraction: share of the training images for validation; None means what is usual for the source. `digits` has
+            its fixed split instead.
         test_fraction: share of the images for testing, where a set brings no test images; None likewise.
         limit: use only this many training images: the first, or of folders equally many of each class. Validation
             images are taken from them; of `digits`, the 400 stay.
@@ -44,43 +34,26 @@ def load_dataset(
     Raises:
         DataError: unknown name, or data that cannot be used.
     """
-    if spec == "digits":
-        return load_digits(limit=limit)
+    for source, load in SOURCES.values():
+        place = source.place_in(spec)
+        if place is None:
+            continue
+        val = source.val_fraction if val_fraction is None else val_fraction
+        test = source.test_fraction if test_fraction is None else test_fraction
+        return load(source, place, SplitRules(val, test, limit, seed))
+    raise DataError(f"Unknown data set '{spec}'.{_hint(spec)} Known: {', '.join(_known())}")
 
-    def rules(source: Source) -> SplitRules:
-        return SplitRules(
-            source.val_fraction if val_fraction is None else val_fraction,
-            source.test_fraction if test_fraction is None else test_fraction,
-            limit,
-            seed,
-        )
 
-    if spec in SOURCES:
-        return load_cifar(spec, rules(SOURCES[spec]))
-    if spec.startswith("npz:") or spec.endswith(".npz"):
-        return load_npz(spec.removeprefix("npz:"), rules(NPZ))
-    kind, _, path = spec.partition(":")
-    if kind in FOLDERS and path:
-        folder, side = _sized(path)
-        return load_folder(folder, FOLDERS[kind], rules(FOLDERS[kind]), side=side)
-    names = ("digits", *SOURCES)
-    close = difflib.get_close_matches(spec, names, n=1)
-    hint = f" Did you mean '{close[0]}'?" if close else ""
+def _known() -> list[str]:
+    """All ways to name a source, the default first."""
+    ways = [way for source, _ in SOURCES.values() for way in source.ways]
+    return sorted(ways, key=lambda way: way != DEFAULT_DATA)
+
+
+def _hint(spec: str) -> str:
     if Path(spec).expanduser().is_dir():
-        hint = f" It is the path of a folder: write folder:{spec}."
-    elif Path(spec).expanduser().exists():
-        hint = " It is the path of something that exists, but not of an .npz file: write x and y with np.savez."
-    raise DataError(f"Unknown data set '{spec}'.{hint} Known: {', '.join(KNOWN)}")
-
-
-def _sized(path: str) -> tuple[str, int | None]:
-    """The folder and the size behind it, if there is one: a folder that exists under the whole name goes first."""
-    match = re.fullmatch(r"(.+)@(\d{1,9})", path)
-    if match is None or Path(path).expanduser().exists():
-        return path, None
-    side = int(match[2])
-    if not SMALLEST_SIDE <= side <= LARGEST_SIDE:
-        raise DataError(
-            f"The size of the images of {match[1]} is {side} pixels, but must be {SMALLEST_SIDE} … {LARGEST_SIDE}"
-        )
-    return match[1], side
+        return f" It is the path of a folder: write folder:{spec}."
+    if Path(spec).expanduser().exists():
+        return " It is the path of something that exists, but not of an .npz file: write x and y with np.savez."
+    close = difflib.get_close_matches(spec, [way for way in _known() if way.isalnum()], n=1)
+    return f" Did you mean '{close[0]}'?" if close else ""

@@ -14,14 +14,15 @@ import numpy as np
 from kdzero_gp.data.dataset import Dataset
 from kdzero_gp.data.sources.arrays import Arrays, checked
 from kdzero_gp.data.sources.in_memory import in_memory
-from kdzero_gp.data.sources.source import NPZ
+from kdzero_gp.data.sources.source import Source, source
 from kdzero_gp.data.sources.split import SplitRules
 from kdzero_gp.errors import DataError
 
 KEYS = ("x", "y", "x_test", "y_test")
 
 
-def load_npz(path: str | Path, rules: SplitRules) -> Dataset:
+@source(Source("npz:FILE", ending=".npz"))
+def load_npz(facts: Source, place: str, rules: SplitRules) -> Dataset:
     """Read an archive and split it.
 
     The test split is, in this order: `x_test` and `y_test` of the same file; the file `NAME_test.npz` beside a
@@ -29,17 +30,17 @@ def load_npz(path: str | Path, rules: SplitRules) -> Dataset:
     training data.
 
     Args:
-        path: the archive; `~` is expanded.
+        place: path of the archive; `~` is expanded.
         rules: the shares, and how many of the first training images are used, the validation split among them.
 
     Raises:
         DataError: says which file, what was found, what is needed and what to do.
     """
-    path = Path(path).expanduser()
+    path = Path(place).expanduser()
     stored = _read(path)
     train = _pair(stored, "x", "y", path)
     test, test_path = _given_test(stored, path)
-    return in_memory(path.stem.removesuffix("_train"), NPZ, train, test, rules, path=path, test_path=test_path)
+    return in_memory(path.stem.removesuffix("_train"), facts, train, test, rules, path=path, test_path=test_path)
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:

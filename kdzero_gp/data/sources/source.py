@@ -1,40 +1,95 @@
-"""What is known of a data set before its files are read: one record each, and no other place for these numbers."""
+"""Data sets by what a user types, each declared beside its loader in a file of its own."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
+
+from kdzero_gp.data.dataset import Dataset
+from kdzero_gp.data.sources.split import SplitRules
+from kdzero_gp.folder_choices import FolderChoices
+
+DEFAULT_DATA = "digits"
 
 
 @dataclass(frozen=True)
 class Source:
-    """Normalisation and split rules of one data set, or of one kind of data set.
+    """What is known of a data set, or of a kind of data sets, before its files are read.
 
     Attributes:
-        name: of the data set; None where a file or folder gives it.
+        typed: what a user types: a name alone, or `NAME:FILE` and `NAME:PATH`.
+        ending: of files that are known by it, without the name in front.
+        dataset: its name for people; None where a file or folder gives it.
         mean, std: per channel, of pixels divided by `scale`; None: counted over the training split.
         scale: the pixel value that stands for 1.0.
         val_fraction: share of every class' training images that is set aside for validation.
         test_fraction: share of every class' images for testing, where the set brings no test images of its own.
         side: height and width that all images are brought to; None: their own.
+        preset: name of the recipe that every student is trained by on these images; None: the student's own.
+        augment: name of the augmentation in a final training; None: the recipe's usual one.
+        fuse: students of a search in one program on a CPU.
     """
 
-    name: str | None = None
+    typed: str
+    ending: str | None = None
+    dataset: str | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     scale: float = 255.0
     val_fraction: float = 0.1
     test_fraction: float = 0.2
     side: int | None = None
+    preset: str | None = None
+    augment: str | None = None
+    fuse: int = 1
+
+    @property
+    def name(self) -> str:
+        """What stands before the colon."""
+        return self.typed.partition(":")[0]
+
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """All ways to type it, such as `npz:FILE` and `FILE.npz`."""
+        place = self.typed.partition(":")[2]
+        return (self.typed, f"{place}{self.ending}") if self.ending else (self.typed,)
+
+    def place_in(self, text: str) -> str | None:
+        """What follows the name in a text that names this source; None in any other text."""
+        name, colon, place = text.partition(":")
+        if name == self.name and bool(place) == bool(colon) == (":" in self.typed):
+            return place
+        return text if self.ending is not None and text.endswith(self.ending) else None
 
 
-CIFAR10 = Source("cifar10", (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))
-CIFAR100 = Source("cifar100", (0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761))
-"""Both: 50,000 training and 10,000 test images 32x32; 10 % of every class' training images are for validation. The
-constants are those of the 50,000 training images, as RepDistiller has them for CIFAR-100."""
+Loader = Callable[[Source, str, SplitRules], Dataset]
+"""Loads what a source and the place behind its name say, and splits it by rules."""
 
-IMAGENET = Source("imagenet", (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), val_fraction=0.04, side=224)
-"""ILSVRC 2012: its `val` is the test set; 4 % of the training images, about 50,000, are for validation."""
 
-NPZ = Source()
-FOLDER = Source()
-"""The user's own: constants counted over the training images (of a streamed folder, over a sample of them)."""
+class Loadable(NamedTuple):
+    """A source and how it is loaded."""
+
+    source: Source
+    load: Loader
+
+
+SOURCES: FolderChoices[Loadable] = FolderChoices("--data", "kdzero_gp.data.sources")
+"""All sources by name."""
+
+
+def source(facts: Source) -> Callable[[Loader], Loader]:
+    """Declares a data set, or a kind of them, by the function that loads it."""
+    return SOURCES.declare(facts.name, facts.typed, lambda load: Loadable(facts, load))
+
+
+def source_named(text: str) -> Source | None:
+    """The source whose name begins a text such as `npz:FILE`, whether or not the rest is right; None for no such."""
+    found = SOURCES.get(text.partition(":")[0])
+    return None if found is None else found.source
+
+
+def data_help() -> str:
+    """The help of `--data`: all that a user can type, the default first."""
+    first, *others = sorted((each.source.typed for each in SOURCES.values()), key=lambda typed: typed != DEFAULT_DATA)
+    return f"{', '.join((f'{first} (default)', *others[:-1]))} or {others[-1]}."

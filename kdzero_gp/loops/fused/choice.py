@@ -50,6 +50,11 @@ class FuseChoice(NamedTuple):
     reason: str
     way: Way | None = None
 
+    @property
+    def text(self) -> str:
+        """The choice as `--fuse` takes it."""
+        return f"{self.students}:{self.way}" if self.way else "1"
+
 
 @dataclass
 class _Contest:

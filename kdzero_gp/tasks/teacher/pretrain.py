@@ -22,7 +22,7 @@ from kdzero_gp.models import build, load_weights
 from kdzero_gp.randomness import seeded
 from kdzero_gp.tasks.classification.measures import network_accuracy
 from kdzero_gp.tasks.classification.teacher import train_teacher
-from kdzero_gp.tasks.input import InputSpec, NetworkInput
+from kdzero_gp.tasks.input import InputSpec, NetworkInput, network_input
 from kdzero_gp.tasks.recipe import TEACHER, Recipe
 from kdzero_gp.tasks.teacher.folder import CACHE_VARIABLE, cache_folder
 
@@ -41,7 +41,7 @@ def cached_teacher(
     recipe: Recipe = TEACHER,
     seed: int = 0,
     device: torch.device | str = "cpu",
-    spec: InputSpec | None = None,
+    spec: InputSpec | NetworkInput | None = None,
 ) -> nn.Module:
     """The teacher called `name` for `dataset`: with the weights given, else out of the cache, else trained now.
 
@@ -68,7 +68,7 @@ def cached_teacher(
         ModelError: unknown name, or weights that do not fit.
         ConfigError: a cache folder that cannot be written.
     """
-    adapt = NetworkInput(spec or InputSpec(), dataset)
+    adapt = network_input(spec, dataset)
     channels, height, width = adapt.shape
     with seeded(seed, device):
         model = build(name, num_classes=dataset.num_classes, in_channels=channels, image_size=(height, width))

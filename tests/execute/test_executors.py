@@ -8,10 +8,10 @@ import pytest
 from kdzero_gp.compare.setup import comparison_config
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.execute.deadlines import Deadlines
+from kdzero_gp.execute.executors import EXECUTORS, Plan, executor
 from kdzero_gp.execute.inprocess import InProcess
 from kdzero_gp.execute.processes import Processes
 from kdzero_gp.execute.protocol import AnyJob, Executor, Result
-from kdzero_gp.execute.registry import DEFAULT_EXECUTOR, EXECUTORS, Request, executor
 from kdzero_gp.execute.start import start_executor
 from kdzero_gp.run.config import RunConfig, make_config
 
@@ -39,9 +39,9 @@ class Echo:
 def echo() -> Iterator[str]:
     with EXECUTORS.restored():
 
-        @executor("echo", "gives jobs back", own_options={"ray_address": "is where it shouts"})
-        def start_echo(request: Request) -> Executor:
-            return Echo(request.workers)
+        @executor("echo", own_options={"ray_address": "is where it shouts"})
+        def start_echo(plan: Plan) -> Executor:
+            return Echo(plan.workers)
 
         yield "echo"
 
@@ -52,8 +52,9 @@ def start(config: RunConfig, workers: int) -> Executor:
 
 
 def test_the_names_stand_in_the_help() -> None:
-    assert list(EXECUTORS) == ["inprocess", "processes", "ray", "auto"]
-    assert "auto (default): " in EXECUTORS.help(DEFAULT_EXECUTOR)
+    assert EXECUTORS.listed() == "inprocess, processes or ray"
+    description = RunConfig.model_fields["executor"].description
+    assert description == f"{{default}} (default), {EXECUTORS.listed()}."
 
 
 def test_an_executor_of_this_file_is_started_by_its_name(echo: str) -> None:
@@ -73,7 +74,7 @@ def test_auto_is_this_process_for_one_worker_and_processes_for_several() -> None
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"executor": "echo"}, "--executor is 'echo', but should be 'inprocess' or 'processes' or 'ray' or 'auto'"),
+        ({"executor": "echo"}, "--executor is 'echo', but should be auto, inprocess, processes or ray"),
         ({"executor": "inprocess", "workers": 2}, "--executor inprocess is this one process, but --workers is 2"),
         ({"ray_address": "auto"}, "--ray-address auto names a Ray cluster, but --executor is auto; add --executor ray"),
     ],
