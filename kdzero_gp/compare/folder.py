@@ -17,7 +17,7 @@ from kdzero_gp.compare.entries import Entry
 from kdzero_gp.errors import StoreError
 from kdzero_gp.evaluate.candidate import FullTraining
 from kdzero_gp.store.config_difference import config_differences
-from kdzero_gp.store.failures import reported
+from kdzero_gp.store.failures import report_failures
 from kdzero_gp.store.json_text import decode, encode
 from kdzero_gp.whole_file import write_whole
 
@@ -41,12 +41,12 @@ class ComparisonFolder:
 
     def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
         self.path = path.absolute()
-        with reported("create", self.path, then="give another --out"):
+        with report_failures("create", self.path, then="give another --out"):
             self.path.mkdir(parents=True, exist_ok=True)
             held = sorted(entry.name for entry in self.path.iterdir() if entry.name != LOCK)
         self._lock = FileLock(str(self.path / LOCK), timeout=0, thread_local=False)
         try:
-            with reported("lock", self.path, then="give another --out"):
+            with report_failures("lock", self.path, then="give another --out"):
                 self._lock.acquire()
         except StoreError as error:
             if not isinstance(error.__cause__, Timeout):
@@ -86,7 +86,7 @@ class ComparisonFolder:
                 "Only trainings under one recipe, on one pair and the same data can be compared: leave these options "
                 "out, or give another --out"
             )
-        with reported("create", self.path / TRAININGS, then=THEN):
+        with report_failures("create", self.path / TRAININGS, then=THEN):
             (self.path / TRAININGS).mkdir(exist_ok=True)
 
     def result(self, entry: Entry, number: int) -> FullTraining | None:
@@ -109,7 +109,7 @@ class ComparisonFolder:
 
     def forget(self, entry: Entry, number: int) -> None:
         """Removes a training, that it be done again."""
-        with reported("remove", self._file(entry, number), then=THEN):
+        with report_failures("remove", self._file(entry, number), then=THEN):
             self._file(entry, number).unlink(missing_ok=True)
 
     def _file(self, entry: Entry, number: int) -> Path:
@@ -123,7 +123,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
         StoreError: it holds none.
     """
     path = folder / SETTINGS
-    with reported("read", path, then="give the folder of a comparison"):
+    with report_failures("read", path, then="give the folder of a comparison"):
         text = path.read_text(encoding="utf-8")
     record = _object(text, path)
     if record.pop("format", None) != FORMAT or record.pop("version", None) != VERSION:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kdzero_gp.compare.statistics import Row
-from kdzero_gp.store.failures import reported
+from kdzero_gp.store.failures import report_failures
 from kdzero_gp.whole_file import write_whole
 
 COLOURS = {"alone": "#5b6471", "method": "#0f6b67", "file": "#1f5fa9", "text": "#b3560f"}
@@ -55,5 +55,5 @@ def write_plot(folder: Path, rows: Sequence[Row], *, title: str, epochs: int, se
         figure.set_dpi(DPI)
         FigureCanvasAgg(figure).print_png(image, metadata={"Software": None})
     write_whole(folder / "table.svg", [text.getvalue()], then="give the same command again")
-    with reported("write", folder / "table.png", then="give the same command again"):
+    with report_failures("write", folder / "table.png", then="give the same command again"):
         (folder / "table.png").write_bytes(image.getvalue())

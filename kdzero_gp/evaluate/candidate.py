@@ -1,4 +1,4 @@
-"""What is trained, and what a full training of it gave, as plain data that any transport carries."""
+"""Candidates and the results of full trainings, as plain data that any transport carries."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -30,7 +30,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class FullTraining:
-    """One full training: the parts measured on its split, or None and the traceback of its failure."""
+    """The result of a full training: the parts measured on its split, or None and the traceback of its failure."""
 
     parts: dict[str, float] | None
     seconds: float
@@ -44,6 +44,6 @@ class FullTraining:
 
 @dataclass(frozen=True)
 class FullTrainings:
-    """The full trainings of a group, in its order."""
+    """The results of a group's full trainings, in its order."""
 
     each: tuple[FullTraining, ...]

@@ -1,4 +1,4 @@
-"""The fitness function: a tree in, an `Evaluation` out, whatever happens in between."""
+"""The evaluator screens a tree, trains a student with it and gives back an `Evaluation`, whatever fails on the way."""
 
 import math
 import time
@@ -34,7 +34,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class EvaluationSettings:
-    """How candidates are evaluated.
+    """The settings of an evaluator.
 
     Attributes:
         run_seed: all seeds derive from it.
@@ -65,7 +65,7 @@ class StepCount:
 
     @contextmanager
     def of(self, training: Training | FusedTraining) -> Iterator[None]:
-        """Counts those done inside the block."""
+        """Counts the steps inside the block."""
         before = training.step
         try:
             yield
@@ -103,7 +103,7 @@ class Evaluator:
         return tuple(parts)
 
     def screen(self, tree: Tree) -> Evaluation | Screening:
-        """The screening of a tree; an `Evaluation` if that ends it, by rejection or failure."""
+        """Screens a tree; returns an `Evaluation` where the screening rejects it or fails."""
         started = time.perf_counter()
 
         def work() -> Evaluation | Screening:
@@ -145,7 +145,7 @@ class Evaluator:
                 training.restore(load(candidate.state))
             with steps.of(training):
                 training.advance(self.ladder.ends[rung], seconds=self.settings.timeout)
-            evaluation = self._worth(training.student, rung, steps.done, candidate, time.perf_counter() - started)
+            evaluation = self._evaluate(training.student, rung, steps.done, candidate, time.perf_counter() - started)
             return evaluation if rung == self.ladder.last else replace(evaluation, state=save(training.state()))
 
         return self._guard(started, work, candidate, steps)
@@ -180,7 +180,7 @@ class Evaluator:
             ) -> Evaluation:
                 if failure is not None:
                     raise failure
-                return self._worth(student, rung, steps.done, candidate, seconds)
+                return self._evaluate(student, rung, steps.done, candidate, seconds)
 
             evaluation = self._guard(time.perf_counter() - seconds, work, candidate, steps)
             if states and evaluation.status == "ok":
@@ -196,8 +196,8 @@ class Evaluator:
             raise ValueError("the student alone is the reference of a rung and no candidate of it")
         return Distiller(parse(candidate.tree), calibration=candidate.calibration, seed=self.own_seed)
 
-    def _worth(self, student: nn.Module, rung: int, steps: int, candidate: Candidate, seconds: float) -> Evaluation:
-        """The evaluation of a student that arrived at a rung."""
+    def _evaluate(self, student: nn.Module, rung: int, steps: int, candidate: Candidate, seconds: float) -> Evaluation:
+        """Evaluates a student that arrived at a rung."""
         parts = fitness_parts(self.task, student)
         fitness = FITNESS.require(self.settings.fitness)(parts, self.references[rung])
         if not math.isfinite(fitness):

@@ -1,4 +1,4 @@
-"""What becomes of trainings that fail: want of memory is told apart, and a failed program is divided."""
+"""Trainings that fail: how want of memory is recognised, and what is done after a failed program."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -34,7 +34,7 @@ class OneProgram:
         self._impossible = False
 
     def attempt(self, students: int, train: Callable[[], Sequence[Result]]) -> Sequence[Result] | None:
-        """The results of `train`, which trains all students together; None where they are to be trained one by one."""
+        """Calls `train`, which trains all students together; returns None where they are to be trained one by one."""
         if students < 2 or self._impossible:
             return None
         try:

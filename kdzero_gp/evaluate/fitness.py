@@ -1,4 +1,4 @@
-"""What a trained student is worth: fitness functions by name, each declared once.
+"""The fitness functions by name, each declared once.
 
 A fitness function is given the parts that were measured on a student, by name, and those of the student alone after
 the same training. A new one is one decorated function, here or in a file that `--primitives` names.
@@ -39,7 +39,7 @@ class Fitness:
     function: Function
 
     def __call__(self, parts: Parts, reference: Parts) -> float:
-        """What a student is worth, lower is better.
+        """Computes the fitness, lower is better.
 
         Raises:
             ConfigError: a part that it reads was not measured.
@@ -78,8 +78,11 @@ def fitness(
 
     def declare(function: Function) -> Function:
         label = name or function.__name__
-        make = FITNESS.declare(label, about, lambda declared: Fitness(label, direction, parts, formula, declared))
-        return make(function)
+
+        def wrap(declared: Function) -> Fitness:
+            return Fitness(label, direction, parts, formula, declared)
+
+        return FITNESS.declare(label, about, wrap)(function)
 
     return declare
 

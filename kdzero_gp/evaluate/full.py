@@ -1,4 +1,4 @@
-"""Full trainings: a distiller, fresh seeds, the whole recipe, and one look at a split in the end."""
+"""Full trainings: fresh seeds, the whole recipe, and one measurement on a split in the end."""
 
 import time
 import traceback

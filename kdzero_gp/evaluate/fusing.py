@@ -1,4 +1,4 @@
-"""How many students are trained in one program, and how they are stacked: decided once for a task."""
+"""Settles how many students are trained in one program, and how they are stacked."""
 
 import logging
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The loss-rejection protocol: cheap examinations that a distiller passes before any training is spent on it.
+"""The loss-rejection protocol: cheap examinations of a distiller before any training.
 
 Source: KD-Zero (NeurIPS 2023), section on loss rejection; the stages here are its ideas made testable.
 """
@@ -46,7 +46,7 @@ DIRECTIONS = 4
 
 @dataclass(frozen=True)
 class Screening:
-    """What the examinations found.
+    """The result of the examinations.
 
     Attributes:
         stage: the one that turned the distiller down, or None.
@@ -59,7 +59,7 @@ class Screening:
     fingerprint: str | None = None
 
     def candidate(self, tree: str, state: bytes | None = None) -> Candidate:
-        """The tree that passed, to be trained; by `state` from where its student stopped."""
+        """Makes the candidate of a tree that passed; with a state its student goes on from there."""
         return Candidate(tree, self.calibration, self.fingerprint, state)
 
 
@@ -142,7 +142,7 @@ class Screener:
         return " ".join([f"{loss:.4e}", f"{length:.4e}", *(f"{p + 0.0:.3f}" for p in projections)])
 
     def _agreement(self, distiller: Distiller, factors: tuple[float, ...]) -> float:
-        """The loss where the student knows exactly what the teacher knows."""
+        """The loss where student and teacher have equal knowledge."""
         twin = Distiller(distiller.tree, calibration=factors, seed=self.seed)
         with torch.no_grad():
             return float(twin(self.teacher, self.teacher, self.labels))
@@ -176,7 +176,7 @@ class Screener:
     def _descent(
         self, rate: float, loss_of: Callable[[Knowledge], Tensor], further: Iterable[nn.Parameter] = ()
     ) -> Iterator[tuple[float, Knowledge]]:
-        """Loss and student's knowledge before each step of a short optimisation, and after the last one.
+        """Yields loss and student's knowledge before each step of a short optimisation, and after the last one.
 
         Args:
             further: parameters that are trained beside the student's.
@@ -194,7 +194,7 @@ class Screener:
                     optimiser.step()
 
     def _read(self, reader: TapReader) -> Knowledge:
-        """A student's knowledge of the probe batch; dropout and drop path leave out the same every time."""
+        """Reads a student's knowledge of the probe batch; dropout and drop path leave out the same every time."""
         torch.manual_seed(self.seed)
         return reader(self.images)
 

@@ -62,7 +62,7 @@ def column(
 
 
 def text_columns() -> list[Column]:
-    """The columns that can be shown as text alone."""
+    """The columns without drawings."""
     return [each for each in COLUMNS.values() if each.form != "seeds"]
 
 

@@ -55,7 +55,7 @@ def open_rows(
     *,
     baselines: bool,
 ) -> list[Row]:
-    """The rows of the final table before their trainings: the best of a run and what they are measured by.
+    """Makes the rows of the final table before their trainings: the best of a run and what they are compared with.
 
     Args:
         arm: the main one.
@@ -121,13 +121,13 @@ def _fill(row: Row, table: dict[str, list[FullTraining]], baseline: str) -> Row:
 
 
 def _pairs(own: Sequence[float | None], other: Sequence[FullTraining] | None) -> list[tuple[float, float]]:
-    """The seeds for which both trainings succeeded."""
+    """The accuracies of the seeds for which both trainings succeeded."""
     partners = [result.accuracy for result in other or ()]
     return [(a, b) for a, b in zip(own, partners, strict=False) if a is not None and b is not None]
 
 
 def paired_test(pairs: Sequence[tuple[float, float]]) -> float | None:
-    """p of the two-sided paired t-test; None where it is undefined: below two pairs, or without spread among them."""
+    """Computes p of the two-sided paired t-test; None where it is undefined: below two pairs, or without spread among them."""
     from scipy.stats import ttest_rel  # only here: a page of results is shown without it
 
     if len(pairs) < 2 or len({round(a - b, 12) for a, b in pairs}) == 1:

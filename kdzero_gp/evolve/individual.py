@@ -1,4 +1,4 @@
-"""A member of a population, and the two fitnesses it can be selected by."""
+"""The members of a population, and two fitnesses to select them by."""
 
 from dataclasses import dataclass
 from typing import Protocol, Self
@@ -21,7 +21,7 @@ class RaceFitness(base.Fitness):  # type: ignore[misc]  # DEAP has no types
 
 
 class RaceFitnessWithSize(base.Fitness):  # type: ignore[misc]
-    """Rung, fitness and tree size: what NSGA-II trades off."""
+    """Rung, fitness and tree size, which NSGA-II trades off."""
 
     weights = (1.0, -1.0, -1.0)
 
@@ -36,10 +36,11 @@ class FitnessMaker(Protocol):
 
 @dataclass
 class Individual:
-    """A tree that was trained with success. DEAP's selectors read, and NSGA-II annotates, `fitness`.
+    """A tree that was trained with success.
 
     Attributes:
         proposal, evaluation: of the highest rung it reached.
+        fitness: DEAP's selectors read it, and NSGA-II annotates it.
         full_fitness: after full trainings, where it had them.
     """
 
@@ -75,5 +76,5 @@ class Individual:
 
 
 def best_first(individual: Individual) -> tuple[int, float, int, int]:
-    """A key that sorts individuals by rung and fitness; of equals the smaller comes first, then the earlier."""
+    """A key to sort individuals by rung and fitness; of equals the smaller comes first, then the earlier."""
     return -individual.rung, individual.value, individual.tree.size, individual.proposal.number

@@ -68,7 +68,7 @@ class Proposer:
     def _draw(
         self, population: Sequence[Individual], weights: dict[str, float], *, fresh: bool
     ) -> tuple[Tree | None, str, tuple[Individual, ...]]:
-        """One attempt: the tree, the operator it came from, and its parents."""
+        """Makes one attempt; returns the tree, its operator and its parents."""
         if self._seeds:
             return self._seeds.pop(0), "seed", ()
         limits = self.settings.limits

@@ -1,4 +1,4 @@
-"""One generation's race: every candidate is trained a little, the best go on from where they stopped."""
+"""The race of a generation: all candidates are trained a little, the best go on from where they stopped."""
 
 import statistics
 from collections import Counter
@@ -20,7 +20,7 @@ Listener = Callable[[Proposal, Evaluation, bool], None]
 
 @dataclass
 class Outcome:
-    """What a race gave.
+    """The result of a race.
 
     Attributes:
         rungs: those that finished each rung with success, in the order of asking; a tree stands in every rung it
@@ -107,7 +107,7 @@ class Race:
         return outcome
 
     def _train(self, proposals: Sequence[Proposal], screenings: Mapping[int, Screening], rung: int) -> list[Evaluation]:
-        """The evaluations of all proposals at a rung, in their order.
+        """Trains all proposals up to a rung; returns their evaluations in their order.
 
         Students that are trained together are so again when a run is resumed, even if only one of them is missing.
         """
@@ -144,7 +144,7 @@ class Race:
 
 
 def even_groups(count: int, most: int) -> list[range]:
-    """The numbers below `count` in as few groups of at most `most` as there must be, none much smaller than another.
+    """Divides the numbers below `count` into the fewest groups of at most `most`, none much smaller than another.
 
     Nothing but the count decides, so that the same students are together on any number of workers.
     """

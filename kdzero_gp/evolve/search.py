@@ -1,4 +1,4 @@
-"""The search: generations of proposals, screened, trained, selected.
+"""The search: generations of proposals that are screened, trained and selected.
 
 A run is resumed by running it again: the loop is deterministic given its evaluations, and an evaluation that the
 store holds is read instead of repeated. So there is no state to save that could disagree with the store.
@@ -98,7 +98,7 @@ class Search:
         return sorted(self.trained, key=best_first)
 
     def _generation(self, generation: int) -> Outcome:
-        """Asks until as many candidates passed the screening as are to be trained, then lets them race."""
+        """Proposes until as many trees passed the screening as are to be trained, then races them."""
         wanted = self.settings.population
         self._screenings = {}
         passed: list[Proposal] = []
@@ -153,7 +153,7 @@ class Search:
         return passed
 
     def _duplicate(self, screening: Screening) -> Evaluation:
-        """The evaluation of a candidate that agrees in effect with one before it."""
+        """Makes the evaluation of a proposal that agrees in effect with one before it."""
         return Evaluation.rejected(
             "functional_duplicate",
             calibration=screening.calibration,

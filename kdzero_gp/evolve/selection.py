@@ -2,7 +2,7 @@
 
 A new scheme is one decorated class, here or in a file that `--primitives` names:
 
-    @selection("oldest", "keeps whoever came first")
+    @selection("oldest", "keeps the first that came")
     class Oldest(Selection):
         def parent(self, population, rng): ...
         def survivors(self, population, newcomers): ...
@@ -31,7 +31,7 @@ class Selection(ABC):
 
     @staticmethod
     def fitness(rung: int, value: float, size: int) -> base.Fitness:
-        """What DEAP compares individuals by.
+        """Makes the fitness that DEAP compares individuals by.
 
         Args:
             rung: the highest one that was reached.
@@ -72,7 +72,7 @@ def selection(name: str, about: str) -> Callable[[type[Selection]], type[Selecti
 
 
 def make_selection(settings: SearchSettings) -> Selection:
-    """The scheme that the settings name.
+    """Makes the selection scheme that the settings name.
 
     Raises:
         ConfigError: there is none of that name.
@@ -99,17 +99,17 @@ class Tournament(Selection):
         self._elite: list[Individual] = []
 
     def parent(self, population: Sequence[Individual], rng: random.Random) -> Individual:
-        """The fittest of a few members."""
+        """Draws a few members and takes the fittest."""
         contestants = rng.choices(population, k=self.settings.tournament)
         return max(contestants, key=lambda individual: individual.fitness)
 
     def survivors(self, population: Sequence[Individual], newcomers: Sequence[Individual]) -> list[Individual]:
-        """The best of the newly trained and of the last population's elite."""
+        """Keeps the best of the newly trained and of the last population's elite."""
         elite = tools.selBest(population, self.settings.elites)
         return list(tools.selBest([*elite, *newcomers], self.settings.population))
 
     def admit(self, population: Sequence[Individual], newcomer: Individual) -> list[Individual]:
-        """The best of those that finished last and of the elite of the whole search."""
+        """Keeps the best of those that finished last and of the elite of the whole search."""
         size = self.settings.population
         self._recent = [*others(self._recent, newcomer), newcomer][-size:]
         self._elite = tools.selBest([*others(self._elite, newcomer), newcomer], self.settings.elites)
@@ -126,11 +126,11 @@ class NSGA2(Selection):
 
     @staticmethod
     def fitness(rung: int, value: float, size: int) -> base.Fitness:
-        """Rung, fitness and size."""
+        """Makes a fitness of rung, value and size."""
         return RaceFitnessWithSize((rung, value, size))
 
     def parent(self, population: Sequence[Individual], rng: random.Random) -> Individual:
-        """The winner of a tournament by dominance, then by the larger crowding distance."""
+        """Draws a few members and takes the winner by dominance, then by the larger crowding distance."""
         contestants = rng.choices(population, k=self.settings.tournament)
         best = contestants[0]
         for other in contestants[1:]:
@@ -141,7 +141,7 @@ class NSGA2(Selection):
         return best
 
     def survivors(self, population: Sequence[Individual], newcomers: Sequence[Individual]) -> list[Individual]:
-        """The first fronts of the last population and the newly trained, the last of them by crowding distance."""
+        """Keeps the first fronts of the last population and the newly trained, of the last front by crowding distance."""
         return list(tools.selNSGA2([*population, *newcomers], self.settings.population))
 
 

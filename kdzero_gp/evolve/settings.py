@@ -24,7 +24,7 @@ def _operators() -> dict[str, float]:
 
 @dataclass(frozen=True)
 class SearchSettings:
-    """The genetic-programming loop's parameters.
+    """The parameters of the genetic-programming loop.
 
     Attributes:
         population: candidates that enter the race in every generation; the budget is population x (generations + 1)

@@ -1,4 +1,4 @@
-"""The search without generations: whenever a worker is free it gets the next piece of work, so that none waits.
+"""The search without generations: a worker that is free gets the next job at once, so that none waits.
 
 What is proposed depends on what has finished by then, and so on which worker was faster. That order is the only thing
 about a steady search that is not a function of its seed: it is written down event by event, before anything follows
@@ -90,7 +90,7 @@ class SteadySearch(Search):
                 self._arrived[job.event] = stored
 
     def _next(self) -> RunningJob | None:
-        """The job for a free worker: a promotion, else a training of proposals that passed, else a new screening."""
+        """Chooses a free worker's job: a promotion, else a new screening, else a training of proposals that passed."""
         most = self.settings.fuse
         if promoted := self.ladder.promote(most):
             return RunningJob(*promoted)
@@ -127,7 +127,7 @@ class SteadySearch(Search):
         return TrainJob(tuple(candidates), job.rung)
 
     def _stored(self, job: RunningJob) -> Result | None:
-        """The result of a job as the store has it."""
+        """Reads the result of a job from the store; None where it is not complete."""
         pairs = [self.store.get(self.arm, number, max(0, job.rung)) for number in job.numbers]
         evaluations = [pair[1] for pair in pairs if pair is not None]
         if len(evaluations) < len(pairs):

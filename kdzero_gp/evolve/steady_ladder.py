@@ -46,7 +46,7 @@ class SteadyLadder:
         return None
 
     def promote_last(self, most: int) -> tuple[int, tuple[int, ...]] | None:
-        """Promotes as `promote` does, but rounds up, so that in the end a candidate reaches the last rung."""
+        """Promotes as `promote` does, but rounds up, so that a candidate reaches the last rung in the end."""
         for rung in range(self.ladder.last):
             if chosen := self._choose(rung, self.ladder.promoted(len(self._finished[rung])), most):
                 return rung + 1, chosen

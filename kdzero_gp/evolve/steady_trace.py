@@ -1,4 +1,4 @@
-"""The order in which a steady search's jobs ended: read from the store as far as it goes, and written from there on."""
+"""The order in which the jobs of a steady search ended, read from the store and continued there."""
 
 from collections import deque
 
@@ -8,7 +8,7 @@ WORKERS = "workers"
 
 
 class Trace:
-    """An arm's events: the ends of jobs by their names, and `workers N` where the number of jobs in flight changed.
+    """The events of an arm: the ends of jobs by name, and `workers N` where the number of jobs in flight changed.
 
     Every event is written before anything that follows from it. So the trace of a run that was killed leads to
     everything in its store.

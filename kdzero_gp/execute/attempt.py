@@ -1,4 +1,4 @@
-"""One attempt at a job: its result, or the fault that kept it from one; and a fault as a job's final result."""
+"""An attempt at a job gives its result or a fault, and a fault can become the job's result."""
 
 import gc
 import time
@@ -19,7 +19,7 @@ from kdzero_gp.store.record import Evaluation
 
 @dataclass(frozen=True)
 class Fault:
-    """Why a job has no result.
+    """The reason why a job has no result.
 
     Attributes:
         status: a lost worker may be the machine's failure or the job's; only another attempt can tell.
@@ -32,7 +32,7 @@ class Fault:
 
 
 def attempt(evaluator: Evaluator, job: AnyJob, *, free: bool = False) -> Result | Fault:
-    """Runs a job here. Nothing that it does in Python floods the terminal or ends this process.
+    """Runs a job here; nothing that it does in Python floods the terminal or ends this process.
 
     Args:
         free: give back what memory can be given back, first.
@@ -55,7 +55,7 @@ def attempt(evaluator: Evaluator, job: AnyJob, *, free: bool = False) -> Result 
 
 
 def record_fault(job: AnyJob, fault: Fault) -> Result:
-    """The result of a job that stays without one of its own."""
+    """Makes a fault the result of a job that stays without one of its own."""
     match job:
         case FullJob():
             return FullTraining(None, fault.seconds, fault.message)

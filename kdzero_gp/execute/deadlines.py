@@ -1,4 +1,4 @@
-"""How long a job may take before its worker is given up."""
+"""The time that a job may take before its worker is ended."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from kdzero_gp.execute.protocol import AnyJob, FullGroupJob, FullJob, ScreenJob,
 
 @dataclass(frozen=True)
 class Deadlines:
-    """Seconds by job, from the moment a worker that is ready gets it; a worker's own start does not count.
+    """Seconds by job, counted from the moment at which a worker that is ready gets it.
 
     The evaluator watches the time between training steps and ends an overlong training itself. These deadlines are for
     a job that hangs inside a step, so they are longer.

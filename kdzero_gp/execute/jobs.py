@@ -1,9 +1,9 @@
-"""The queue of an executor: which jobs wait, what is tried again, and what each ticket's result is in the end.
+"""The queue of an executor: the jobs that wait, further attempts at them, and the result of each ticket.
 
-What is tried again, and why:
+Jobs are attempted again for three reasons:
 - A worker that died may have been the machine's fault: the job runs again, `attempts` times in all.
-- Candidates trained together that lost their worker, the deadline or the memory are then tried one by one: that finds
-  the culprit and leaves the others their results.
+- Candidates trained together that lost their worker, the deadline or the memory are then trained one by one: that
+  finds the one at fault and leaves the others their results.
 - A candidate alone that runs out of memory is tried once more, after its worker freed what it can.
 """
 
@@ -34,7 +34,7 @@ class Attempt:
 
     @property
     def together(self) -> bool:
-        """Whether it trains several candidates."""
+        """Whether the job trains several candidates."""
         return isinstance(self.job, TrainJob) and len(self.job.candidates) > 1
 
 
@@ -60,12 +60,12 @@ class JobQueue:
 
     @property
     def open(self) -> int:
-        """How many jobs are not finished."""
+        """The number of jobs that are not finished."""
         return len(self._open)
 
     @property
     def waiting(self) -> int:
-        """How many attempts wait for a worker."""
+        """The number of attempts that wait for a worker."""
         return len(self._waiting)
 
     def add(self, job: AnyJob) -> int:
@@ -85,7 +85,7 @@ class JobQueue:
         self._waiting.extendleft(reversed(attempts))
 
     def forget(self, tickets: Iterable[int]) -> None:
-        """Drops jobs whose results nobody wants any more."""
+        """Drops jobs whose results are not wanted any more."""
         dropped = set(tickets)
         self._waiting = deque(attempt for attempt in self._waiting if attempt.ticket not in dropped)
         self.finished = deque(pair for pair in self.finished if pair[0] not in dropped)
@@ -126,7 +126,7 @@ class JobQueue:
                 self._finish(attempt.ticket, result)
 
     def _take_training(self, attempt: Attempt, results: tuple[Evaluation, ...]) -> None:
-        """Keeps the results of a training, except for candidates that get another chance."""
+        """Keeps the results of a training, except for candidates that get another attempt."""
         job = attempt.job
         if isinstance(job, TrainJob) and not attempt.free:
             short = [place for place, evaluation in enumerate(results) if evaluation.status == "oom"]

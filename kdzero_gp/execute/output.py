@@ -21,11 +21,11 @@ class Tail(io.BufferedIOBase):
         self._kept = b""
 
     def writable(self) -> bool:
-        """Always."""
+        """It is always writable."""
         return True
 
     def write(self, data: object) -> int:
-        """Takes all of it."""
+        """Takes all data and keeps the end."""
         view = memoryview(data).cast("B")  # type: ignore[arg-type]
         self._kept = (self._kept + bytes(view[-KEPT:]))[-KEPT:]
         return len(view)
@@ -46,7 +46,7 @@ def capture_output() -> Iterator[Tail]:
 
 
 def silence_process() -> None:
-    """Sends this process' output to nowhere for good, also what compiled code writes.
+    """Sends all further output of this process to the null device, also that of compiled code.
 
     For a worker process. The null device is no pipe that somebody has to empty: a flood cannot fill it, nor does it
     wait for a reader.

@@ -19,7 +19,7 @@ START_LIMIT = 1800.0
 
 
 class WorkerError(ExecutorError):
-    """Workers cannot build what this process could."""
+    """Workers that cannot start, though this process could build their evaluator."""
 
 
 @dataclass(frozen=True)

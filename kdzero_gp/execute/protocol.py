@@ -1,4 +1,4 @@
-"""What an executor is: something that runs evaluation jobs, in any order and on any number of workers."""
+"""The protocol of executors, which run evaluation jobs in any order and on any number of workers."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -14,7 +14,7 @@ import yaml
 from filelock import FileLock, Timeout
 
 from kdzero_gp.errors import StoreError
-from kdzero_gp.store.failures import reported
+from kdzero_gp.store.failures import report_failures
 from kdzero_gp.store.schema import DATABASE_NAME, UNFINISHED_NAME
 from kdzero_gp.whole_file import write_whole
 
@@ -43,7 +43,7 @@ def reserve_folder(folder: Path) -> Iterator[None]:
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         make_empty(folder)
-        with reported("write to", folder, then="try again, or take another --run-dir"):
+        with report_failures("write to", folder, then="try again, or take another --run-dir"):
             tempfile.TemporaryFile(dir=folder).close()
         yield
     except BaseException:
@@ -59,7 +59,7 @@ def make_empty(folder: Path) -> None:
     Raises:
         StoreError: it cannot be made, cannot be listed, or holds something.
     """
-    with reported("create the run folder", folder, then="try again, or take another --run-dir"):
+    with report_failures("create the run folder", folder, then="try again, or take another --run-dir"):
         folder.mkdir(parents=True, exist_ok=True)
         names = sorted(path.name for path in folder.iterdir())
     # What a creation leaves that was killed before it had made a run.
@@ -99,7 +99,7 @@ class FolderLock:
         path = folder / LOCK_NAME
         self._lock = FileLock(str(path), timeout=0, thread_local=False)
         try:
-            with reported("lock", folder, then="try again, or take another --run-dir"):
+            with report_failures("lock", folder, then="try again, or take another --run-dir"):
                 self._lock.acquire()
         except StoreError as error:
             if isinstance(error.__cause__, Timeout):

@@ -1,4 +1,4 @@
-"""What the search asked for (`Proposal`) and what came of it (`Evaluation`)."""
+"""The records of a search: a `Proposal` asks for a tree, an `Evaluation` answers."""
 
 import math
 import platform
@@ -17,7 +17,7 @@ _LARGEST_INTEGER = 2**63 - 1  # what an SQLite INTEGER holds
 
 @dataclass(frozen=True)
 class Proposal:
-    """One tree the search asked to be evaluated.
+    """A tree that the search asked to be evaluated.
 
     Attributes:
         number: dense, 0-based place in the order of asking within its arm.
@@ -59,7 +59,7 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What one evaluation of one tree gave.
+    """The result of one evaluation of a tree.
 
     Numbers of other libraries (NumPy scalars) become plain `int` and `float`, so that what is stored and what
     was handed in are equal. A fitness or duration of -0.0 becomes 0.0: an SQLite REAL has no negative zero.
@@ -134,7 +134,7 @@ class Evaluation:
 
     @property
     def was_trained(self) -> bool:
-        """Whether it is that of a training, successful or not: the candidate passed the screening's fingerprint."""
+        """Whether a training was made, with success or not: the candidate came past the fingerprint."""
         return self.status == "ok" or (self.status != "rejected" and self.fingerprint is not None)
 
     def without_state(self) -> Self:

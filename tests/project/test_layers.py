@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FLOORS = (
     ("errors",),
-    ("version", "untrusted", "knowledge", "randomness", "provenance", "whole_file"),
+    ("choices", "folder_choices", "version", "untrusted", "knowledge", "randomness", "provenance", "whole_file"),
     ("grammar",),
     ("primitives", "drawing"),
     ("distiller",),
