@@ -127,7 +127,7 @@ def _pairs(own: Sequence[float | None], other: Sequence[FullTraining] | None) ->
 
 
 def paired_test(pairs: Sequence[tuple[float, float]]) -> float | None:
-    """Computes p of the two-sided paired t-test; None where it is undefined: below two pairs, or without spread among them."""
+    """Computes p of the two-sided paired t-test; None below two pairs, or without spread among them."""
     from scipy.stats import ttest_rel  # only here: a page of results is shown without it
 
     if len(pairs) < 2 or len({round(a - b, 12) for a, b in pairs}) == 1:

@@ -141,7 +141,7 @@ class NSGA2(Selection):
         return best
 
     def survivors(self, population: Sequence[Individual], newcomers: Sequence[Individual]) -> list[Individual]:
-        """Keeps the first fronts of the last population and the newly trained, of the last front by crowding distance."""
+        """Keeps the first fronts of the last population and the newly trained, and fills up by crowding distance."""
         return list(tools.selNSGA2([*population, *newcomers], self.settings.population))
 
 

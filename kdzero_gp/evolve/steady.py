@@ -90,7 +90,7 @@ class SteadySearch(Search):
                 self._arrived[job.event] = stored
 
     def _next(self) -> RunningJob | None:
-        """Chooses a free worker's job: a promotion, else a new screening, else a training of proposals that passed."""
+        """Chooses a free worker's job: a promotion, else a training of those that passed, else a new screening."""
         most = self.settings.fuse
         if promoted := self.ladder.promote(most):
             return RunningJob(*promoted)
