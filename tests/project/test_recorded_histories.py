@@ -95,7 +95,7 @@ def require_same_beginning(here: list[dict[str, Any]], then: list[dict[str, Any]
             for lines in (here, then)
         ]
         pairs = list(zip(*first, strict=False))
-        assert len(pairs) >= 5, f"the first generation of {arm} is short"
+        assert len(pairs) >= 4, f"the first generation of {arm} is short"
         for mine, theirs in pairs:
             assert [mine[field] for field in fields] == [theirs[field] for field in fields]
             assert (mine["stage"] == "too_expensive") == (theirs["stage"] == "too_expensive")
@@ -121,10 +121,10 @@ def test_an_old_run_that_was_killed_goes_on_to_the_recorded_end(
 
 
 def test_a_finished_old_run_tells_its_result(command: Command, record: dict[str, Any], tmp_path: Path) -> None:
-    """Nothing is computed, so this holds on every machine."""
+    """Nothing is computed, so this holds on every machine. Python is started as a user starts it, not forked."""
     folder = tmp_path / "run"
     shutil.copytree(RECORDED / "finished", folder)
-    printed = command(RUN, "--resume", folder, "--json")
+    printed = succeeded(run_plainly(RUN, ("--resume", folder, "--json"), cwd=tmp_path, cache=tmp_path / "cache"))
     assert recipes.of_run(folder, printed) == record["runs"][FINISHED]
     (folder / "history.jsonl").unlink()
     command(RUN, "--write-history", folder)
@@ -132,7 +132,8 @@ def test_a_finished_old_run_tells_its_result(command: Command, record: dict[str,
 
 
 def test_a_finished_old_run_is_shown(command: Command, tmp_path: Path) -> None:
-    command("kdzero_gp.browse", RECORDED / "finished", "--no-open", "--out", tmp_path / "page")
+    shutil.copytree(RECORDED / "finished", tmp_path / "run")  # reading leaves SQLite's files beside the database
+    command("kdzero_gp.browse", tmp_path / "run", "--no-open", "--out", tmp_path / "page")
     page = (tmp_path / "page" / "index.html").read_text(encoding="utf-8")
     block = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
     assert block is not None
@@ -177,14 +178,6 @@ def test_an_old_comparison_is_added_to(
     if other_arithmetic:
         pytest.skip(f"the stored trainings stayed and two were added; {other_arithmetic}")
     assert recipes.of_comparison(folder) == record["comparison"]
-
-
-def test_a_command_typed_by_hand_finds_the_same_result(record: dict[str, Any], tmp_path: Path) -> None:
-    """The other tests fork a process that has torch in memory; this one starts Python as a user does."""
-    folder = tmp_path / "run"
-    shutil.copytree(RECORDED / "finished", folder)
-    printed = succeeded(run_plainly(RUN, ("--resume", folder, "--json"), cwd=tmp_path, cache=tmp_path / "cache"))
-    assert recipes.of_run(folder, printed) == record["runs"][FINISHED]
 
 
 def test_another_first_tree_is_noticed_on_any_machine() -> None:

@@ -15,16 +15,24 @@ PAIR = ("--teacher", "cnn4", "--limit", "256", "--batch-size", "32")
 """Trains its own teacher, which is part of what is recorded."""
 KNOWN_PAIR = (*PAIR, "--teacher-weights", "teacher.safetensors")
 """The same with the teacher that was recorded, so that what it says does not depend on the machine."""
-SMALL = (
-    *(*PAIR, "--seed", "3", "--epochs", "2", "--pop", "5", "--gens", "2"),
-    *("--final-seeds", "2", "--finalists", "2", "--leaders", "3", "--leader-seeds", "1"),
-)
+SMALL = (*PAIR, "--seed", "3", "--finalists", "2", "--leaders", "2", "--leader-seeds", "1")
+SHORT = (*SMALL, "--epochs", "1", "--final-seeds", "1")
+NSGA2 = (*SHORT, "--selection", "nsga2", "--no-baselines")
 RUNS: dict[str, tuple[str, ...]] = {
-    "evolve": (*SMALL, "--proxy-epochs", "1", "--seed-methods", "kd,at,dist"),
-    "random": (*SMALL, "--proxy-epochs", "2", "--algorithm", "random", "--fitness", "relative"),
-    "steady": (*SMALL, "--proxy-epochs", "3", "--selection", "nsga2", "--rungs", "3", "--eta", "2", "--mode", "steady"),
+    "evolve": (
+        *(*SMALL, "--epochs", "2", "--final-seeds", "2", "--pop", "5", "--gens", "2", "--proxy-epochs", "1"),
+        *("--seed-methods", "kd,at,dist"),
+    ),
+    "random": (
+        *(*SHORT, "--algorithm", "random", "--pop", "5", "--gens", "1", "--proxy-epochs", "2"),
+        *("--fitness", "relative"),
+    ),
+    "steady": (
+        *(*NSGA2, "--mode", "steady", "--pop", "4", "--gens", "2", "--proxy-epochs", "3", "--rungs", "3"),
+        *("--eta", "2"),
+    ),
     "rungs": (
-        *(*SMALL, "--proxy-epochs", "2", "--selection", "nsga2", "--rungs", "2", "--fuse", "1", "--no-baselines"),
+        *(*NSGA2, "--fuse", "1", "--pop", "4", "--gens", "2", "--proxy-epochs", "2", "--rungs", "2"),
         *("--space", "extended", "--calibrate", "none", "--augment", "crop-flip", "--views", "2", "--fitness", "eq2"),
     ),
 }
