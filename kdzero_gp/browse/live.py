@@ -65,7 +65,7 @@ class LiveServer(ThreadingHTTPServer):
         self.allowed = frozenset(f"{name}:{self.server_port}" for name in (*LOOPBACK, host))
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A browser that goes away in the middle of an answer is no news; anything else goes to the log."""
+        """Logs what went wrong, but for a browser that went away in the middle of an answer."""
         if not isinstance(sys.exception(), ConnectionError | TimeoutError):
             _log.warning("a request from %s failed", client_address, exc_info=True)
 

@@ -64,7 +64,7 @@ class LiveData:
         self._cards: dict[tuple[int, Key], tuple[object, bytes]] = {}
 
     def current(self) -> tuple[bytes, str]:
-        """The data as JSON and their entity tag; of the cards, they hold the winner's alone."""
+        """Gives the data as JSON and their entity tag; of the cards, they hold the winner's alone."""
         with self._lock:
             if time.monotonic() >= self._next_look:
                 began = time.monotonic()
@@ -77,7 +77,7 @@ class LiveData:
             return self._text, self._tag
 
     def card(self, place: int, key: Key) -> bytes | None:
-        """The card of a distiller that was there at the last look, as JSON.
+        """Makes the card of a distiller that was there at the last look, as JSON.
 
         Args:
             place: of its run among the folders; what the page's data call `at`.

@@ -47,7 +47,7 @@ class Entry:
 
 
 def split_methods(texts: Iterable[str]) -> list[str]:
-    """The single methods of texts that hold several, at commas outside of brackets.
+    """Splits texts that hold several methods into single ones, at commas outside of brackets.
 
     Raises:
         ConfigError: there are none.
@@ -67,7 +67,7 @@ def split_methods(texts: Iterable[str]) -> list[str]:
 
 
 def make_entries(texts: Sequence[str], stages: Sequence[str]) -> list[Entry]:
-    """The entries that texts name, each once, in order.
+    """Makes the entries that texts name, each once, in order.
 
     Args:
         texts: as `named_distiller` takes them, with or without LABEL= in front.

@@ -90,7 +90,7 @@ class ComparisonFolder:
             (self.path / TRAININGS).mkdir(exist_ok=True)
 
     def result(self, entry: Entry, number: int) -> FullTraining | None:
-        """What the training of an entry with the seed of this number gave; None where it has not been done.
+        """Reads what the training of an entry with the seed of this number gave; None where it has not been done.
 
         Raises:
             StoreError: the file is damaged, or of something else.
@@ -117,7 +117,7 @@ class ComparisonFolder:
 
 
 def read_settings(folder: Path) -> dict[str, Any]:
-    """The settings of the comparison in a folder, as they were given.
+    """Reads the settings of the comparison in a folder, as they were given.
 
     Raises:
         StoreError: it holds none.
@@ -135,7 +135,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
 
 
 def read_training(path: Path, entry: Entry, number: int) -> FullTraining | None:
-    """A finished training's result, or None where there is no file.
+    """Reads a finished training's result; None where there is no file.
 
     Raises:
         StoreError: the file is damaged, or of another training.

@@ -17,7 +17,7 @@ SHOWN = 8
 
 
 def calibrated(entry: Entry, task: Task, run_seed: int) -> Entry:
-    """A text form with its terms scaled as a search scales them: on its probe, at its student's initialisation.
+    """Scales the terms of a text form as a search does: on its probe, at its student's initialisation.
 
     Anything but a text form is returned as it is.
 
@@ -36,7 +36,7 @@ def calibrated(entry: Entry, task: Task, run_seed: int) -> Entry:
 
 
 def learned_parameters(entry: Entry, task: Task) -> int:
-    """How many parameters a method trains beside the student's and throws away.
+    """Counts the parameters that a method trains beside the student's and throws away.
 
     Raises:
         ConfigError: the method does not fit the pair; names it.
@@ -54,6 +54,6 @@ def learned_parameters(entry: Entry, task: Task) -> int:
 
 
 def teacher_accuracy(task: Task) -> float:
-    """Share of the test split that the teacher gets right, 0 … 1."""
+    """Measures the share of the test split that the teacher gets right, 0 … 1."""
     scores = task.teacher_knowledge("test", ["logits"])["logits"]
     return float((scores.argmax(1) == task.labels("test")).double().mean())

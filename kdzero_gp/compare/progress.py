@@ -29,7 +29,7 @@ class ComparisonProgress(BarDisplay):
         self._line(f"{title}: {missing} trainings to do, {stored} stored; folder {folder}")
 
     def trained(self, label: str, number: int, result: FullTraining) -> None:
-        """A line for one training."""
+        """Prints a line for one training."""
         self._seconds.append(result.seconds)
         if result.accuracy is not None:
             outcome = f"{100 * result.accuracy:.2f} %"

@@ -63,7 +63,7 @@ def write_report(folder: Path, rows: Sequence[Row], facts: Facts) -> None:
 
 
 def text_of(rows: Sequence[Row], facts: Facts) -> str:
-    """The table as a terminal shows it, without colours."""
+    """Writes the table as a terminal shows it, without colours."""
     buffer = io.StringIO()
     console = Console(file=buffer, width=WIDTH, color_system=None)
     print_table(console, rows, facts)
@@ -79,7 +79,7 @@ def print_table(console: Console, rows: Sequence[Row], facts: Facts) -> None:
 
 
 def csv_of(rows: Sequence[Row], seeds: int) -> str:
-    """One line for each method; accuracies and gains in percent and points, what is not known is empty."""
+    """Writes one line for each method; accuracies and gains in percent and points, what is not known is empty."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     names = ("method", "kind", "accuracy_percent", "std", "n", "gain_points", "p", "p_holm", "pairs", "top5_percent")
@@ -94,7 +94,7 @@ def csv_of(rows: Sequence[Row], seeds: int) -> str:
 
 
 def json_of(rows: Sequence[Row], facts: Facts) -> str:
-    """Everything: the rows with tracebacks, and what they depend on. Shares are in 0 … 1."""
+    """Writes everything: the rows with tracebacks, and what they depend on. Shares are in 0 … 1."""
     plain = [asdict(row) | {"errors": {str(seed): text for seed, text in row.errors.items()}} for row in rows]
     record = {"format": "kdzero_gp.comparison.table", "version": 1, **asdict(facts), "rows": plain}
     return json.dumps(json.loads(encode(record)), indent=1) + "\n"
@@ -109,7 +109,7 @@ LONGEST = 160
 
 
 def comparison_table(rows: Sequence[Row], *, title: str, epochs: int, seeds: int) -> Table:
-    """Rows as they stand, by falling mean test accuracy."""
+    """Makes the table of the rows as they stand, by falling mean test accuracy."""
     table = Table(title=escape(f"{title}: test accuracy of the last of {epochs} epochs, {seeds} seeds"))
     table.add_column("method", overflow="fold")
     for name in ("accuracy %", "each seed", "gain", "p", "p (Holm)", "top-5 %", "nodes", "learned", "s"):
@@ -134,21 +134,21 @@ def comparison_table(rows: Sequence[Row], *, title: str, epochs: int, seeds: int
 
 
 def mean_text(row: Row) -> str:
-    """Mean ± standard deviation over the seeds, in percent."""
+    """Writes mean ± standard deviation over the seeds, in percent."""
     if row.mean is None:
         return "-"
     return f"{100 * row.mean:.2f}" + (f" ± {100 * row.std:.2f}" if row.std is not None else "")
 
 
 def p_text(p_value: float | None) -> str:
-    """A p-value to three places."""
+    """Writes a p-value to three places."""
     if p_value is None:
         return "-"
     return "<0.001" if p_value < 0.001 else f"{p_value:.3f}"
 
 
 def footnotes(rows: Sequence[Row], baseline: str | None, parameters: int, teacher: float) -> Iterator[str]:
-    """What the columns mean, and why cells are empty."""
+    """Says what the columns mean, and why cells are empty."""
     tests = sum(row.p_value is not None for row in rows)
     if baseline is None:
         yield "p: none, since no hand-designed method was trained to test against"
@@ -169,7 +169,7 @@ def footnotes(rows: Sequence[Row], baseline: str | None, parameters: int, teache
 
 
 def reason(error: str) -> str:
-    """The last line of a traceback, without what a terminal would act on."""
+    """Takes the last line of a traceback, without what a terminal would act on."""
     lines = [line.strip() for line in error.splitlines() if line.strip()]
     text = "".join(c if c.isprintable() else "?" for c in (lines[-1] if lines else "unknown"))
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."

@@ -58,7 +58,7 @@ def comparison_config(
 
 
 def comparison_task(config: ComparisonConfig, recipe: Recipe, train_on: Literal["all", "train"] = "all") -> Task:
-    """The pair and its data under the recipe.
+    """Makes the task of the pair and its data under the recipe.
 
     Raises:
         KdzeroError: what is wrong with data, models, weights or primitives.
@@ -72,12 +72,12 @@ def comparison_task(config: ComparisonConfig, recipe: Recipe, train_on: Literal[
 
 
 def comparison_evaluator(config: ComparisonConfig, task: Task) -> Evaluator:
-    """What does the trainings."""
+    """Makes what does the trainings."""
     return Evaluator(task, EvaluationSettings(run_seed=config.seed, stacking=config.together[1]))
 
 
 def settled_fuse(config: ComparisonConfig, task: Task, most: int) -> ComparisonConfig:
-    """The configuration with `fuse` as NUMBER or NUMBER:WAY, measured unasked on a GPU alone.
+    """Settles `fuse` as NUMBER or NUMBER:WAY, measured unasked on a GPU alone.
 
     Args:
         most: methods that there are.
@@ -90,7 +90,7 @@ def settled_fuse(config: ComparisonConfig, task: Task, most: int) -> ComparisonC
 
 
 def worker_evaluator(config: ComparisonConfig, recipe: Recipe, train_on: Literal["all", "train"]) -> Evaluator:
-    """The same inside a worker process."""
+    """Makes what does the trainings inside a worker process."""
     settle_torch(config.threads, config.device)
     return comparison_evaluator(config, comparison_task(config, recipe, train_on))
 
@@ -107,7 +107,7 @@ def comparison_executor(config: ComparisonConfig, evaluator: Evaluator, workers:
 
 
 def comparison_settings(config: ComparisonConfig, task: Task, *, own_task: bool, train_on: str) -> dict[str, Any]:
-    """Pair, data, recipe and what else a result depends on beside the method and the number of its seed.
+    """Lists pair, data, recipe and what else a result depends on, beside method and seed.
 
     Data and teacher go by their contents, not by the paths of their files, which differ between machines.
 

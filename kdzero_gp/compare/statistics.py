@@ -58,7 +58,7 @@ class Row:
 def make_rows(
     entries: Sequence[Entry], results: Mapping[str, Sequence[FullTraining]], learned: Mapping[str, int]
 ) -> tuple[list[Row], str | None]:
-    """The table.
+    """Makes the rows of the table.
 
     Args:
         results: by key of the entry, one for each seed.
@@ -108,24 +108,24 @@ def make_rows(
 
 
 def mean_of(values: Sequence[float | None]) -> float | None:
-    """The mean of those that are there."""
+    """Computes the mean of those that are there."""
     there = [value for value in values if value is not None]
     return statistics.fmean(there) if there else None
 
 
 def std_of(values: Sequence[float | None]) -> float | None:
-    """The standard deviation, n - 1 in the denominator, of those that are there."""
+    """Computes the standard deviation, n - 1 in the denominator, of those that are there."""
     there = [value for value in values if value is not None]
     return statistics.stdev(there) if len(there) > 1 else None
 
 
 def both(own: Sequence[float | None], other: Sequence[float | None]) -> list[tuple[float, float]]:
-    """The pairs of the seeds where both succeeded."""
+    """Lists the pairs of the seeds where both succeeded."""
     return [(a, b) for a, b in zip(own, other, strict=True) if a is not None and b is not None]
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
-    """The p-values after the correction for testing several times.
+    """Corrects p-values for testing several times.
 
     Source: Holm, A Simple Sequentially Rejective Multiple Test Procedure (Scandinavian Journal of Statistics, 1979).
     """

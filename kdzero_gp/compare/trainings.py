@@ -13,31 +13,31 @@ Results = dict[tuple[str, int], FullTraining]
 
 
 class Follower(Protocol):
-    """Whoever wants to follow a comparison."""
+    """Follows a comparison."""
 
     def started(self, title: str, folder: str, stored: int, missing: int) -> None:
-        """So many trainings are stored, so many are to be done."""
+        """Is told how many trainings are stored, and how many are to be done."""
         ...
 
     def trained(self, label: str, number: int, result: FullTraining) -> None:
-        """One training is done."""
+        """Is told of a training that is done."""
         ...
 
 
 class Nobody:
-    """A follower that looks away."""
+    """Follows nothing."""
 
     def started(self, title: str, folder: str, stored: int, missing: int) -> None:
-        """Nothing."""
+        """Does nothing."""
 
     def trained(self, label: str, number: int, result: FullTraining) -> None:
-        """Nothing."""
+        """Does nothing."""
 
 
 def stored_trainings(
     folder: ComparisonFolder, entries: Sequence[Entry], seeds: Iterable[int], *, retry_failed: bool
 ) -> Results:
-    """What the folder holds of these entries and seeds.
+    """Reads what the folder holds of these entries and seeds.
 
     Args:
         retry_failed: forget trainings that failed.
@@ -95,7 +95,7 @@ def train_missing(
 def missing_groups(
     entries: Sequence[Entry], seeds: Iterable[int], stored: Results, together: int
 ) -> list[tuple[list[Entry], int]]:
-    """What is trained in one program, by number of the seed; of what is stored nothing is left in it."""
+    """Groups what is trained in one program, by number of the seed; what is stored is left out."""
     by_key: dict[str, Entry] = {}
     for entry in entries:
         by_key.setdefault(entry.key, entry)

@@ -20,7 +20,7 @@ WIDTH = 200
 
 
 def make_console(file: TextIO, *, quiet: bool = False) -> Console:
-    """A console with room for the tables where they go into a file or a pipe, which have no width of their own."""
+    """Makes a console with room for tables where they go into a file or a pipe, which have no width of their own."""
     console = Console(file=file, quiet=quiet)
     return console if console.is_terminal else Console(file=file, quiet=quiet, width=WIDTH)
 
@@ -39,7 +39,7 @@ class Interrupted(KeyboardInterrupt):
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM ends the work in order; further ones change nothing until the process is gone."""
+    """Lets the first Ctrl-C or SIGTERM end the work in order; further ones change nothing until the process is gone."""
     signals = [s for s in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(s) is not signal.SIG_IGN]
     before = {s: signal.getsignal(s) for s in signals}
 

@@ -26,7 +26,7 @@ class Curves:
             self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=purge_step, flush_secs=FLUSH_SECONDS)
 
     def add(self, name: str, value: float, step: int) -> None:
-        """One point of the curve `name`."""
+        """Adds one point to the curve `name`."""
         with self._spared():
             if self._writer is not None:
                 self._writer.add_scalar(name, value, step)

@@ -31,7 +31,7 @@ class Options(BaseModel):
 
 
 def option_fields(model: type[Options]) -> dict[str, FieldInfo]:
-    """The fields in the order of help and messages: required ones first, then by bases, as these are listed."""
+    """Lists the fields in the order of help and messages: required ones first, then by bases, as these are listed."""
     late: dict[str, bool] = {}
     for name, at_the_end in _declared(model):
         late.setdefault(name, at_the_end)
@@ -99,7 +99,7 @@ def _help(field: FieldInfo) -> str:
 
 
 def typed_as(annotation: Any, marks: Iterable[Any] = ()) -> Any:
-    """The type that the command line reads for a value; what it is narrowed to is checked where it is used.
+    """Tells the type that the command line reads for a value; what it is narrowed to is checked where it is used.
 
     Args:
         annotation: of the value.
@@ -115,12 +115,12 @@ def typed_as(annotation: Any, marks: Iterable[Any] = ()) -> Any:
 
 
 def has_commas(marks: Iterable[Any]) -> bool:
-    """Whether several names are typed as one text."""
+    """Tells whether several names are typed as one text."""
     return any(isinstance(mark, Commas) for mark in marks)
 
 
 def read_value(value: Any, marks: Iterable[Any] = ()) -> Any:
-    """The value that the command line's stands for: several make a tuple; None where nothing was given."""
+    """Gives the value that the command line's stands for: several make a tuple; None where nothing was given."""
     if isinstance(value, str) and has_commas(marks):
         return tuple(name for part in value.split(",") if (name := part.strip())) or None
     return (tuple(value) or None) if isinstance(value, list) else value

@@ -60,11 +60,11 @@ class Split:
         return self.streamed and self.files.decoder.resize
 
     def to(self, device: torch.device | str) -> Split:
-        """The same split with its tensors on `device`; files stay files."""
+        """Gives the same split with its tensors on `device`; files stay files."""
         return Split(self.files if self.streamed else self.pixels.to(device), self.labels.to(device))
 
     def joined(self, other: Split) -> Split:
-        """The images of a split of the same source behind those of this one."""
+        """Puts the images of another split of the same source behind those of this one."""
         labels = torch.cat([self.labels, other.labels])
         if self.streamed:
             return Split(self.files.joined(other.files), labels)
@@ -113,7 +113,7 @@ class Dataset:
         return self.train.streamed
 
     def normalise(self, images: Tensor) -> Tensor:
-        """`(images / scale - mean) / std` per channel.
+        """Computes `(images / scale - mean) / std` per channel.
 
         Args:
             images: (N, C, H, W) uint8, on any device.
@@ -125,17 +125,17 @@ class Dataset:
         return torch.addcmul(offset, images.float(), factor)
 
     def normalisation(self) -> tuple[Tensor, Tensor]:
-        """Factor and offset per channel, (C,) float32 each: `offset + pixel * factor` is what `normalise` gives."""
+        """Gives factor and offset per channel, (C,) float32 each, of `normalise`: `offset + pixel * factor`."""
         factor = torch.tensor([1.0 / (self.scale * s) for s in self.std])
         offset = torch.tensor([-m / s for m, s in zip(self.mean, self.std, strict=True)])
         return factor, offset
 
     def to(self, device: torch.device | str) -> Dataset:
-        """The same data set with all three splits on `device`."""
+        """Gives the same data set with all three splits on `device`."""
         return replace(self, train=self.train.to(device), val=self.val.to(device), test=self.test.to(device))
 
     def fingerprint(self) -> str:
-        """16 hex digits of a SHA-256 over everything that training or evaluation can see.
+        """Gives 16 hex digits of a SHA-256 over everything that training or evaluation can see.
 
         The name is left out: two files with the same content are the same data. Of streamed images the files' names
         and sizes stand for the content.
@@ -153,7 +153,7 @@ class Dataset:
 
 
 def channel_statistics(images: Tensor, scale: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and (population) standard deviation of each channel of `images / scale`.
+    """Counts mean and (population) standard deviation of each channel of `images / scale`.
 
     Counted over the 256 pixel values, so the result is exact to float64 and needs no float copy of the images.
     A channel without any variation gets a standard deviation of 1, so that it normalises to zeros.

@@ -16,10 +16,10 @@ class ChannelShuffle(nn.Module):
         self.groups = groups
 
     def forward(self, maps: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, C, H, W): channel g·C/G + i becomes channel i·G + g."""
+        """Maps (N, C, H, W) to (N, C, H, W): channel g·C/G + i becomes channel i·G + g."""
         groups: Tensor = maps.unflatten(1, (self.groups, -1))
         return groups.transpose(1, 2).flatten(1, 2)
 
     def extra_repr(self) -> str:
-        """The number of groups, for printing."""
+        """Tells the number of groups, for printing."""
         return f"groups={self.groups}"

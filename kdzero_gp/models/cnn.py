@@ -29,7 +29,7 @@ class Cnn(nn.Module):
         self.fc = nn.Linear(4 * width, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, C, H, W) with H, W ≥ 4 to class scores (N, K)."""
+        """Maps (N, C, H, W) with H, W ≥ 4 to class scores (N, K)."""
         maps = self.stage1(images)
         maps = self.stage2(F.max_pool2d(maps, 2))
         maps = self.stage3(F.max_pool2d(maps, 2))

@@ -29,7 +29,7 @@ class PatchEmbedding(nn.Module):
         self.proj = nn.Conv2d(in_channels, WIDTH, PATCH, PATCH)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, C, H, W) to tokens (N, H / 16 · W / 16, D)."""
+        """Maps (N, C, H, W) to tokens (N, H / 16 · W / 16, D)."""
         patches: Tensor = self.proj(images)
         return patches.flatten(2).transpose(1, 2)
 
@@ -61,7 +61,7 @@ class DeitTiny(nn.Module):
         nn.init.trunc_normal_(self.pos_embed, std=STD)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, C, H, W) of the size it was built for to class scores (N, K)."""
+        """Maps (N, C, H, W) of the size it was built for to class scores (N, K)."""
         patches = self.patch_embed(images)
         tokens = torch.cat((self.cls_token.expand(len(patches), -1, -1), patches), 1) + self.pos_embed
         tokens = self.norm(self.blocks(tokens))

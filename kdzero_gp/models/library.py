@@ -18,7 +18,7 @@ _AUXILIARY = ("googlenet", "inception_v3")
 
 
 def build_library_model(library: str, name: str, *, num_classes: int, in_channels: int) -> nn.Module:
-    """The network that `library` (a key of `LIBRARIES`) knows as `name`, freshly initialised.
+    """Builds the network that `library` (a key of `LIBRARIES`) knows as `name`, freshly initialised.
 
     Raises:
         ModelError: the library is not installed, does not know the name, or cannot build it for these images.

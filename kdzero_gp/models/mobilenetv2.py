@@ -33,7 +33,7 @@ class InvertedResidual(nn.Module):
         )
 
     def forward(self, maps: Tensor) -> Tensor:
-        """(N, inputs, H, W) to (N, outputs, H / stride, W / stride)."""
+        """Maps (N, inputs, H, W) to (N, outputs, H / stride, W / stride)."""
         result: Tensor = self.conv(maps)
         return maps + result if self.residual else result
 
@@ -63,7 +63,7 @@ class MobileNetV2(nn.Module):
         initialise(self, linear_std=0.01)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, C, H, W) to class scores (N, K)."""
+        """Maps (N, C, H, W) to class scores (N, K)."""
         maps = self.conv1(images)
         for stage in self.blocks:
             maps = stage(maps)

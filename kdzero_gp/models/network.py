@@ -115,7 +115,7 @@ def _source(factory: Callable[..., nn.Module]) -> str:
 
 
 def find_network(name: str) -> Network | None:
-    """The network of this package's that has this name; None for any other."""
+    """Finds the network of this package that has this name; None for any other."""
     if name in NETWORKS:
         return NETWORKS[name]
     for family in FAMILIES.values():
@@ -125,7 +125,7 @@ def find_network(name: str) -> Network | None:
 
 
 def student_recipe(name: str) -> str:
-    """The name of the preset that a student is published with.
+    """Names the preset that a student is published with.
 
     A network of a library or of the user's own declares none: it is told by how its name begins.
     """

@@ -41,7 +41,7 @@ class TokenPerformer(nn.Module):
         self.register_buffer("w", nn.init.orthogonal_(torch.empty(features, width)) * math.sqrt(features))
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """(N, L, inputs) to (N, L, D), at a cost linear in L."""
+        """Maps (N, L, inputs) to (N, L, D), at a cost linear in L."""
         keys, queries, values = self.kqv(self.norm1(tokens)).chunk(3, 2)
         k, q = self._features(keys), self._features(queries)  # (N, L, m)
         summary = values.transpose(1, 2) @ k  # (N, D, m)

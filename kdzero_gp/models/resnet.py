@@ -33,7 +33,7 @@ class BasicBlock(nn.Module):
             self.downsample = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
 
     def forward(self, maps: Tensor) -> Tensor:
-        """(N, inputs, H, W) to (N, outputs, H / stride, W / stride)."""
+        """Maps (N, inputs, H, W) to (N, outputs, H / stride, W / stride)."""
         shortcut = maps if self.downsample is None else self.downsample(maps)
         residual = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(maps)))))
         result: Tensor = self.relu(residual + shortcut)
@@ -60,7 +60,7 @@ class ResNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, C, H, W) to class scores (N, K)."""
+        """Maps (N, C, H, W) to class scores (N, K)."""
         maps = self.relu(self.bn1(self.conv1(images)))
         maps = self.layer3(self.layer2(self.layer1(maps)))
         scores: Tensor = self.fc(self.avgpool(maps).flatten(1))

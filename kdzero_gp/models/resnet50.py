@@ -34,7 +34,7 @@ class Bottleneck(nn.Module):
             self.shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
 
     def forward(self, maps: Tensor) -> Tensor:
-        """(N, inputs, H, W) to (N, 4 · width, H / stride, W / stride)."""
+        """Maps (N, inputs, H, W) to (N, 4 · width, H / stride, W / stride)."""
         residual = self.relu(self.bn1(self.conv1(maps)))
         residual = self.relu(self.bn2(self.conv2(residual)))
         result: Tensor = self.relu(self.bn3(self.conv3(residual)) + self.shortcut(maps))
@@ -58,7 +58,7 @@ class ResNet50(nn.Module):
         initialise(self)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, C, H, W) to class scores (N, K)."""
+        """Maps (N, C, H, W) to class scores (N, K)."""
         maps = self.relu(self.bn1(self.conv1(images)))
         maps = self.layer4(self.layer3(self.layer2(self.layer1(maps))))
         scores: Tensor = self.linear(maps.mean((2, 3)))

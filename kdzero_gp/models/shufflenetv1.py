@@ -38,7 +38,7 @@ class Bottleneck(nn.Module):
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """(N, inputs, H, W) to (N, outputs, H / stride, W / stride)."""
+        """Maps (N, inputs, H, W) to (N, outputs, H / stride, W / stride)."""
         residual = self.shuffle1(self.relu(self.bn1(self.conv1(maps))))
         residual = self.bn3(self.conv3(self.relu(self.bn2(self.conv2(residual)))))
         shortcut = self.shortcut(maps)
@@ -61,7 +61,7 @@ class ShuffleNetV1(nn.Module):
         self.linear = nn.Linear(WIDTHS[2], num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, C, H, W) to class scores (N, K)."""
+        """Maps (N, C, H, W) to class scores (N, K)."""
         maps = self.relu(self.bn1(self.conv1(images)))
         maps = self.layer3(self.layer2(self.layer1(maps)))
         scores: Tensor = self.linear(maps.mean((2, 3)))

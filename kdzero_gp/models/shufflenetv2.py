@@ -31,7 +31,7 @@ class SplitBlock(nn.Module):
         self.shuffle = ChannelShuffle(2)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, C, H, W)."""
+        """Maps (N, C, H, W) to (N, C, H, W)."""
         kept, changed = maps.chunk(2, 1)
         changed = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(changed)))))
         changed = self.relu(self.bn3(self.conv3(changed)))
@@ -54,7 +54,7 @@ class DownBlock(nn.Module):
         self.shuffle = ChannelShuffle(2)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """(N, inputs, H, W) to (N, outputs, H / 2, W / 2)."""
+        """Maps (N, inputs, H, W) to (N, outputs, H / 2, W / 2)."""
         left = self.relu(self.bn2(self.conv2(self.bn1(self.conv1(maps)))))
         right = self.bn4(self.conv4(self.relu(self.bn3(self.conv3(maps)))))
         right = self.relu(self.bn5(self.conv5(right)))
@@ -77,7 +77,7 @@ class ShuffleNetV2(nn.Module):
         self.linear = nn.Linear(HEAD, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, C, H, W) to class scores (N, K)."""
+        """Maps (N, C, H, W) to class scores (N, K)."""
         maps = self.relu(self.bn1(self.conv1(images)))
         maps = self.layer3(self.layer2(self.layer1(maps)))
         maps = self.relu(self.bn2(self.conv2(maps)))

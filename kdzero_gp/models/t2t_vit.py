@@ -36,7 +36,7 @@ class TokensToToken(nn.Module):
         self.project = nn.Linear(3 * 3 * TOKEN, WIDTH)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, C, H, W) to tokens (N, H / 16 · W / 16, D)."""
+        """Maps (N, C, H, W) to tokens (N, H / 16 · W / 16, D)."""
         height, width = images.shape[2] // 4, images.shape[3] // 4
         tokens = self.attention1(self.soft_split0(images).transpose(1, 2))
         maps = tokens.transpose(1, 2).unflatten(2, (height, width))
@@ -72,7 +72,7 @@ class T2tVit7(nn.Module):
         nn.init.trunc_normal_(self.cls_token, std=STD)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, C, H, W) of the size it was built for to class scores (N, K)."""
+        """Maps (N, C, H, W) of the size it was built for to class scores (N, K)."""
         patches = self.tokens_to_token(images)
         tokens = torch.cat((self.cls_token.expand(len(patches), -1, -1), patches), 1) + self.pos_embed
         for block in self.blocks:

@@ -28,14 +28,14 @@ class DropPath(nn.Module):
         self.rate = rate
 
     def forward(self, branch: Tensor) -> Tensor:
-        """(N, …) to (N, …)."""
+        """Maps (N, …) to (N, …)."""
         if not self.training or self.rate == 0:
             return branch
         kept = torch.rand(len(branch), *[1] * (branch.dim() - 1), device=branch.device) >= self.rate
         return branch * kept / (1 - self.rate)
 
     def extra_repr(self) -> str:
-        """The rate, for printing."""
+        """Tells the rate, for printing."""
         return f"{self.rate:g}"
 
 
@@ -49,7 +49,7 @@ class Attention(nn.Module):
         self.proj = nn.Linear(width, width)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """(N, L, D) to (N, L, D)."""
+        """Maps (N, L, D) to (N, L, D)."""
         queries, keys, values = self.qkv(tokens).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
         mixed = F.scaled_dot_product_attention(queries, keys, values)  # (N, heads, L, D / heads)
         result: Tensor = self.proj(mixed.transpose(1, 2).flatten(2))
@@ -66,7 +66,7 @@ class Mlp(nn.Module):
         self.fc2 = nn.Linear(hidden, width)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """(N, L, D) to (N, L, D)."""
+        """Maps (N, L, D) to (N, L, D)."""
         result: Tensor = self.fc2(self.act(self.fc1(tokens)))
         return result
 
@@ -94,19 +94,19 @@ class Block(nn.Module):
         self.drop_path = DropPath(drop_path)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """(N, L, D) to (N, L, D)."""
+        """Maps (N, L, D) to (N, L, D)."""
         tokens = tokens + self.drop_path(self.attn(self.norm1(tokens)))
         result: Tensor = tokens + self.drop_path(self.mlp(self.norm2(tokens)))
         return result
 
 
 def drop_path_rates(highest: float, depth: int) -> list[float]:
-    """Drop-path rates of `depth` blocks: from 0 in the first, linearly, to `highest` in the last."""
+    """Lists the drop-path rates of `depth` blocks: from 0 in the first, linearly, to `highest` in the last."""
     return [highest * number / max(1, depth - 1) for number in range(depth)]
 
 
 def initialise_transformer(model: nn.Module) -> None:
-    """Linear weights from a normal distribution of standard deviation 0.02 cut off at two units, biases zero."""
+    """Draws linear weights from a normal distribution of standard deviation 0.02 cut off at two units, biases zero."""
     for module in model.modules():
         if isinstance(module, nn.Linear):
             nn.init.trunc_normal_(module.weight, std=STD)

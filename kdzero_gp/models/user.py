@@ -50,13 +50,13 @@ def _find(spec: str) -> Callable[..., Any]:
         module = importlib.import_module(module_name)
     except Exception as error:  # the user's module may fail in any way while it is imported
         raise ModelError(
-            f"Cannot import '{module_name}' (of '{spec}'): {type(error).__name__}: {error}. "
+            f"cannot import '{module_name}' (of '{spec}'): {type(error).__name__}: {error}. "
             "The module has to be on the Python path: start from its folder or set PYTHONPATH"
         ) from error
     if not hasattr(module, attribute):
         public = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
         raise ModelError(
-            f"Module '{module_name}' has no '{attribute}' (of '{spec}'). Callable in it: "
+            f"module '{module_name}' has no '{attribute}' (of '{spec}'). Callable in it: "
             f"{', '.join(public) or 'nothing'}"
         )
     factory = getattr(module, attribute)

@@ -41,7 +41,7 @@ class Vgg(nn.Module):
         initialise(self, linear_std=0.01)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, C, H, W) with H, W ≥ 8 to class scores (N, K)."""
+        """Maps (N, C, H, W) with H, W ≥ 8 to class scores (N, K)."""
         maps = self.relu(self.block0(images))
         maps = self.relu(self.block1(self.pool(maps)))
         maps = self.relu(self.block2(self.pool(maps)))

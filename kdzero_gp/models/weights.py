@@ -45,7 +45,7 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
     ]
     if missing or unexpected or misshaped:
         raise ModelError(
-            f"The weights in {path} do not fit {type(model).__name__} "
+            f"the weights in {path} do not fit {type(model).__name__} "
             f"({len(expected)} entries in the model, {len(found)} in the file):"
             + _listed("missing in the file", missing)
             + _listed("in the file, but not in the model", unexpected)
@@ -57,7 +57,7 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
 
 def _read(path: Path) -> Any:
     if not path.is_file():
-        raise ModelError(f"There is no weights file {path}; give the path of a .pt, .pth or .safetensors file")
+        raise ModelError(f"there is no weights file {path}; give the path of a .pt, .pth or .safetensors file")
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
@@ -110,7 +110,7 @@ def _listed(title: str, keys: list[str]) -> str:
 
 
 def weights_digest(model: nn.Module) -> str:
-    """16 hex digits of a network's weights and buffers, by their names."""
+    """Gives 16 hex digits of a network's weights and buffers, by their names."""
     digest = hashlib.blake2b(digest_size=8)
     for name, value in model.state_dict().items():
         digest.update(repr((name, tuple(value.shape), str(value.dtype))).encode())

@@ -33,7 +33,7 @@ class PreActBlock(nn.Module):
             self.convShortcut = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """(N, inputs, H, W) to (N, outputs, H / stride, W / stride)."""
+        """Maps (N, inputs, H, W) to (N, outputs, H / stride, W / stride)."""
         active = self.relu1(self.bn1(maps))
         shortcut: Tensor = maps if self.convShortcut is None else self.convShortcut(active)
         residual: Tensor = self.conv2(self.relu2(self.bn2(self.conv1(active))))
@@ -49,7 +49,7 @@ class Group(nn.Module):
         self.layer = nn.Sequential(first, *(PreActBlock(outputs, outputs, 1) for _ in range(blocks - 1)))
 
     def forward(self, maps: Tensor) -> Tensor:
-        """(N, inputs, H, W) to (N, outputs, H / stride, W / stride)."""
+        """Maps (N, inputs, H, W) to (N, outputs, H / stride, W / stride)."""
         result: Tensor = self.layer(maps)
         return result
 
@@ -72,7 +72,7 @@ class WideResNet(nn.Module):
         nn.init.zeros_(self.fc.bias)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, C, H, W) to class scores (N, K)."""
+        """Maps (N, C, H, W) to class scores (N, K)."""
         maps = self.block3(self.block2(self.block1(self.conv1(images))))
         scores: Tensor = self.fc(self.relu(self.bn1(maps)).mean((2, 3)))
         return scores

@@ -42,22 +42,22 @@ def build(name: str, *, num_classes: int, in_channels: int = 3, image_size: tupl
     close = difflib.get_close_matches(name, names(), n=1)
     hint = f" Did you mean '{close[0]}'?" if close else ""
     raise ModelError(
-        f"Unknown model '{name}'.{hint} Known: {', '.join([*names(), *FAMILIES])}, torchvision:NAME, timm:NAME, or "
+        f"unknown model '{name}'.{hint} Known: {', '.join([*names(), *FAMILIES])}, torchvision:NAME, timm:NAME, or "
         "package.module:factory for a model of your own"
     )
 
 
 def names() -> list[str]:
-    """The names `build` knows, for lists and messages; a family such as `cnnW` has more than these."""
+    """Lists the names `build` knows, for lists and messages; a family such as `cnnW` has more than these."""
     return list(NETWORKS)
 
 
 def input_size(name: str) -> tuple[int, int] | None:
-    """The image size (H, W) that a network was designed for; None for those that take images as they come."""
+    """Tells the image size (H, W) that a network was designed for; None for those that take images as they come."""
     network = find_network(name)
     return None if network is None else network.size
 
 
 def parameter_count(model: nn.Module) -> int:
-    """The number of learnable numbers in `model`, shared ones counted once."""
+    """Counts the learnable numbers in `model`, shared ones counted once."""
     return sum(parameter.numel() for parameter in model.parameters())

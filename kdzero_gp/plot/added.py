@@ -77,7 +77,7 @@ def added_figure(
 
 
 def panel(folder: str | Path, table: Table, evolved: str | None, methods: Sequence[str] = ()) -> Panel:
-    """The numbers of one comparison; arguments as of `added_figure`."""
+    """Gathers the numbers of one comparison; arguments as of `added_figure`."""
     own = evolved_row(table, evolved)
     known = {row.label: row for row in without_sums(table, own) if row.label != own.label}
     for label in methods:
@@ -115,7 +115,7 @@ def _what_to_run(folder: str | Path, lacking: Sequence[str], evolved: TableRow) 
 
 
 def draw(panels: Sequence[Panel], title: str) -> Figure:
-    """Two bars for each method, which begin at 0, the student alone, with the standard error over the seeds."""
+    """Draws two bars for each method, which begin at 0, the student alone, with the standard error over the seeds."""
     from matplotlib.figure import Figure
 
     rows, columns = grid_of(len(panels), most=3)
@@ -163,7 +163,7 @@ def _bars(axes: Axes, found: Panel) -> None:
 
 
 def numbers(panels: Sequence[Panel]) -> Numbers:
-    """One line for each teacher and method, and one for the evolved distiller alone."""
+    """Lists one line for each teacher and method, and one for the evolved distiller alone."""
     columns = ("teacher", "teacher_accuracy_percent", "method", "evolved_added", "gain_points", "std_points", "seeds")
     rows = []
     for found in panels:

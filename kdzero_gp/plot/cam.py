@@ -108,7 +108,7 @@ def cam_figure(
 
 
 def look(pair: Pair, chosen: Tensor, stage: str | None = None) -> Cams:
-    """The numbers of the figure.
+    """Gathers the numbers of the figure.
 
     Args:
         chosen: (N,) int64, numbers of test images.
@@ -133,7 +133,7 @@ def _looks(network: Network, layer: str, heat: Heat, chosen: Tensor) -> Looks:
 
 
 def pictures(images: Tensor, scale: float) -> NDArray[np.float32]:
-    """Pixels as a reader sees them, (N, C, H, W) uint8 to (N, H, W, 3) between 0 and 1; one channel is shown grey."""
+    """Maps pixels (N, C, H, W) uint8 to what a reader sees, (N, H, W, 3) between 0 and 1, one channel in grey."""
     shown = (images.cpu().float() / scale).clamp(0, 1).permute(0, 2, 3, 1)
     if shown.shape[3] != 3:
         shown = shown.mean(3, keepdim=True).expand(-1, -1, -1, 3)
@@ -142,7 +142,7 @@ def pictures(images: Tensor, scale: float) -> NDArray[np.float32]:
 
 
 def draw(data: Cams) -> Figure:
-    """The images above, then a row for each network: the image in grey under its map, and what it predicts."""
+    """Draws the images above, then a row for each network: the image in grey under its map, and what it predicts."""
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -180,7 +180,7 @@ def draw(data: Cams) -> Figure:
 
 
 def glow() -> Colormap:
-    """From nothing, through which the image is seen, to an almost opaque yellow; lightness rises all the way."""
+    """Makes the colours from nothing, through which the image is seen, to an almost opaque yellow, ever lighter."""
     import matplotlib
     from matplotlib.colors import ListedColormap
 
@@ -195,7 +195,7 @@ def _row_label(axes: Axes, text: str) -> None:
 
 
 def numbers(data: Cams) -> Numbers:
-    """One line for each network, image and row of pixels; `x0`, `x1`, … are the map's values from left to right."""
+    """Lists one line for each network, image and row of pixels; `x0`, `x1`, … are the map from left to right."""
     rows: list[Sequence[Cell]] = []
     for network in data.networks:
         own = (network.title, network.layer)

@@ -75,7 +75,7 @@ def capacity_figure(
 
 
 def capacity(folders: Sequence[str | Path], *, evolved: str | None = None, methods: Sequence[str] = ()) -> Capacity:
-    """The numbers of the figure; arguments as of `capacity_figure`."""
+    """Gathers the numbers of the figure; arguments as of `capacity_figure`."""
     if len(folders) < 2:
         raise ConfigError(
             f"{len(folders)} comparison is given, but gains under several teachers need one for each of at least two. "
@@ -122,7 +122,7 @@ def _gain(table: Table, label: str) -> Gain | None:
 
 
 def draw(data: Capacity) -> Figure:
-    """One line for each method over the teachers, with the standard error over the seeds."""
+    """Draws one line for each method over the teachers, with the standard error over the seeds."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(0.75 * WIDTH, 3.1), layout="constrained")
@@ -161,7 +161,7 @@ def draw(data: Capacity) -> Figure:
 
 
 def numbers(data: Capacity) -> Numbers:
-    """One line for each method, teacher and seed's mean."""
+    """Lists one line for each method, teacher and seed's mean."""
     rows = [
         (label, *teacher, found.mean, found.std, len(found.points))
         for label, gains in data.gains.items()

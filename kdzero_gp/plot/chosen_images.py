@@ -11,7 +11,7 @@ from kdzero_gp.errors import ConfigError
 
 
 def balanced(labels: Tensor, count: int, classes: int | None = None) -> Tensor:
-    """Numbers of test images, the first ones of every class in turn, by class: (≤ count,) int64.
+    """Chooses numbers of test images, the first ones of every class in turn, by class: (≤ count,) int64.
 
     Args:
         labels: (N,) int64 of the test split.
@@ -32,7 +32,7 @@ def balanced(labels: Tensor, count: int, classes: int | None = None) -> Tensor:
 
 
 def numbered(numbers: Sequence[int], count: int) -> Tensor:
-    """The numbers that a user gives, as a tensor.
+    """Makes a tensor of the numbers that a user gives.
 
     Raises:
         ConfigError: one is no test image's.

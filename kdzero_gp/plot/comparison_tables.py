@@ -66,13 +66,13 @@ class Table(BaseModel):
         return f"{self.name_of('teacher')}\n{size}{100 * self.teacher_accuracy:.1f} %"
 
     def name_of(self, part: Literal["teacher", "student", "data"]) -> str:
-        """The name of a part of the pair."""
+        """Tells the name of a part of the pair."""
         given = self.settings.get(part)
         name = given.get("name") if isinstance(given, dict) else None
         return printable(str(name), limit=LONGEST)
 
     def row(self, label: str) -> TableRow | None:
-        """The row of a label."""
+        """Finds the row of a label."""
         return next((row for row in self.rows if row.label == label), None)
 
     @property
@@ -82,7 +82,7 @@ class Table(BaseModel):
 
 
 def read_table(folder: str | Path) -> Table:
-    """The table of a comparison folder.
+    """Reads the table of a comparison folder.
 
     Raises:
         StoreError: there is none, or it is none of ours.

@@ -33,11 +33,11 @@ class Correlations:
     students: dict[str, Matrix]
 
     def difference(self, label: str) -> Matrix:
-        """Teacher minus student, (K, K)."""
+        """Computes teacher minus student, (K, K)."""
         return self.teacher - self.students[label]
 
     def distance(self, label: str) -> float:
-        """The mean of the difference's absolute values, the diagonal, which is 0, left out."""
+        """Computes the mean of the difference's absolute values, the diagonal, which is 0, left out."""
         apart = np.abs(self.difference(label))
         classes = len(apart)
         return float(apart.sum() / (classes * (classes - 1)))
@@ -76,7 +76,7 @@ def correlation_figure(
 
 
 def logit_correlation(logits: Tensor) -> Matrix:
-    """Pearson correlation of every two classes' scores over the images, (K, K); 0 for a class whose score is constant.
+    """Computes Pearson's correlation of every two classes' scores over the images, (K, K); 0 for a constant score.
 
     Args:
         logits: (N, K).
@@ -91,7 +91,7 @@ def logit_correlation(logits: Tensor) -> Matrix:
 
 
 def draw(data: Correlations) -> Figure:
-    """A panel for each student; blue where the teacher's correlation is the lower one, red where it is the higher."""
+    """Draws a panel for each student; blue where the teacher's correlation is lower, red where it is higher."""
     from matplotlib.figure import Figure
 
     rows, columns = grid_of(len(data.students))
@@ -121,7 +121,7 @@ def draw(data: Correlations) -> Figure:
 
 
 def numbers(data: Correlations) -> Numbers:
-    """One line for each student and pair of classes."""
+    """Lists one line for each student and pair of classes."""
     rows: list[Sequence[Cell]] = []
     for label, student in data.students.items():
         for (one, other), value in np.ndenumerate(data.teacher):

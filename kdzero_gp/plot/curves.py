@@ -80,7 +80,7 @@ def curves_figure(trainings: Trainings, *, out: Out = OUT, name: Name = None) ->
 
 
 def group(trainings: Sequence[Training]) -> list[Method]:
-    """The methods, in the order of their first training; seeds as far as all of them have come.
+    """Groups trainings by method, in the order of the first; seeds as far as all of them have come.
 
     Raises:
         ConfigError: one label for two distillers, or one seed twice.
@@ -117,7 +117,7 @@ def _method(label: str, members: Sequence[Training]) -> Method:
 
 
 def draw(methods: Sequence[Method], pair: str) -> Figure:
-    """A panel for each quantity, a line for each method, a band of one standard deviation over the seeds."""
+    """Draws a panel for each quantity, a line for each method, a band of one standard deviation over the seeds."""
     from matplotlib.figure import Figure
 
     quantities = [name for name in UNITS if any(name in method.curves for method in methods)]
@@ -169,7 +169,7 @@ def _legend(method: Method) -> str:
 
 
 def numbers(methods: Sequence[Method]) -> Numbers:
-    """One line for each method, quantity and epoch."""
+    """Lists one line for each method, quantity and epoch."""
     rows: list[Sequence[Cell]] = []
     for method in methods:
         for quantity, curve in method.curves.items():

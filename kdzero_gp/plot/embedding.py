@@ -109,7 +109,7 @@ def tsne_figure(
 
 
 def lay_out(features: Array, *, seed: int) -> Array:
-    """t-SNE from the first two principal components, (N, D) to (N, 2).
+    """Computes t-SNE from the first two principal components, (N, D) to (N, 2).
 
     Source: van der Maaten, Hinton: Visualizing Data using t-SNE (JMLR 2008); scikit-learn's implementation.
     """
@@ -121,7 +121,7 @@ def lay_out(features: Array, *, seed: int) -> Array:
 
 
 def separation(features: Array, labels: NDArray[np.int64]) -> float:
-    """The mean silhouette of the classes in the features; 0 where each image is of its own class, or all of one."""
+    """Computes the mean silhouette of the classes in the features; 0 where there is one class, or one image of each."""
     from sklearn.metrics import silhouette_score
 
     if not 2 <= len(set(labels.tolist())) < len(labels):
@@ -130,7 +130,7 @@ def separation(features: Array, labels: NDArray[np.int64]) -> float:
 
 
 def draw(data: Embedding) -> Figure:
-    """A panel for each network without axes, whose units mean nothing, and one legend of the classes."""
+    """Draws a panel for each network without axes, whose units mean nothing, and one legend of the classes."""
     from matplotlib.figure import Figure
 
     rows, columns = grid_of(len(data.layouts))
@@ -162,7 +162,7 @@ def draw(data: Embedding) -> Figure:
 
 
 def numbers(data: Embedding) -> Numbers:
-    """One line for each network and image."""
+    """Lists one line for each network and image."""
     rows: list[Sequence[Cell]] = []
     for layout in data.layouts:
         for image, label, (x, y) in zip(data.images, data.labels, layout.places.tolist(), strict=True):

@@ -75,7 +75,7 @@ def write_figure(folder: str | Path, name: str, figure: Figure, numbers: Numbers
 
 
 def csv_text(numbers: Numbers) -> str:
-    """The table; numbers to seven significant digits."""
+    """Writes the table as text, numbers to seven significant digits."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(numbers.columns)

@@ -40,14 +40,14 @@ class Gain:
 
 
 def gain(row: TableRow, alone: TableRow) -> Gain | None:
-    """Seed by seed, of one table; None where no seed has both."""
+    """Computes the gain seed by seed, of one table; None where no seed has both."""
     pairs = zip(row.accuracy, alone.accuracy, strict=False)
     points = tuple(100 * (ours - theirs) for ours, theirs in pairs if ours is not None and theirs is not None)
     return Gain(points) if points else None
 
 
 def terms(formula: str | None) -> Counter[str]:
-    """What a formula sums up, without weights: an evolved term is the same whatever it is scaled by."""
+    """Counts the terms of a formula, without weights: an evolved term is the same however it is scaled."""
     return Counter(_body(piece) for piece in _summands((formula or "").replace(" ", "")))
 
 
@@ -75,7 +75,7 @@ def _body(piece: str) -> str:
 
 
 def evolved_row(table: Table, label: str | None = None) -> TableRow:
-    """The row of the evolved distiller: the one of that label, or else the only one of a file that is no sum.
+    """Finds the row of the evolved distiller: the one of that label, or else the only one of a file that is no sum.
 
     Raises:
         ConfigError: there is none, or it takes a label to tell.
@@ -103,7 +103,7 @@ def evolved_row(table: Table, label: str | None = None) -> TableRow:
 
 
 def error_note(gains: Iterable[Gain | None]) -> str:
-    """What the error bars of gains are."""
+    """Says what the error bars of gains are."""
     seeds = sorted({len(found.points) for found in gains if found is not None})
     if not seeds or seeds[-1] < 2:
         return "one seed"
@@ -111,12 +111,12 @@ def error_note(gains: Iterable[Gain | None]) -> str:
 
 
 def sum_of(table: Table, method: TableRow, evolved: TableRow) -> TableRow | None:
-    """The row of a method with the evolved term added; None where it has not been trained."""
+    """Finds the row of a method with the evolved term added; None where it has not been trained."""
     return next((row for row in table.rows if _is_sum(row, method, evolved)), None)
 
 
 def without_sums(table: Table, evolved: TableRow) -> list[TableRow]:
-    """All rows but the student alone and those with the evolved term added."""
+    """Lists all rows but the student alone and those with the evolved term added."""
     sums = [sum_of(table, row, evolved) for row in table.rows]
     return [row for row in table.rows if row.kind != "alone" and row not in sums]
 

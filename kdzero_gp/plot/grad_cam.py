@@ -45,7 +45,7 @@ class Tapped(nn.Module):
         self._calls = 0
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, C, H, W) to class scores (N, K)."""
+        """Maps (N, C, H, W) to class scores (N, K)."""
         self._calls = 0
         module = self.model.get_submodule(self.tap.path)
         handle = (
@@ -67,7 +67,7 @@ class Tapped(nn.Module):
 
 
 def grad_cam(network: Tapped, images: Tensor, classes: Tensor) -> Heat:
-    """Where a network looks for a class: (N, H, W) of the images' size, each between 0 and 1.
+    """Computes where a network looks for a class: (N, H, W) of the images' size, each between 0 and 1.
 
     An image is all 0 where nothing at the tap speaks for the class.
 
@@ -112,7 +112,7 @@ def _package() -> tuple[Any, Any]:
 def watched(
     model: nn.Module, taps: Taps, stage: str | None, images: Tensor, adapt: Callable[[Tensor], Tensor] | None = None
 ) -> Tapped:
-    """The network, watched at a stage, the last one by default.
+    """Watches the network at a stage, the last one by default.
 
     A transformer's scores depend on the last block's class token alone, and not on the places of the image. There the
     nearest tensor before the tap is watched that they do depend on, which is what enters the last attention.

@@ -55,7 +55,7 @@ class Pair:
 
 
 def pair_config(trainings: Sequence[Training], **chosen: Any) -> PairConfig:
-    """The configuration of the trainings' pair.
+    """Makes the configuration of the trainings' pair.
 
     Args:
         chosen: of `StoredPairOptions`, by name, in place of the stored ones; None where they are not given.
@@ -101,7 +101,7 @@ def load_pair(trainings: Sequence[Training], config: PairConfig) -> Pair:
 
 
 def labels_of(trainings: Sequence[Training]) -> list[str]:
-    """Their labels; where one stands for several, with the seed."""
+    """Lists the trainings' labels; where one stands for several, with the seed."""
     labels = [training.label for training in trainings]
     seeded = [
         f"{label}, seed {training.config.seed}" if labels.count(label) > 1 else label

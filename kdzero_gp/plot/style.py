@@ -76,7 +76,7 @@ MARKERS: Final = ("o", "^", "s", "D", "v")
 
 
 def lines(kinds: Sequence[Kind]) -> list[Line]:
-    """A style for every series, in order: the student alone grey, evolved ones thick, methods each its own."""
+    """Chooses a style for every series, in order: the student alone grey, evolved ones thick, methods each its own."""
     found, methods, evolved = [], 0, 0
     for kind in kinds:
         if kind == "alone":
@@ -103,13 +103,13 @@ def printed() -> Iterator[None]:
 
 
 def grid_of(count: int, most: int = 4) -> tuple[int, int]:
-    """Rows and columns for so many panels, at most `most` in a row and as equal as can be."""
+    """Chooses rows and columns for so many panels, at most `most` in a row and as equal as can be."""
     rows = math.ceil(count / most)
     return rows, math.ceil(count / rows)
 
 
 def bare(axes: Axes) -> None:
-    """No ticks: where an axis has no unit."""
+    """Removes the ticks, where an axis has no unit."""
     axes.set_xticks([])
     axes.set_yticks([])
     for spine in axes.spines.values():

@@ -111,7 +111,7 @@ class Training:
         return self.folder / STUDENT_NAME
 
     def result(self) -> Result:
-        """Its end.
+        """Reads how it ended.
 
         Raises:
             StoreError: it has not ended, or the file is none of ours.
@@ -125,7 +125,7 @@ class Training:
         return _valid(Result, read_json(path), path)
 
     def epochs(self) -> list[Epoch]:
-        """Its log, by epoch, as far as it has come.
+        """Reads its log, by epoch, as far as it has come.
 
         Raises:
             StoreError: there is none yet, or it is none of ours.
@@ -147,7 +147,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def read_trainings(texts: Sequence[str]) -> list[Training]:
-    """The trainings that a user names: folders, each with or without LABEL= in front.
+    """Reads the trainings that a user names: folders, each with or without LABEL= in front.
 
     Raises:
         StoreError: a folder is no training's.

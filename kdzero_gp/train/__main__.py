@@ -1,5 +1,7 @@
 """`python -m kdzero_gp.train`: the final distillation of one student by one distiller."""
 
+from __future__ import annotations
+
 import json
 import os
 import shlex

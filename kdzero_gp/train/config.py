@@ -120,9 +120,10 @@ def make_training_config(model: type[Config], options: dict[str, Any], whose: st
     config = validate(model, given, whose)
     usual: dict[str, Any] = {"preset": named_recipe_for(config.student, config.data)}
     config = config.model_copy(update=_but(given, usual))
+    epochs = config.recipe.epochs  # refuses a preset that there is not
     usual["augment"] = augmentation_for(config.data, config.preset)
     plain = given.get("augment", usual["augment"]) == "none"
-    usual["views"] = 1 if plain else min(config.recipe.epochs, MOST_VIEWS)
+    usual["views"] = 1 if plain else min(epochs, MOST_VIEWS)
     usual["cache_gb"] = CACHE_GB if plain else 0.0
     return config.model_copy(update=_but(given, usual))
 

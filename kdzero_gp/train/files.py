@@ -38,12 +38,12 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """The same for plain data."""
+    """Writes plain data as `write_bytes` writes bytes."""
     write_bytes(path, (json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """What `write_json` wrote.
+    """Reads what `write_json` wrote.
 
     Raises:
         StoreError: the file is missing or is none of ours.
@@ -65,7 +65,7 @@ def read_json(path: Path) -> dict[str, Any]:
 def write_checkpoint(
     folder: Path, state: Mapping[str, Tensor], log: list[EpochLog], identity: Mapping[str, Any]
 ) -> None:
-    """Where a training stands, everything in one file; and the log beside it, for people.
+    """Writes where a training stands into one file, and the log beside it, for people.
 
     Args:
         state: of `Training`.
@@ -79,7 +79,7 @@ def write_checkpoint(
 
 
 def read_checkpoint(folder: Path) -> tuple[dict[str, Tensor], list[EpochLog], dict[str, Any]] | None:
-    """State, log and identity; None before the first epoch is over.
+    """Reads state, log and identity; None before the first epoch is over.
 
     Raises:
         StoreError: the file is damaged or none of ours.
@@ -102,7 +102,7 @@ def read_checkpoint(folder: Path) -> tuple[dict[str, Tensor], list[EpochLog], di
 
 
 def write_student(folder: Path, weights: Mapping[str, Tensor], header: Mapping[str, str]) -> Path:
-    """The student's weights with what they are in the header; `kdzero_gp.models.load_weights` reads them."""
+    """Writes the student's weights with what they are in the header; `kdzero_gp.models.load_weights` reads them."""
     copies = {name: value.detach().cpu().clone().contiguous() for name, value in weights.items()}
     path = folder / STUDENT_NAME
     write_bytes(path, save(copies, dict(header)))

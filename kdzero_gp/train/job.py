@@ -60,7 +60,7 @@ class Fit:
         return replace(self.recipe, ce_weight=self.named.ce_weight)
 
     def training(self, ranks: Ranks, factors: tuple[float, ...] | None) -> ShardedTraining:
-        """The training at its first step."""
+        """Makes the training at its first step."""
         named, recipe = self.named, self._recipe
         distiller = None
         if named.tree is not None:
@@ -77,7 +77,7 @@ class Fit:
         )
 
     def factors(self) -> tuple[float, ...] | None:
-        """The distiller's own calibration, or one that is measured now; None for the formula as written."""
+        """Gives the distiller's own calibration, or measures one now; None for the formula as written."""
         if self.named.calibration is not None or not self.calibrate:
             return self.named.calibration
         return calibrated(self.task, self.named, student_seed=self._seed("student"), seed=self._seed("distiller"))
@@ -91,7 +91,7 @@ PROBE = 64
 
 
 def calibrated(task: Task, named: Named, *, student_seed: int, seed: int) -> tuple[float, ...]:
-    """One factor for each term, measured on the student as its training finds it.
+    """Measures one factor for each term, on the student as its training finds it.
 
     Raises:
         CalibrationError: a term's gradient is zero or not finite.

@@ -27,7 +27,7 @@ class FitProgress(BarDisplay):
         self._task = self.bar.add_task("epochs", total=epochs, completed=done, note="")
 
     def epoch_done(self, log: EpochLog) -> None:
-        """The mean loss with its parts, the learning rate and, where it is measured, the validation accuracy."""
+        """Shows the mean loss with its parts, the learning rate and, where it is measured, the validation accuracy."""
         self.stored = log.epoch
         val = "" if log.val_accuracy is None else f"  val {100 * log.val_accuracy:.2f} %"
         if self._task is not None:
@@ -38,11 +38,11 @@ class FitProgress(BarDisplay):
         self._line(f"epoch {log.epoch:>3}  loss {log.loss:.4f} ({terms})  lr {log.lr:.3g}{val}  {log.seconds:.1f} s")
 
     def warned(self, text: str) -> None:
-        """The warning in a line of its own."""
+        """Shows the warning in a line of its own."""
         self._line(f"warning: {text}")
 
     def finished(self, result: FitResult) -> None:
-        """What the student of the last epoch is worth."""
+        """Says what the student of the last epoch is worth."""
         top5 = "" if result.top5 is None else f", top-5 {100 * result.top5:.2f} %"
         self._line(f"last epoch, test split: top-1 {100 * result.top1:.2f} %{top5} (trained in {result.seconds:.0f} s)")
 
@@ -64,7 +64,7 @@ class FitEvents:
         self.inner.started(title, epochs, done, folder)
 
     def epoch_done(self, log: EpochLog) -> None:
-        """Loss, its terms, learning rate, validation accuracy, by the epoch's number."""
+        """Writes loss, its terms, learning rate and validation accuracy by the epoch's number."""
         values = {"train/loss": log.loss, "train/lr": log.lr, "train/seconds": log.seconds}
         values |= {f"train/terms/{name}": value for name, value in log.terms.items()}
         if log.val_accuracy is not None:
@@ -74,11 +74,11 @@ class FitEvents:
         self.inner.epoch_done(log)
 
     def warned(self, text: str) -> None:
-        """Nothing to write."""
+        """Hands the warning on; there is nothing to write."""
         self.inner.warned(text)
 
     def finished(self, result: FitResult) -> None:
-        """Test accuracies at the last epoch."""
+        """Writes the test accuracies at the last epoch."""
         for name, value in {"test/top1": result.top1, "test/top5": result.top5}.items():
             if value is not None:
                 self.curves.add(name, value, len(result.log))

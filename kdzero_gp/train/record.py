@@ -60,29 +60,29 @@ class FitObserver(Protocol):
     """Follows a final training."""
 
     def started(self, title: str, epochs: int, done: int, folder: Path | None) -> None:
-        """Before the first epoch; `done` are those of an earlier process."""
+        """Is called before the first epoch; `done` are those of an earlier process."""
 
     def epoch_done(self, log: EpochLog) -> None:
-        """After every epoch, once it is stored."""
+        """Is called after every epoch, once it is stored."""
 
     def warned(self, text: str) -> None:
-        """Something looks wrong, but goes on."""
+        """Is told what looks wrong, but goes on."""
 
     def finished(self, result: FitResult) -> None:
-        """At the end."""
+        """Is called at the end."""
 
 
 class Silent:
-    """Says nothing."""
+    """Follows nothing."""
 
     def started(self, title: str, epochs: int, done: int, folder: Path | None) -> None:
-        """Nothing."""
+        """Does nothing."""
 
     def epoch_done(self, log: EpochLog) -> None:
-        """Nothing."""
+        """Does nothing."""
 
     def warned(self, text: str) -> None:
-        """Nothing."""
+        """Does nothing."""
 
     def finished(self, result: FitResult) -> None:
-        """Nothing."""
+        """Does nothing."""

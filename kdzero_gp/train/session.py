@@ -64,7 +64,7 @@ class Setup:
 
 
 def assembled(config: FitConfig, device: str) -> Setup:
-    """Data, networks and distiller, before anything is trained but a teacher without weights.
+    """Makes data, networks and distiller, before anything is trained but a teacher without weights.
 
     Raises:
         KdzeroError: what is wrong with them.

@@ -88,11 +88,11 @@ def refused(invoke: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any
 @pytest.mark.parametrize(
     ("options", "parts"),
     [
-        (("--data", "digitz"), ("Unknown data set 'digitz'", "Did you mean 'digits'?", "FILE.npz")),
+        (("--data", "digitz"), ("unknown data set 'digitz'", "Did you mean 'digits'?", "FILE.npz")),
         (("--data", "gone.npz"), ("no data file gone.npz", "give the path")),
-        (("--teacher", "cnn"), ("Unknown model 'cnn'", "Known: cnn2", "package.module:factory")),
-        (("--student", "resnet"), ("Unknown model 'resnet'", "Known: ")),
-        (("--teacher", "nowhere:net"), ("Cannot import 'nowhere'", "PYTHONPATH")),
+        (("--teacher", "cnn"), ("unknown model 'cnn'", "Known: cnn2", "package.module:factory")),
+        (("--student", "resnet"), ("unknown model 'resnet'", "Known: ")),
+        (("--teacher", "nowhere:net"), ("cannot import 'nowhere'", "PYTHONPATH")),
         (("--student", "my_bad_models:gone"), ("has no 'gone'", "right")),
         (("--student", "my_bad_models:broken"), ("raised RuntimeError: by design",)),
         (("--primitives", "gone.py"), ("gone.py is not a Python file", "--primitives takes")),

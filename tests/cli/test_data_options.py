@@ -41,7 +41,7 @@ def test_a_run_on_streamed_images_repeats_itself(
 
 def test_data_that_cannot_be_used_are_named(invoke: Any, tiny: Any, tmp_path: Path, pictures: Path) -> None:
     for data, message in (
-        (f"folder:{tmp_path / 'nowhere'}", f"error: There is no folder {tmp_path / 'nowhere'}"),
+        (f"folder:{tmp_path / 'nowhere'}", f"error: there is no folder {tmp_path / 'nowhere'}"),
         (f"imagenet:{pictures}", "has no folder val; sort ImageNet's validation images"),
         (str(pictures), f"It is the path of a folder: write folder:{pictures}"),
         ("cifar", "Did you mean 'cifar10'?"),

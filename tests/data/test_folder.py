@@ -208,7 +208,7 @@ def lonely(root: Path) -> None:
 BROKEN = {
     break_class: r"train has the class dog, but .*test has no folder of that name",
     strange_class: r"train has the class wolf, but .*test has no folder",
-    empty_class: r"The class .*/train/empty has no images",
+    empty_class: r"the class .*/train/empty has no images",
     loop: r"train/cat/again is a link that leads back to .*/train, so it would never end",
     broken_link: r"train/cat/gone.png cannot be opened .*broken link",
     no_image: r"train/cat/2.png cannot be read as an image \(cannot identify image file\); get it again",
@@ -217,7 +217,7 @@ BROKEN = {
     no_train: r"has no folder train; put training images into .*/train/CLASS",
     one_class: r"train has 1 class, cat, but",
     loose: r"train has images, but no folders of classes; put the images of each class",
-    lonely: r"Class 0 has 1 training image, but needs at least 2",
+    lonely: r"class 0 has 1 training image, but needs at least 2",
 }
 
 
@@ -230,11 +230,11 @@ def test_a_broken_folder_is_named(write_pictures, fault) -> None:
 
 
 def test_a_folder_that_is_none(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"There is no folder .*nowhere"):
+    with pytest.raises(DataError, match=r"there is no folder .*nowhere"):
         load_dataset(f"folder:{tmp_path / 'nowhere'}")
     with pytest.raises(DataError, match=r"has no folders of classes"):
         load_dataset(f"folder:{tmp_path}")
-    with pytest.raises(DataError, match=r"Unknown data set 'folder:'"):
+    with pytest.raises(DataError, match=r"unknown data set 'folder:'"):
         load_dataset("folder:")
 
 

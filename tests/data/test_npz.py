@@ -54,7 +54,7 @@ def test_limit_comes_before_the_validation_split(tmp_path: Path) -> None:
     data = load_dataset(spec, limit=20, val_fraction=0.2)
     seen = sorted(as_pairs(data.train) + as_pairs(data.val))
     assert seen == sorted((X[i].tobytes(), int(Y[i])) for i in range(20))
-    with pytest.raises(DataError, match=r"Class 3 has no image among the first 3 .* Raise the limit"):
+    with pytest.raises(DataError, match=r"class 3 has no image among the first 3 .* Raise the limit"):
         load_dataset(spec, limit=3)
 
 
@@ -98,8 +98,8 @@ BROKEN = {
     "negative label": ({"x": X, "y": changed(Y, 7, -1)}, "label -1 at index 7"),
     "fractional label": ({"x": X, "y": Y + 0.5}, "value 0.5, but labels are class numbers"),
     "nan label": ({"x": X, "y": changed(Y, 2, np.nan, float)}, r"the first at index \[2\]"),
-    "stray label": ({"x": X, "y": changed(Y, 0, 10**12)}, "Class 4 has no image"),
-    "a gap": ({"x": X, "y": np.where(Y == 1, 5, Y)}, "Class 1 has no image .*largest label is 5"),
+    "stray label": ({"x": X, "y": changed(Y, 0, 10**12)}, "class 4 has no image"),
+    "a gap": ({"x": X, "y": np.where(Y == 1, 5, Y)}, "class 1 has no image .*largest label is 5"),
     "test label": ({"x": X, "y": Y, "x_test": X, "y_test": Y + 1}, "is 4, but the training labels go from 0 to 3"),
     "test shape": ({"x": X, "y": Y, "x_test": X[:, :4], "y_test": Y}, r"\(3, 4, 5\) .*\(3, 6, 5\)"),
     "one class": ({"x": X, "y": Y * 0}, "has 1 class"),

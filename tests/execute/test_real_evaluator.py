@@ -107,6 +107,6 @@ def test_what_the_worker_cannot_build_is_named(config: RunConfig, tmp_path: Path
     broken = config.model_copy(update={"data": f"npz:{tmp_path / 'gone.npz'}"})
     with (
         closing(Processes(1, partial(make_worker_evaluator, broken))) as executor,
-        pytest.raises(WorkerError, match=r"cannot start \(DataError: There is no data file .*gone\.npz"),
+        pytest.raises(WorkerError, match=r"cannot start \(DataError: there is no data file .*gone\.npz"),
     ):
         list(executor.run([ScreenJob(TEXTS[0])]))

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FLOORS = (
     ("errors",),
-    ("choices", "folder_choices", "version", "untrusted", "knowledge", "randomness", "provenance", "whole_file"),
+    ("version", "untrusted", "knowledge", "randomness", "provenance", "whole_file", "choices", "folder_choices"),
     ("grammar",),
     ("primitives", "drawing"),
     ("distiller",),

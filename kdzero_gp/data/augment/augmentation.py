@@ -69,7 +69,7 @@ class Augmentation:
         )
         for name, holds, rule in rules:
             if not holds:
-                raise ConfigError(f"The augmentation's {name} is {getattr(self, name)}, but must be {rule}")
+                raise ConfigError(f"the augmentation's {name} is {getattr(self, name)}, but must be {rule}")
 
     @property
     def active(self) -> bool:
@@ -82,22 +82,22 @@ class Augmentation:
         return self.padding > 0 or self.flip
 
     def key(self, view: int) -> tuple[int, ...]:
-        """Words of 32 bits that the further draws of a view depend on."""
+        """Lists words of 32 bits that the further draws of a view depend on."""
         return (self.seed & 0xFFFFFFFF, self.seed >> 32, view, 1)
 
     def crop(self, view: int, number: int) -> Crop | None:
-        """The random resized crop of the image numbered `number`, whatever its size; None where there is none."""
+        """Draws the random resized crop of the image numbered `number`, whatever its size; None where there is none."""
         return None if self.area is None else Crop((*self.key(view), number), self.area)
 
     def shifts(self, view: int, images: int) -> Shifts:
-        """The draws of view `view` for a training split of `images` images.
+        """Draws view `view` for a training split of `images` images.
 
         Raises:
             ConfigError: there is no such view.
         """
         if not 0 <= view < self.views:
             raise ConfigError(
-                f"The view is {view}, but must be 0 … {self.views - 1}; epoch e sees view e % {self.views}"
+                f"the view is {view}, but must be 0 … {self.views - 1}; epoch e sees view e % {self.views}"
             )
         # RandomState's stream is frozen by numpy's compatibility policy; those of torch and of Generator are not.
         random = np.random.RandomState([self.seed & 0xFFFFFFFF, self.seed >> 32, view])

@@ -39,7 +39,7 @@ class Crop:
     area: tuple[float, float]
 
     def box(self, height: int, width: int) -> Box:
-        """The crop of an image of this size: the first of ten draws that fits, or else a central one."""
+        """Draws the crop of an image of this size: the first of ten draws that fits, or else a central one."""
         random = np.random.RandomState(self.key)
         low, high = (math.log(ratio) for ratio in RATIO)
         for _ in range(ATTEMPTS):

@@ -17,7 +17,7 @@ ENDLESS = 2**31
 
 
 def named_augmentation(name: AugmentationName, data: Dataset, *, views: int) -> Augmentation:
-    """The augmentation called `name` for a data set.
+    """Makes the augmentation called `name` for a data set.
 
     Args:
         name: "none"; "crop-flip": a crop out of a border of 4 pixels, or, of images whose files have sizes of their

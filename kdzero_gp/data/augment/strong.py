@@ -39,7 +39,7 @@ class Strong:
 
     @classmethod
     def drawn(cls, key: tuple[int, ...], images: int) -> Strong:
-        """The draws of one view.
+        """Makes the draws of one view.
 
         Args:
             key: words of 32 bits that the draws depend on.
@@ -57,16 +57,16 @@ class Strong:
         return cls(torch.from_numpy(operation.astype(np.int64)), torch.from_numpy(hole))
 
     def to(self, device: torch.device) -> Strong:
-        """The same draws, erasing on `device`; operations stay on the host, which chooses what to run."""
+        """Gives the same draws, erasing on `device`; operations stay on the host, which chooses what to run."""
         return Strong(self.operation, self.hole.to(device))
 
     def take(self, numbers: Tensor) -> Strong:
-        """The draws of some images, (B,) int64."""
+        """Takes the draws of some images, (B,) int64."""
         return Strong(self.operation[numbers.to(self.operation.device)], self.hole.index_select(0, numbers))
 
 
 def rand_augment(images: Tensor, draws: Strong) -> Tensor:
-    """Both rounds of operations on images (B, C, H, W) uint8, C 1 or 3; a group of equal ones at a time."""
+    """Applies both rounds of operations to images (B, C, H, W) uint8, C 1 or 3; a group of equal ones at a time."""
     for round_ in range(ROUNDS):
         chosen = draws.operation[:, round_]
         result = images.clone()
@@ -80,7 +80,7 @@ def rand_augment(images: Tensor, draws: Strong) -> Tensor:
 
 
 def erase(images: Tensor, draws: Strong) -> Tensor:
-    """Normalised images (B, C, H, W) with their holes set to 0, the mean of all images."""
+    """Sets the holes of normalised images (B, C, H, W) to 0, the mean of all images."""
     height, width = images.shape[2:]
     rows = (torch.arange(height, device=images.device) + 0.5) / height
     columns = (torch.arange(width, device=images.device) + 0.5) / width

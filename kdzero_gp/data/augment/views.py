@@ -54,7 +54,7 @@ class Views:
         self._columns = torch.arange(self._width, device=device)
 
     def bordered(self, pixels: Tensor) -> Tensor:
-        """Pixels (M, H, W, C) with the border that crops need."""
+        """Gives pixels (M, H, W, C) the border that crops need."""
         border = self._augmentation.padding
         return F.pad(pixels, (0, 0, border, border, border, border)).contiguous() if border else pixels.contiguous()
 

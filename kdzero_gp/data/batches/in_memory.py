@@ -51,7 +51,7 @@ class ImageBatches:
         pixels = split.pixels
         if augmentation.area is not None:
             raise ConfigError(
-                f"The augmentation's area is {augmentation.area}, but random resized crops are made while files are "
+                f"the augmentation's area is {augmentation.area}, but random resized crops are made while files are "
                 f"decoded, and {data.name} is in memory; use a padding"
             )
         self.augmentation = augmentation
@@ -84,4 +84,4 @@ class ImageBatches:
         return self._views(self._pixels, numbers, numbers, view)
 
     def follow(self, requests: Iterable[Request]) -> None:
-        """Nothing has to be made ready: all pixels are there."""
+        """Does nothing: all pixels are there."""

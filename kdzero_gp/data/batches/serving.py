@@ -44,7 +44,7 @@ def image_batches(
     device: torch.device | str = "cpu",
     channels_last: bool = False,
 ) -> Batches:
-    """`StreamedBatches` for files, `ImageBatches` for what is in memory.
+    """Serves files by `StreamedBatches`, and what is in memory by `ImageBatches`.
 
     Raises:
         ConfigError: an augmentation that these images cannot have.

@@ -8,5 +8,5 @@ from kdzero_gp.data.dataset import Dataset
 
 
 def on_all_images(data: Dataset) -> Dataset:
-    """The data with the validation images behind the training images too, normalised as before."""
+    """Puts the validation images behind the training images, too, normalised as before."""
     return replace(data, train=data.train.joined(data.val))

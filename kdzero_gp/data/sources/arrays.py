@@ -22,7 +22,7 @@ class Arrays:
     labels: Labels
 
     def take(self, indices: Indices) -> Arrays:
-        """The images and labels at `indices`."""
+        """Takes the images and labels at `indices`."""
         return Arrays(self.images[indices], self.labels[indices])
 
 

@@ -103,7 +103,7 @@ class Decoder:
 
 
 def header(path: Path) -> Header:
-    """Size and mode of a file, without its pixels.
+    """Reads size and mode of a file, without its pixels.
 
     Raises:
         DataError: it is no image that can be used.

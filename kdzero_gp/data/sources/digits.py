@@ -50,7 +50,7 @@ def _first(train: Split, limit: int) -> Split:
     part = Split(train.images[:limit], train.labels[:limit])
     if (present := len(part.labels.unique())) < 10:
         raise DataError(
-            f"The limit of {limit} training images leaves {present} of the 10 digits, but every class needs an image; "
+            f"the limit of {limit} training images leaves {present} of the 10 digits, but every class needs an image; "
             "raise the limit"
         )
     return part

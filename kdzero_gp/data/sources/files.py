@@ -51,7 +51,7 @@ class ImageFiles:
         return self.read(range(*wanted.indices(len(self))))
 
     def read(self, numbers: Sequence[int]) -> Tensor:
-        """The images of these numbers, without augmentation, (n, C, H, W) uint8."""
+        """Reads the images of these numbers, without augmentation, (n, C, H, W) uint8."""
         pixels = np.empty((len(numbers), *self.decoded_shape), np.uint8)
 
         def one(place: int) -> None:
@@ -62,7 +62,7 @@ class ImageFiles:
         return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
 
     def joined(self, other: ImageFiles) -> ImageFiles:
-        """The files of another split of the same source behind these."""
+        """Puts the files of another split of the same source behind these."""
         return ImageFiles(self.listing.joined(other.listing), self.decoder)
 
     @property
@@ -71,12 +71,15 @@ class ImageFiles:
         return self.decoder.height, self.decoder.width, self.decoder.channels
 
     def decode(self, number: int, crop: Crop | None = None) -> NDArray[np.uint8]:
-        """One image, (H, W, C); see `Decoder`."""
+        """Decodes one image to (H, W, C); see `Decoder`."""
         return self.decoder(self.listing.root / self.listing.names[number], crop)
 
     def digest(self) -> bytes:
-        """Of the files' names and sizes and of how they are decoded. Their contents are not read: it would take as long
-        as an epoch; and their times are left out: a copy of the folder is the same data."""
+        """Digests the files' names and sizes and how they are decoded.
+
+        Their contents are not read, which would take as long as an epoch; and their times are left out: a copy of the
+        folder is the same data.
+        """
         digest = hashlib.sha256(repr((self.shape, self.decoder)).encode())
         for name in self.listing.names:
             digest.update(name.encode("utf-8", "surrogateescape") + b"\0")

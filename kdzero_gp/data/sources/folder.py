@@ -104,7 +104,7 @@ def _sized(place: str) -> tuple[str, int | None]:
     side = int(match[2])
     if not SMALLEST_SIDE <= side <= LARGEST_SIDE:
         raise DataError(
-            f"The size of the images of {match[1]} is {side} pixels, but must be {SMALLEST_SIDE} … {LARGEST_SIDE}"
+            f"the size of the images of {match[1]} is {side} pixels, but must be {SMALLEST_SIDE} … {LARGEST_SIDE}"
         )
     return match[1], side
 
@@ -116,7 +116,7 @@ def _sample(images: ImageFiles, seed: int) -> Tensor:
 
 def _parts(root: Path, rules: SplitRules, facts: Source) -> Parts:
     if not root.is_dir():
-        raise DataError(f"There is no folder {root}; give the path of one that holds train/CLASS/* or CLASS/*")
+        raise DataError(f"there is no folder {root}; give the path of one that holds train/CLASS/* or CLASS/*")
     has = {name: (root / name).is_dir() for name in ("train", "val", "test")}
     if not has["train"] and (has["test"] or has["val"] or facts.dataset is not None):
         raise DataError(
@@ -142,7 +142,7 @@ def _parts(root: Path, rules: SplitRules, facts: Source) -> Parts:
     if rules.limit is not None:
         if rules.limit < len(train.classes):
             raise DataError(
-                f"The limit of {rules.limit} training images leaves out some of the {len(train.classes)} classes of "
+                f"the limit of {rules.limit} training images leaves out some of the {len(train.classes)} classes of "
                 f"{train.root}, but every class needs an image; raise the limit"
             )
         train = train.take(np.sort(balanced_order(train.labels, rules.seed)[: rules.limit]))

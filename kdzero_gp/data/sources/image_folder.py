@@ -34,12 +34,12 @@ class Listing:
     labels: Labels
 
     def take(self, indices: Indices) -> Listing:
-        """Some of the files, in the order given."""
+        """Takes some of the files, in the order given."""
         names = tuple(self.names[int(index)] for index in indices)
         return Listing(self.root, self.classes, names, self.sizes[indices], self.labels[indices])
 
     def joined(self, other: Listing) -> Listing:
-        """The files of another listing with the same classes behind these; it may lie in a folder beside this one."""
+        """Puts the files of another listing with the same classes behind these, wherever its folder is."""
         names = other.names
         if other.root != self.root:
             names = tuple(os.path.relpath(other.root / name, self.root) for name in names)
@@ -48,7 +48,7 @@ class Listing:
 
 
 def listed(folder: Path) -> Listing:
-    """The images below `folder`, whose own folders are the classes; those may hold further folders.
+    """Lists the images below `folder`, whose own folders are the classes; those may hold further folders.
 
     Hidden files and folders, and files with other endings than images have, are passed over. Links are followed.
 
@@ -67,7 +67,7 @@ def listed(folder: Path) -> Listing:
         files = _files(folder / name, ancestors=(os.path.realpath(folder),))
         if not files:
             raise DataError(
-                f"The class {folder / name} has no images ({' '.join(EXTENSIONS)}), but every class needs some; add "
+                f"the class {folder / name} has no images ({' '.join(EXTENSIONS)}), but every class needs some; add "
                 "them, or remove the folder"
             )
         names += [os.path.relpath(path, folder) for path, _ in files]
@@ -77,7 +77,7 @@ def listed(folder: Path) -> Listing:
 
 
 def require_same_classes(train: Listing, other: Listing) -> None:
-    """Test or validation images must have the classes that are trained.
+    """Checks that test or validation images have the classes that are trained.
 
     Raises:
         DataError: names a class that only one of the two has.
@@ -116,7 +116,7 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
             return [entry for entry in entries if not entry.name.startswith(".")]
     except OSError as error:
         raise DataError(
-            f"The folder {folder} cannot be opened ({error.strerror}); give the path of a folder with images"
+            f"the folder {folder} cannot be opened ({error.strerror}); give the path of a folder with images"
         ) from error
 
 

@@ -63,7 +63,7 @@ def _num_classes(train: Arrays, path: Path) -> int:
 def _require_same_kind(train: Arrays, test: Arrays, num_classes: int, test_path: Path) -> None:
     if test.images.shape[1:] != train.images.shape[1:]:
         raise DataError(
-            f"Test images in {test_path} are {test.images.shape[1:]} (C, H, W), but the training images are "
+            f"test images in {test_path} are {test.images.shape[1:]} (C, H, W), but the training images are "
             f"{train.images.shape[1:]}; both must agree"
         )
     if (largest := int(test.labels.max())) >= num_classes:
@@ -81,7 +81,7 @@ def _require_every_class(data: Arrays, num_classes: int, where: str, advice: str
     gaps = np.flatnonzero(present != np.arange(len(present)))
     missing = int(gaps[0]) if len(gaps) else len(present)
     raise DataError(
-        f"Class {missing} has no image among {where} ({len(present)} classes occur, the largest label is "
+        f"class {missing} has no image among {where} ({len(present)} classes occur, the largest label is "
         f"{num_classes - 1}), but every class from 0 up needs some. {advice}, or add images of that class"
     )
 

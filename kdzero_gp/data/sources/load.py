@@ -41,7 +41,7 @@ def load_dataset(
         val = source.val_fraction if val_fraction is None else val_fraction
         test = source.test_fraction if test_fraction is None else test_fraction
         return load(source, place, SplitRules(val, test, limit, seed))
-    raise DataError(f"Unknown data set '{spec}'.{_hint(spec)} Known: {', '.join(_known())}")
+    raise DataError(f"unknown data set '{spec}'.{_hint(spec)} Known: {', '.join(_known())}")
 
 
 def _known() -> list[str]:

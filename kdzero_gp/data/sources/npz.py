@@ -45,7 +45,7 @@ def load_npz(facts: Source, place: str, rules: SplitRules) -> Dataset:
 
 def _read(path: Path) -> dict[str, np.ndarray]:
     if not path.is_file():
-        raise DataError(f"There is no data file {path}; give the path of an .npz with the keys x and y")
+        raise DataError(f"there is no data file {path}; give the path of an .npz with the keys x and y")
     try:
         archive = np.load(path, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):

@@ -56,7 +56,7 @@ class Source:
         return (self.typed, f"{place}{self.ending}") if self.ending else (self.typed,)
 
     def place_in(self, text: str) -> str | None:
-        """What follows the name in a text that names this source; None in any other text."""
+        """Tells what follows the name in a text that names this source; None in any other text."""
         name, colon, place = text.partition(":")
         if name == self.name and bool(place) == bool(colon) == (":" in self.typed):
             return place
@@ -84,12 +84,12 @@ def source(facts: Source) -> Callable[[Loader], Loader]:
 
 
 def source_named(text: str) -> Source | None:
-    """The source whose name begins a text such as `npz:FILE`, whether or not the rest is right; None for no such."""
+    """Finds the source whose name begins a text such as `npz:FILE`, whatever the rest; None where there is none."""
     found = SOURCES.get(text.partition(":")[0])
     return None if found is None else found.source
 
 
 def data_help() -> str:
-    """The help of `--data`: all that a user can type, the default first."""
-    first, *others = sorted((each.source.typed for each in SOURCES.values()), key=lambda typed: typed != DEFAULT_DATA)
-    return f"{', '.join((f'{first} (default)', *others[:-1]))} or {others[-1]}."
+    """Lists all that a user can type, the default first, for the help of `--data`."""
+    *others, last = (each.source.typed for each in SOURCES.values() if each.source.typed != DEFAULT_DATA)
+    return f"{{default}} (default), {', '.join(others)} or {last}."

@@ -15,7 +15,7 @@ Indices = NDArray[np.int64]
 
 
 def stratified(labels: Labels, fraction: float, *, seed: int, purpose: str) -> tuple[Indices, Indices]:
-    """Set aside `fraction` of every class.
+    """Sets `fraction` of every class aside.
 
     Each class gives `round(fraction * count)` images, at least one, and keeps at least one.
 
@@ -32,12 +32,12 @@ def stratified(labels: Labels, fraction: float, *, seed: int, purpose: str) -> t
         DataError: `fraction` is not in (0, 1), or a class has a single image.
     """
     if not 0 < fraction < 1:
-        raise DataError(f"The {purpose} fraction is {fraction}, but must be between 0 and 1 (both excluded)")
+        raise DataError(f"the {purpose} fraction is {fraction}, but must be between 0 and 1 (both excluded)")
     taken = np.zeros(len(labels), dtype=bool)
     for label, members in _shuffled_classes(labels, seed):
         if len(members) < 2:
             raise DataError(
-                f"Class {label} has 1 training image, but needs at least 2 so that one can go to the {purpose} split; "
+                f"class {label} has 1 training image, but needs at least 2 so that one can go to the {purpose} split; "
                 "add images of this class, leave it out, or use more of the training images"
             )
         count = min(max(1, round(fraction * len(members))), len(members) - 1)
@@ -63,11 +63,11 @@ class SplitRules:
 
     def __post_init__(self) -> None:
         if self.limit is not None and self.limit < 1:
-            raise DataError(f"The limit is {self.limit} training images, but must be at least 1")
+            raise DataError(f"the limit is {self.limit} training images, but must be at least 1")
 
 
 def balanced_order(labels: Labels, seed: int) -> Indices:
-    """An order whose beginnings have equally many images of every class, as far as there are any.
+    """Finds an order whose beginnings have equally many images of every class, as far as there are any.
 
     Args:
         labels: (N,) class of each image, in any order: files come class by class.
