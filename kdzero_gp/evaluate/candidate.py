@@ -5,6 +5,8 @@ from typing import Literal
 
 FullSplit = Literal["val", "test"]
 """The splits that full trainings are measured on."""
+QUALITY = "accuracy"
+"""The part that students are ranked by in the end."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +38,14 @@ class FullTraining:
     seconds: float
     error: str | None
 
+    def part(self, name: str) -> float | None:
+        """One of the parts; None where the training failed, or has none of this name."""
+        return None if self.parts is None else self.parts.get(name)
+
     @property
     def accuracy(self) -> float | None:
         """Share of the split that the student got right, 0 … 1."""
-        return None if self.parts is None else self.parts["accuracy"]
+        return self.part(QUALITY)
 
 
 @dataclass(frozen=True)

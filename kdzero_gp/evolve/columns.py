@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kdzero_gp.choices import Choices
+from kdzero_gp.evaluate.candidate import QUALITY
 from kdzero_gp.evolve.final import BASELINE, Row
 
 Align = Literal["left", "right"]
@@ -25,7 +26,7 @@ class Column:
 
     Attributes:
         key: its name in the data of the page.
-        name: of the heading.
+        name: of the heading; `{quality}` and `{baseline}` stand for what rows are ranked by and tested against.
         unit: stands behind the name.
         cell: the text in a row; None where there is nothing to say.
         form: how the page shows a cell: as text, as a text form, or as a drawing of the row's seeds. Console and
@@ -39,10 +40,9 @@ class Column:
     cell: Cell
     form: Form = "text"
 
-    @property
-    def heading(self) -> str:
-        """Name and unit."""
-        return f"{self.name} {self.unit}".strip()
+    def heading(self, quality: str = QUALITY, baseline: str = BASELINE) -> str:
+        """The name with the names of what rows are ranked by and tested against, and the unit."""
+        return f"{self.name.format(quality=quality, baseline=baseline.upper())} {self.unit}".strip()
 
 
 COLUMNS: Choices[Column] = Choices("column")
@@ -72,7 +72,7 @@ def distiller(row: Row) -> str:
     return row.name + (f" ({len(row.errors)} of {len(row.accuracy)} failed)" if row.errors else "")
 
 
-@column("accuracy", unit="%", align="right")
+@column("accuracy", name="{quality}", unit="%", align="right")
 def accuracy(row: Row) -> str | None:
     """Mean ± standard deviation over the seeds."""
     if row.mean is None:
@@ -86,7 +86,7 @@ def gain(row: Row) -> str | None:
     return None if row.gain is None else f"{100 * row.gain:+.2f}"
 
 
-@column("p_value", name=f"p vs {BASELINE.upper()}", align="right")
+@column("p_value", name="p vs {baseline}", align="right")
 def p_value(row: Row) -> str | None:
     """p of the paired test against the baseline."""
     return None if row.p_value is None else f"{row.p_value:.3f}"

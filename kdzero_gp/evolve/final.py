@@ -2,11 +2,11 @@
 
 import math
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from kdzero_gp.evaluate.candidate import Candidate, FullTraining
+from kdzero_gp.evaluate.candidate import QUALITY, Candidate
 from kdzero_gp.evolve.full_trainings import ALONE, run_full_trainings
 from kdzero_gp.evolve.individual import Individual
 from kdzero_gp.execute.protocol import Executor
@@ -20,9 +20,10 @@ BASELINE = "kd"
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the final table; accuracies in 0 … 1, in the order of the seeds, None where a training failed.
+    """A row of the final table; shares in 0 … 1, in the order of the seeds, None where a training failed.
 
     Attributes:
+        accuracy: the quality that rows are ranked by.
         gain: mean over seeds of the difference to the student alone.
         p_value: of the two-sided paired t-test against the baseline method; None for it, and where it is undefined.
         fitness: what the search gave it, None for hand-designed ones.
@@ -54,6 +55,7 @@ def open_rows(
     rivals: Sequence[Individual],
     *,
     baselines: bool,
+    baseline: str = BASELINE,
 ) -> list[Row]:
     """Makes the rows of the final table before their trainings: the best of a run and what they are compared with.
 
@@ -63,6 +65,7 @@ def open_rows(
         leaders: of the main arm, best first.
         rivals: of the random search beside an evolution, best first.
         baselines: whether the best rival, the baseline method and the student alone are among them.
+        baseline: name of the baseline method.
     """
     kind: Kind = "evolved" if arm == "evolve" else "random"
     label = "evolved" if kind == "evolved" else "random search"
@@ -70,8 +73,8 @@ def open_rows(
     if not baselines:
         return rows
     rows += [_open_row("random search", "random", rival) for rival in rivals[:1]]
-    baseline = method(BASELINE)
-    rows.append(Row(BASELINE, "method", str(baseline.tree(stages)), ce_weight=baseline.ce_weight))
+    chosen = method(baseline)
+    rows.append(Row(baseline, "method", str(chosen.tree(stages)), ce_weight=chosen.ce_weight))
     return [*rows, Row(ALONE, "alone")]
 
 
@@ -87,6 +90,7 @@ def run_final(
     store: RunStore,
     *,
     baseline: str = BASELINE,
+    quality: str = QUALITY,
     done: Callable[[str, int], None],
 ) -> list[Row]:
     """Trains the candidate of every row with every seed; results the store holds are read instead of repeated.
@@ -94,21 +98,29 @@ def run_final(
     Args:
         rows: from `open_rows`.
         baseline: name of the row that the others are tested against.
+        quality: the part that rows are ranked by.
         done: is called after every training.
 
     Returns:
         The rows with their results, by falling mean.
     """
     table = run_full_trainings({row.name: row.candidate for row in rows}, seeds, "test", executor, store, done=done)
-    filled = [_fill(row, table, baseline) for row in rows]
+    reached = {name: [result.part(quality) for result in results] for name, results in table.items()}
+    filled = [
+        replace(
+            _fill(row, reached, baseline),
+            errors=tuple(result.error for result in table[row.name] if result.error is not None),
+        )
+        for row in rows
+    ]
     return sorted(filled, key=lambda row: (-(row.mean if row.mean is not None else -math.inf), row.name))
 
 
-def _fill(row: Row, table: dict[str, list[FullTraining]], baseline: str) -> Row:
-    own = [result.accuracy for result in table[row.name]]
+def _fill(row: Row, accuracies: Mapping[str, Sequence[float | None]], baseline: str) -> Row:
+    own = accuracies[row.name]
     reached = [accuracy for accuracy in own if accuracy is not None]
-    alone = _pairs(own, table.get(ALONE))
-    against = _pairs(own, table.get(baseline)) if row.name != baseline else []
+    alone = _pairs(own, accuracies.get(ALONE, ()))
+    against = _pairs(own, accuracies.get(baseline, ())) if row.name != baseline else []
     return replace(
         row,
         accuracy=tuple(own),
@@ -116,14 +128,12 @@ def _fill(row: Row, table: dict[str, list[FullTraining]], baseline: str) -> Row:
         std=statistics.stdev(reached) if len(reached) > 1 else None,
         gain=statistics.fmean(a - b for a, b in alone) if alone and row.kind != "alone" else None,
         p_value=paired_test(against),
-        errors=tuple(result.error for result in table[row.name] if result.error is not None),
     )
 
 
-def _pairs(own: Sequence[float | None], other: Sequence[FullTraining] | None) -> list[tuple[float, float]]:
+def _pairs(own: Sequence[float | None], other: Sequence[float | None]) -> list[tuple[float, float]]:
     """The accuracies of the seeds for which both trainings succeeded."""
-    partners = [result.accuracy for result in other or ()]
-    return [(a, b) for a, b in zip(own, partners, strict=False) if a is not None and b is not None]
+    return [(a, b) for a, b in zip(own, other, strict=False) if a is not None and b is not None]
 
 
 def paired_test(pairs: Sequence[tuple[float, float]]) -> float | None:

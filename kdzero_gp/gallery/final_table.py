@@ -52,7 +52,7 @@ def _row(row: Mapping[str, Any]) -> Row:
 def column_data() -> list[dict[str, str]]:
     """The columns for the page's script."""
     return [
-        {"key": column.key, "heading": column.heading, "align": column.align, "form": column.form}
+        {"key": column.key, "heading": column.heading(), "align": column.align, "form": column.form}
         for column in COLUMNS.values()
     ]
 

@@ -22,7 +22,7 @@ def result_html(folder: Path, best: Distiller | None, table: Sequence[Row]) -> s
             f'<div style="overflow-x: auto">{svg(tree, aligned=tuple(best.aligners), calibration=calibration)}'
         )
         parts.append(f"{formula_svg(formula_lines(tree, calibration), label='Formula') or ''}</div>")
-    head = "".join(f"<th>{_text(column.heading)}</th>" for column in text_columns())
+    head = "".join(f"<th>{_text(column.heading())}</th>" for column in text_columns())
     parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(map(_row, table))}</tbody></table>")
     return "\n".join(parts)
 

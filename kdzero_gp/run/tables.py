@@ -18,7 +18,7 @@ def result_table(rows: Sequence[Row], seeds: int) -> Table:
     table = Table(title=f"Test accuracy, last epoch, {seeds} fresh seeds")
     columns = text_columns()
     for column in columns:
-        table.add_column(escape(column.heading), overflow="fold", justify=column.align)
+        table.add_column(escape(column.heading()), overflow="fold", justify=column.align)
     for row in rows:
         table.add_row(*(escape(column.cell(row) or "-") for column in columns))
     return table
