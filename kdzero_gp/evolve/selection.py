@@ -16,7 +16,7 @@ from deap import base, tools
 
 from kdzero_gp.choices import Choices
 from kdzero_gp.evolve.individual import Individual, RaceFitness, RaceFitnessWithSize
-from kdzero_gp.evolve.settings import SearchSettings
+from kdzero_gp.evolve.settings import DEFAULT_SELECTION, SearchSettings
 
 
 class Selection(ABC):
@@ -58,7 +58,6 @@ class Selection(ABC):
 
 SELECTIONS: Choices[type[Selection]] = Choices("--selection")
 """All selection schemes by name."""
-DEFAULT_SELECTION = "tournament"
 
 
 def selection(name: str, about: str) -> Callable[[type[Selection]], type[Selection]]:
@@ -89,7 +88,7 @@ def _as_it_is(scheme: type[Selection]) -> type[Selection]:
     return scheme
 
 
-@selection("tournament", "the fittest of a few at random")
+@selection(DEFAULT_SELECTION, "the fittest of a few at random")
 class Tournament(Selection):
     """The winner of a small tournament becomes a parent; the newly trained and an elite survive."""
 

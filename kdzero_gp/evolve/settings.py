@@ -7,6 +7,7 @@ from kdzero_gp.evaluate.rungs import Ladder
 from kdzero_gp.grammar.vary import Limits
 
 Arm = Literal["evolve", "random"]
+DEFAULT_SELECTION = "tournament"
 
 
 def _operators() -> dict[str, float]:
@@ -45,7 +46,7 @@ class SearchSettings:
     population: int = 20
     generations: int = 25
     seed: int = 0
-    selection: str = "tournament"
+    selection: str = DEFAULT_SELECTION
     tournament: int = 3
     elites: int = 5
     limits: Limits = field(default_factory=Limits)

@@ -9,7 +9,8 @@ from kdzero_gp.console.options import Commas, Options
 from kdzero_gp.data.sources.source import DEFAULT_DATA
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.evaluate.fitness import DEFAULT_FITNESS, FITNESS
-from kdzero_gp.evolve.selection import DEFAULT_SELECTION, SELECTIONS
+from kdzero_gp.evolve.selection import SELECTIONS
+from kdzero_gp.evolve.settings import DEFAULT_SELECTION
 from kdzero_gp.execute.config import NOT_IDENTITY, ExecutorConfig
 from kdzero_gp.grammar.registry import active_registry
 from kdzero_gp.methods.registry import method
