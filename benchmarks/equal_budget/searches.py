@@ -93,5 +93,5 @@ def _candidate(individual: Individual) -> Candidate:
 
 
 def _tested(evaluator: Evaluator, candidate: Candidate) -> float:
-    results = [evaluator.full(candidate, number, "test").accuracy for number in range(FRESH)]
+    results = [evaluator.full(candidate, number, "test").part("accuracy") for number in range(FRESH)]
     return 100 * statistics.fmean(value for value in results if value is not None)

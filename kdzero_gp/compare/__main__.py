@@ -41,9 +41,11 @@ def _compare(methods: list[str], options: dict[str, Any], out: Path | None, *, q
     from kdzero_gp.compare.comparison import compare as run_comparison
     from kdzero_gp.compare.progress import ComparisonProgress
     from kdzero_gp.compare.report import print_table
+    from kdzero_gp.tasks.kinds import DEFAULT, kind_of
 
     console = make_console(sys.stderr if as_json else sys.stdout, quiet=quiet)
-    with interruptible(), ComparisonProgress(console) as progress, own_output(quiet):
+    kind = kind_of(options.get("task", DEFAULT))
+    with interruptible(), ComparisonProgress(console, kind) as progress, own_output(quiet):
         try:
             found = run_comparison(methods, out=out, follower=progress, **options)
         except KeyboardInterrupt:

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -18,9 +18,10 @@ from kdzero_gp.models.weights import weights_digest
 from kdzero_gp.pair.assemble import load_primitives, make_task
 from kdzero_gp.pair.config import Epochs, Seed
 from kdzero_gp.randomness import settle_torch
+from kdzero_gp.tasks.kinds import DEFAULT
 from kdzero_gp.tasks.recipe import Recipe
 from kdzero_gp.tasks.task import Task
-from kdzero_gp.train.config import TrainingConfig, make_training_config
+from kdzero_gp.train.config import Calibrate, TrainingConfig, TrainOn, make_training_config
 
 
 class ComparisonConfig(TrainingConfig, ExecutorConfig):
@@ -29,10 +30,10 @@ class ComparisonConfig(TrainingConfig, ExecutorConfig):
     not_identity: ClassVar[frozenset[str]] = NOT_IDENTITY
 
     epochs: Epochs = Field(None, description="Epochs of every training.")
-    train_on: Literal["all", "train"] = Field(
+    train_on: TrainOn = Field(
         "all", description="Images of the training and validation split: {default} (default), or train."
     )
-    calibrate: Literal["none", "gradient"] = Field(
+    calibrate: Calibrate = Field(
         "none", description="Of text forms: {default} (default), or gradient, as a search does."
     )
     seed: Seed = Field(0, description="What all seeds derive from (default {default}).")
@@ -42,7 +43,7 @@ class ComparisonConfig(TrainingConfig, ExecutorConfig):
 
 
 def comparison_config(
-    options: dict[str, Any], preset: str | None, train_on: Literal["all", "train"] = "all"
+    options: dict[str, Any], preset: str | None, train_on: TrainOn = "all"
 ) -> tuple[ComparisonConfig, Recipe]:
     """Validates options, and makes the recipe of all trainings.
 
@@ -57,7 +58,7 @@ def comparison_config(
     return config, config.recipe
 
 
-def comparison_task(config: ComparisonConfig, recipe: Recipe, train_on: Literal["all", "train"] = "all") -> Task:
+def comparison_task(config: ComparisonConfig, recipe: Recipe, train_on: TrainOn = "all") -> Task:
     """Makes the task of the pair and its data under the recipe.
 
     Raises:
@@ -89,7 +90,7 @@ def settled_fuse(config: ComparisonConfig, task: Task, most: int) -> ComparisonC
     return config.model_copy(update={"fuse": fuse})
 
 
-def worker_evaluator(config: ComparisonConfig, recipe: Recipe, train_on: Literal["all", "train"]) -> Evaluator:
+def worker_evaluator(config: ComparisonConfig, recipe: Recipe, train_on: TrainOn) -> Evaluator:
     """Makes what does the trainings inside a worker process."""
     settle_torch(config.threads, config.device)
     return comparison_evaluator(config, comparison_task(config, recipe, train_on))
@@ -119,7 +120,8 @@ def comparison_settings(config: ComparisonConfig, task: Task, *, own_task: bool,
     names = (task.teacher, student) if own_task else (config.teacher, config.student)
     teacher_name, student_name = (name if isinstance(name, str) else type(name).__name__ for name in names)
     recipe = {name: value for name, value in asdict(task.recipe).items() if name != "ce_weight"}  # it is a method's
-    return {
+    kind = {} if task.kind.name == DEFAULT else {"task": task.kind.name}  # older folders are of the usual kind
+    return kind | {
         "data": {
             "name": task.data.name.rpartition("/")[2],
             "trained on": train_on,

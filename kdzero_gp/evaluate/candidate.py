@@ -5,8 +5,6 @@ from typing import Literal
 
 FullSplit = Literal["val", "test"]
 """The splits that full trainings are measured on."""
-QUALITY = "accuracy"
-"""The part that students are ranked by in the end."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +39,6 @@ class FullTraining:
     def part(self, name: str) -> float | None:
         """One of the parts; None where the training failed, or has none of this name."""
         return None if self.parts is None else self.parts.get(name)
-
-    @property
-    def accuracy(self) -> float | None:
-        """Share of the split that the student got right, 0 … 1."""
-        return self.part(QUALITY)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,6 @@ from kdzero_gp.loops.fused.ways import Way
 from kdzero_gp.loops.single import DeadlineError, DivergedError, Training
 from kdzero_gp.randomness import derive_seed
 from kdzero_gp.store.record import Evaluation, Status
-from kdzero_gp.tasks.classification.measures import fitness_parts
 from kdzero_gp.tasks.task import Task
 
 Result = TypeVar("Result")
@@ -99,7 +98,7 @@ class Evaluator:
         parts = []
         for end in self.ladder.ends:
             training.advance(end)
-            parts.append(fitness_parts(self.task, training.student))
+            parts.append(self.task.kind.parts(self.task, training.student, "val"))
         return tuple(parts)
 
     def screen(self, tree: Tree) -> Evaluation | Screening:
@@ -198,7 +197,7 @@ class Evaluator:
 
     def _evaluate(self, student: nn.Module, rung: int, steps: int, candidate: Candidate, seconds: float) -> Evaluation:
         """Evaluates a student that arrived at a rung."""
-        parts = fitness_parts(self.task, student)
+        parts = self.task.kind.parts(self.task, student, "val")
         fitness = FITNESS.require(self.settings.fitness)(parts, self.references[rung])
         if not math.isfinite(fitness):
             raise DivergedError(f"the fitness is {fitness}")

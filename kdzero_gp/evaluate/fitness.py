@@ -10,6 +10,7 @@ from typing import Literal
 
 from kdzero_gp.choices import Choices
 from kdzero_gp.errors import ConfigError
+from kdzero_gp.tasks.kind import TaskKind
 
 Parts = Mapping[str, float]
 Function = Callable[[Parts, Parts], float]
@@ -87,6 +88,21 @@ def fitness(
     return declare
 
 
+def check_fitness(name: str, kind: TaskKind) -> None:
+    """Checks that there is a fitness function of this name, and that it fits a kind of task.
+
+    It fits where it reads nothing but the parts that the kind's own fitness functions read, and the kind's quality.
+
+    Raises:
+        ConfigError: names those that fit.
+    """
+    FITNESS.require(name)
+    measured = {part for own in kind.fitness for part in FITNESS.require(own).parts} | {kind.quality.key}
+    fitting = [each for each, chosen in FITNESS.items() if measured.issuperset(chosen.parts)]
+    if name not in fitting:
+        raise ConfigError(f"--fitness is {name}, but with --task {kind.name} it must be {' or '.join(fitting)}")
+
+
 @fitness(
     parts=("tempered_ce",),
     formula=r"\min_\tau\mathrm{CE}(z/\tau) \,/\, \overline{\min_\tau\mathrm{CE}(z/\tau)}",
@@ -123,6 +139,27 @@ def relative(parts: Parts, reference: Parts) -> float:
 def eq2(parts: Parts, reference: Parts) -> float:
     """KD-Zero's Eq. 2 as printed: the plain sum of cross-entropy, sharpness gap and CKA gap."""
     return parts["ce"] + parts["sharpness_gap"] + parts["cka_gap"]
+
+
+@fitness(
+    parts=("bce",),
+    formula=r"\mathrm{BCE}/\overline{\mathrm{BCE}}",
+    about="binary cross-entropy relative to the student alone, the default of multilabel",
+)
+def bce(parts: Parts, reference: Parts) -> float:
+    """Binary cross-entropy relative to the student alone, for several classes an image: 1 is the student alone."""
+    return _relative("bce", parts, reference)
+
+
+@fitness(
+    name="map",
+    parts=("map",),
+    formula=r"(1 - \mathrm{mAP}) \,/\, (1 - \overline{\mathrm{mAP}})",
+    about="what mean average precision lacks to 1, relative to the student alone, for multilabel",
+)
+def map_(parts: Parts, reference: Parts) -> float:
+    """What mean average precision lacks to 1, relative to the student alone: 1 is the student alone."""
+    return (1 - parts["map"]) / max(1 - reference["map"], SMALLEST)
 
 
 def _relative(name: str, parts: Parts, reference: Parts) -> float:

@@ -12,7 +12,6 @@ from kdzero_gp.loops.fused.training import FusedTraining
 from kdzero_gp.loops.fused.ways import Way
 from kdzero_gp.loops.single import Training
 from kdzero_gp.randomness import derive_seed
-from kdzero_gp.tasks.classification.measures import full_parts
 from kdzero_gp.tasks.task import Task
 
 
@@ -48,7 +47,7 @@ class FullTrainer:
                 distiller_warmup=self._warmup(candidate),
             )
             training.advance(training.steps)
-            parts = full_parts(self.task, training.student, split)
+            parts = self.task.kind.full_parts(self.task, training.student, split)
         except (Exception, SystemExit) as error:
             if out_of_memory(error):  # the executor may free some and try again
                 raise MemoryError(f"{type(error).__name__}: {error}") from error
@@ -83,6 +82,7 @@ class FullTrainer:
         )
         training.advance(training.steps)
         students = zip(training.students(), training.errors, strict=True)
+        full_parts = self.task.kind.full_parts
         measured = [None if error else full_parts(self.task, student, split) for student, error in students]
         seconds = (time.perf_counter() - started) / len(candidates)
         return [None if parts is None else FullTraining(parts, seconds, None) for parts in measured]

@@ -3,7 +3,7 @@
 A new column is one decorated function, here or in a file that `--primitives` names:
 
     @column("size", align="right")
-    def size(row):
+    def size(row, kind):
         return None if row.tree is None else str(parse(row.tree).size)
 """
 
@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kdzero_gp.choices import Choices
-from kdzero_gp.evaluate.candidate import QUALITY
-from kdzero_gp.evolve.final import BASELINE, Row
+from kdzero_gp.evolve.final import Row
+from kdzero_gp.tasks.kind import TaskKind
 
 Align = Literal["left", "right"]
 Form = Literal["text", "code", "seeds"]
-Cell = Callable[[Row], str | None]
+Cell = Callable[[Row, TaskKind], str | None]
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,10 @@ class Column:
 
     Attributes:
         key: its name in the data of the page.
-        name: of the heading; `{quality}` and `{baseline}` stand for what rows are ranked by and tested against.
+        name: of the heading; `{quality}` and `{baseline}` stand for what the kind of task ranks by and tests
+            against.
         unit: stands behind the name.
-        cell: the text in a row; None where there is nothing to say.
+        cell: the text in a row of a kind of task's table; None where there is nothing to say.
         form: how the page shows a cell: as text, as a text form, or as a drawing of the row's seeds. Console and
             notebook show the text, and leave drawings out.
     """
@@ -40,9 +41,9 @@ class Column:
     cell: Cell
     form: Form = "text"
 
-    def heading(self, quality: str = QUALITY, baseline: str = BASELINE) -> str:
-        """The name with the names of what rows are ranked by and tested against, and the unit."""
-        return f"{self.name.format(quality=quality, baseline=baseline.upper())} {self.unit}".strip()
+    def heading(self, kind: TaskKind) -> str:
+        """Name and unit for a kind of task."""
+        return f"{self.name.format(quality=kind.quality.column, baseline=kind.baseline.upper())} {self.unit}".strip()
 
 
 COLUMNS: Choices[Column] = Choices("column")
@@ -67,44 +68,45 @@ def text_columns() -> list[Column]:
 
 
 @column("distiller", align="left")
-def distiller(row: Row) -> str:
+def distiller(row: Row, kind: TaskKind) -> str:
     """The row's name, and how many of its trainings failed."""
     return row.name + (f" ({len(row.errors)} of {len(row.accuracy)} failed)" if row.errors else "")
 
 
-@column("accuracy", name="{quality}", unit="%", align="right")
-def accuracy(row: Row) -> str | None:
+@column("accuracy", name="{quality}", align="right")
+def accuracy(row: Row, kind: TaskKind) -> str | None:
     """Mean ± standard deviation over the seeds."""
     if row.mean is None:
         return None
-    return f"{100 * row.mean:.2f}" + (f" ± {100 * row.std:.2f}" if row.std is not None else "")
+    scale = kind.quality.scale
+    return f"{scale * row.mean:.2f}" + (f" ± {scale * row.std:.2f}" if row.std is not None else "")
 
 
 @column("gain", align="right")
-def gain(row: Row) -> str | None:
+def gain(row: Row, kind: TaskKind) -> str | None:
     """Mean gain over the student alone, in points."""
-    return None if row.gain is None else f"{100 * row.gain:+.2f}"
+    return None if row.gain is None else f"{kind.quality.scale * row.gain:+.2f}"
 
 
 @column("p_value", name="p vs {baseline}", align="right")
-def p_value(row: Row) -> str | None:
+def p_value(row: Row, kind: TaskKind) -> str | None:
     """p of the paired test against the baseline."""
     return None if row.p_value is None else f"{row.p_value:.3f}"
 
 
 @column("fitness", name="validation fitness", align="right")
-def fitness(row: Row) -> str | None:
+def fitness(row: Row, kind: TaskKind) -> str | None:
     """The fitness after full trainings on the validation split."""
     return None if row.fitness is None else f"{row.fitness:.4f}"
 
 
-@column("seeds", name="each seed", unit="%", align="left", form="seeds")
-def seeds(row: Row) -> str:
+@column("seeds", name="each seed", align="left", form="seeds")
+def seeds(row: Row, kind: TaskKind) -> str:
     """The accuracy of every seed that was trained with success."""
-    return ", ".join(f"{100 * value:.2f}" for value in row.accuracy if value is not None)
+    return ", ".join(f"{kind.quality.scale * value:.2f}" for value in row.accuracy if value is not None)
 
 
 @column("formula", align="left", form="code")
-def formula(row: Row) -> str:
+def formula(row: Row, kind: TaskKind) -> str:
     """The text form."""
-    return row.tree or "cross-entropy alone"
+    return row.tree or f"{kind.loss_title} alone"

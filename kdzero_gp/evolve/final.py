@@ -6,16 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from kdzero_gp.evaluate.candidate import QUALITY, Candidate
+from kdzero_gp.evaluate.candidate import Candidate
 from kdzero_gp.evolve.full_trainings import ALONE, run_full_trainings
 from kdzero_gp.evolve.individual import Individual
 from kdzero_gp.execute.protocol import Executor
 from kdzero_gp.methods.registry import method
 from kdzero_gp.store import RunStore
+from kdzero_gp.tasks.kind import TaskKind
 
 Kind = Literal["evolved", "random", "method", "alone"]
-BASELINE = "kd"
-"""The hand-designed method that every other row is tested against."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,8 @@ class Row:
     """A row of the final table; shares in 0 … 1, in the order of the seeds, None where a training failed.
 
     Attributes:
-        accuracy: the quality that rows are ranked by.
+        accuracy: the quality that the kind of task is ranked by, whatever it is; classification's gave it its name,
+            which run folders keep.
         gain: mean over seeds of the difference to the student alone.
         p_value: of the two-sided paired t-test against the baseline method; None for it, and where it is undefined.
         fitness: what the search gave it, None for hand-designed ones.
@@ -53,9 +53,7 @@ def open_rows(
     stages: Sequence[str],
     leaders: Sequence[Individual],
     rivals: Sequence[Individual],
-    *,
-    baselines: bool,
-    baseline: str = BASELINE,
+    baseline: str | None,
 ) -> list[Row]:
     """Makes the rows of the final table before their trainings: the best of a run and what they are compared with.
 
@@ -64,13 +62,13 @@ def open_rows(
         stages: names of the pair's stages.
         leaders: of the main arm, best first.
         rivals: of the random search beside an evolution, best first.
-        baselines: whether the best rival, the baseline method and the student alone are among them.
-        baseline: name of the baseline method.
+        baseline: name of the hand-designed method that the others are tested against; None leaves it out, and with it
+            the best rival and the student alone.
     """
     kind: Kind = "evolved" if arm == "evolve" else "random"
     label = "evolved" if kind == "evolved" else "random search"
     rows = [_open_row(f"{label} {number}", kind, leader) for number, leader in enumerate(leaders, 1)]
-    if not baselines:
+    if baseline is None:
         return rows
     rows += [_open_row("random search", "random", rival) for rival in rivals[:1]]
     chosen = method(baseline)
@@ -88,27 +86,25 @@ def run_final(
     seeds: int,
     executor: Executor,
     store: RunStore,
+    kind: TaskKind,
     *,
-    baseline: str = BASELINE,
-    quality: str = QUALITY,
     done: Callable[[str, int], None],
 ) -> list[Row]:
     """Trains the candidate of every row with every seed; results the store holds are read instead of repeated.
 
     Args:
         rows: from `open_rows`.
-        baseline: name of the row that the others are tested against.
-        quality: the part that rows are ranked by.
+        kind: of the task, which says what rows are ranked by, and against which row they are tested.
         done: is called after every training.
 
     Returns:
         The rows with their results, by falling mean.
     """
     table = run_full_trainings({row.name: row.candidate for row in rows}, seeds, "test", executor, store, done=done)
-    reached = {name: [result.part(quality) for result in results] for name, results in table.items()}
+    reached = {name: [result.part(kind.quality.key) for result in results] for name, results in table.items()}
     filled = [
         replace(
-            _fill(row, reached, baseline),
+            _fill(row, reached, kind.baseline),
             errors=tuple(result.error for result in table[row.name] if result.error is not None),
         )
         for row in rows

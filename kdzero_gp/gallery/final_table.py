@@ -7,6 +7,8 @@ from typing import Any, cast
 
 from kdzero_gp.evolve.columns import COLUMNS
 from kdzero_gp.evolve.final import Kind, Row
+from kdzero_gp.tasks.kind import TaskKind
+from kdzero_gp.tasks.kinds import DEFAULT, kinds
 from kdzero_gp.untrusted import finite_number as finite
 from kdzero_gp.untrusted import mapping, printable, sequence, text
 
@@ -23,7 +25,7 @@ class FinalTable:
 
 
 def final_table(value: Any) -> FinalTable | None:
-    """The table by falling mean accuracy, or None where there is none."""
+    """The table by falling mean, or None where there is none."""
     table = mapping(value)
     rows = [_row(mapping(row)) for row in sequence(table.get("rows"))]
     if not rows:
@@ -31,6 +33,12 @@ def final_table(value: Any) -> FinalTable | None:
     rows.sort(key=lambda row: -math.inf if row.mean is None else row.mean, reverse=True)
     facts = [(key, text(table[key])) for key in ("split", "seeds", "epochs", "baseline") if key in table]
     return FinalTable(tuple(rows), tuple(facts))
+
+
+def kind_in(config: Mapping[str, Any]) -> TaskKind:
+    """The kind of task of a run; the usual one where the configuration names none that is known here."""
+    known = kinds()
+    return known.get(str(config.get("task", DEFAULT)), known[DEFAULT])
 
 
 def _row(row: Mapping[str, Any]) -> Row:
@@ -49,21 +57,21 @@ def _row(row: Mapping[str, Any]) -> Row:
     )
 
 
-def column_data() -> list[dict[str, str]]:
+def column_data(kind: TaskKind) -> list[dict[str, str]]:
     """The columns for the page's script."""
     return [
-        {"key": column.key, "heading": column.heading(), "align": column.align, "form": column.form}
+        {"key": column.key, "heading": column.heading(kind), "align": column.align, "form": column.form}
         for column in COLUMNS.values()
     ]
 
 
-def row_data(row: Row) -> dict[str, Any]:
+def row_data(row: Row, kind: TaskKind) -> dict[str, Any]:
     """A row for the page's script: its cells as text, and in per cent what is drawn of it."""
 
     def percent(share: float | None) -> float | None:
         return None if share is None else 100 * share
 
-    cells = {key: column.cell(row) for key, column in COLUMNS.items()}
+    cells = {key: column.cell(row, kind) for key, column in COLUMNS.items()}
     return {
         "name": printable(row.name, limit=LONGEST),
         "kind": printable(row.kind, limit=LONGEST),
@@ -81,7 +89,7 @@ def facts(summary: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[tup
         "pair": "teacher → student",
         "data": "data set",
         "seed": "seed",
-        "teacher_accuracy": "teacher's accuracy",
+        "teacher_accuracy": f"teacher's {kind_in(config).quality.name}",
         "date": "date",
         "seconds": "duration",
         "hardware": "hardware",

@@ -60,6 +60,7 @@ def run_data(
         "generations": {arm: [asdict(g) for g in found] for arm, found in run.generations.items()},
         "funnel": run.funnel,
         "final": _final(run, latest),
+        "quality": run.kind.quality.name,
         "winner": winner,
         "front": [place_of(key) for key in chosen.front],
         "rows": columns(run.evaluations),
@@ -92,9 +93,9 @@ def _final(run: RunView, latest: Mapping[Key, Recorded]) -> dict[str, Any] | Non
     if run.final is None:
         return None
     places = {latest[key][0].tree: place_of(key) for key in reversed(_finalists(run))}
-    rows = [row_data(row) | {"place": places.get(row.tree) if row.tree else None} for row in run.final.rows]
+    rows = [row_data(row, run.kind) | {"place": places.get(row.tree) if row.tree else None} for row in run.final.rows]
     facts = [[name, printable(value, limit=300)] for name, value in run.final.facts]
-    return {"columns": column_data(), "rows": rows, "facts": facts}
+    return {"columns": column_data(run.kind), "rows": rows, "facts": facts}
 
 
 def _lineage(latest: Mapping[Key, Recorded], chosen: Chosen) -> dict[str, object] | None:

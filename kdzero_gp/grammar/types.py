@@ -5,6 +5,7 @@ The classes are never instantiated: DEAP identifies types by class, and types ar
 order matters, because the order of a set of classes differs from process to process.
 """
 
+import math
 from typing import ClassVar, Final
 
 from kdzero_gp.errors import PrimitiveError
@@ -35,7 +36,7 @@ class Loss:
 
 
 CONSTANTS: Final[dict[type, tuple[float, ...]]] = {}
-"""Constant types, by declaration, and the grid that random trees draw from; typed text may use any positive number."""
+"""Constant types, by declaration, and the grid that random trees draw from."""
 
 
 class Constant:
@@ -49,19 +50,21 @@ class Constant:
 
     Attributes:
         grid: the values that random trees draw from, in ascending order.
+        limits: least and greatest value that typed text may use.
         sign: stands before the number in drawings, as in τ=4; "" where the number stands alone.
         plain_sign: the sign where only ASCII can be shown.
         latex: the sign in LaTeX, where it stands below the operation's name; "" puts the number among the arguments.
     """
 
     grid: ClassVar[tuple[float, ...]]
+    limits: ClassVar[tuple[float, float]] = (0, math.inf)
     sign: ClassVar[str] = ""
     plain_sign: ClassVar[str] = ""
     latex: ClassVar[str] = ""
 
     def __init_subclass__(cls) -> None:
         grid = getattr(cls, "grid", ())
-        if not grid or list(grid) != sorted(set(grid)) or not all(0 < value < float("inf") for value in grid):
+        if not grid or list(grid) != sorted(set(grid)) or not all(0 < value < math.inf for value in grid):
             raise PrimitiveError(
                 f"the constant type {cls.__name__} has the grid {grid}, but needs one of positive numbers in ascending "
                 "order, such as grid = (0.1, 0.5, 1)"
@@ -79,6 +82,7 @@ class Tau(Constant):
     """A positive constant: a temperature."""
 
     grid = (1, 4, 8)
+    limits = (1e-4, 1e6)  # scores over a temperature beyond leave the range of floating-point numbers
     sign = "τ"
     plain_sign = "tau"
     latex = r"\tau"

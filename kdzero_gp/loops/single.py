@@ -7,10 +7,9 @@ from typing import Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from kdzero_gp.distiller.distiller import Distiller
-from kdzero_gp.knowledge import Knowledge, unhalved
+from kdzero_gp.knowledge import Knowledge
 from kdzero_gp.randomness import own_randomness, random_state, set_random_state
 from kdzero_gp.taps.read import TapReader
 from kdzero_gp.tasks.recipe import Recipe
@@ -40,7 +39,7 @@ def batches(images: int, recipe: Recipe, seed: int) -> tuple[Tensor, ...]:
 
 
 class Training:
-    """Trains a student on the training split: cross-entropy plus a distiller, under one learning-rate schedule.
+    """Trains a student on the training split: its task's loss plus a distiller, under one learning-rate schedule.
 
     Args:
         distiller: None trains the student alone. Its aligners and learned operations are trained along.
@@ -100,7 +99,7 @@ class Training:
         self.per_epoch = recipe.steps_per_epoch(len(self.feed))
         self.check_every = self.per_epoch
         self.step = 0
-        self.taps = tuple(dict.fromkeys((*(distiller.taps if distiller else ()), "logits")))
+        self.taps = tuple(dict.fromkeys((*(distiller.taps if distiller else ()), *task.kind.loss_taps)))
         with own_randomness(task.device):
             torch.manual_seed(order_seed)
             self._random = random_state(task.device)
@@ -166,8 +165,8 @@ class Training:
         return loss
 
     def _loss(self, student: Knowledge, teacher: Knowledge, labels: Tensor) -> Tensor:
-        """The loss of one batch at this step: cross-entropy and distiller, weighted."""
-        loss = self.recipe.ce_weight * functional.cross_entropy(unhalved(student["logits"]), labels)
+        """The loss of one batch at this step: the task's and the distiller's, weighted."""
+        loss = self.recipe.ce_weight * self.task.kind.loss(student, labels)
         if self.distiller is None:
             return loss
         distilled: Tensor = self.distiller(student, teacher, labels)

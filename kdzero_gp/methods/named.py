@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kdzero_gp.distiller.program import terms_of
 from kdzero_gp.errors import ConfigError, TapError
-from kdzero_gp.grammar.grammar import tap_type
+from kdzero_gp.grammar.grammar import usual_taps
 from kdzero_gp.grammar.parse import parse
 from kdzero_gp.grammar.tree import Tree
 from kdzero_gp.methods.method import PUBLISHED_EPOCHS
@@ -76,7 +76,7 @@ def named_distiller(text: str, stages: Sequence[str]) -> Named:
     if PLUS in text:
         return _sum(text, *(named_distiller(part, stages) for part in text.rsplit(PLUS, 1)))
     if "(" in text:
-        return Named(text, parse(text, taps=_taps(stages)))
+        return Named(text, parse(text, taps=usual_taps(stages)))
     close = difflib.get_close_matches(text, METHODS, n=1)
     shown = text if len(text) <= 60 else f"{text[:57]}..."
     hint = f" Did you mean '{close[0]}'?" if close else ""
@@ -103,12 +103,8 @@ def _sum(text: str, first: Named, second: Named) -> Named:
     return Named(text, tree, factors, first.ce_weight, first.warmup_epochs)
 
 
-def _taps(stages: Sequence[str]) -> dict[str, type]:
-    return {name: type_ for name in (*stages, "pool", "logits") if (type_ := tap_type(name)) is not None}
-
-
 def _check_stages(name: str, tree: Tree, stages: Sequence[str]) -> None:
-    known = _taps(stages)
+    known = usual_taps(stages)
     for tap in tree.root.taps():
         if tap not in known:
             raise TapError(

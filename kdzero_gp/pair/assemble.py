@@ -4,9 +4,9 @@ from functools import partial
 
 from kdzero_gp.data import Dataset, load_dataset, named_augmentation
 from kdzero_gp.grammar.registry import active_registry
-from kdzero_gp.models import build
 from kdzero_gp.pair.check import make_pair
 from kdzero_gp.pair.config import PairConfig, ProcessConfig
+from kdzero_gp.tasks.kinds import kind_of
 from kdzero_gp.tasks.task import Task
 from kdzero_gp.tasks.teacher.pretrain import cached_teacher
 
@@ -17,7 +17,7 @@ def make_data(config: PairConfig) -> Dataset:
     Raises:
         DataError: what is wrong with them.
     """
-    return load_dataset(config.data, limit=config.limit)
+    return load_dataset(config.data, limit=config.limit, labels=kind_of(config.task).labels)
 
 
 def make_task(config: PairConfig, data: Dataset | None = None) -> Task:
@@ -27,14 +27,18 @@ def make_task(config: PairConfig, data: Dataset | None = None) -> Task:
         KdzeroError: what is wrong with the data, the models or the weights.
     """
     data = data or make_data(config)
+    kind = kind_of(config.task)
     pair = make_pair(config, data)
     teacher = cached_teacher(
-        config.teacher, data, weights=config.teacher_weights, device=config.device, spec=pair.teacher.input
+        config.teacher,
+        data,
+        weights=config.teacher_weights,
+        device=config.device,
+        spec=pair.teacher.input,
+        kind=kind,
     )
     channels, height, width = pair.student.input.shape
-    student = partial(
-        build, config.student, num_classes=data.num_classes, in_channels=channels, image_size=(height, width)
-    )
+    student = partial(kind.build, config.student, data, in_channels=channels, image_size=(height, width))
     recipe, proxy = config.recipes(data.name)
     return Task(
         f"{config.pair} on {data.name}",
@@ -50,6 +54,7 @@ def make_task(config: PairConfig, data: Dataset | None = None) -> Task:
         teacher_input=pair.teacher.input,
         student_input=pair.student.input,
         found=pair.found,
+        kind=kind,
     )
 
 

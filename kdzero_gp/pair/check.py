@@ -6,10 +6,12 @@ import torch
 
 from kdzero_gp.data import Dataset
 from kdzero_gp.errors import ModelError
-from kdzero_gp.models import build, input_size
+from kdzero_gp.models import input_size
 from kdzero_gp.pair.config import PairConfig
 from kdzero_gp.taps.override import parse_taps
 from kdzero_gp.tasks.input import InputSpec, NetworkInput, parse_normalisation
+from kdzero_gp.tasks.kind import TaskKind
+from kdzero_gp.tasks.kinds import kind_of
 from kdzero_gp.tasks.pair_taps import FoundTaps, NetworkSlot, settle_taps
 
 IMAGES = 2
@@ -32,50 +34,41 @@ def make_pair(config: PairConfig, data: Dataset) -> Pair:
     """Builds both networks, shows them two images, each in its own size and normalisation, and finds their taps.
 
     Raises:
-        ModelError: one is unknown, cannot take these images, or does not score the data's classes.
+        ModelError: one is unknown, cannot take these images, or gives something else than the task needs.
         ConfigError: an input that does not fit the data.
         TapError: their taps cannot be found, or not as `--taps` says.
     """
+    kind = kind_of(config.task)
     mean, std = parse_normalisation(config.teacher_norm) or (None, None)
-    teacher = untrained(config.teacher, InputSpec(_size(config.teacher_input, config.teacher), mean, std), data)
-    student = untrained(config.student, InputSpec(_size(config.student_input, config.student)), data)
+    teacher = untrained(config.teacher, InputSpec(_size(config.teacher_input, config.teacher), mean, std), data, kind)
+    student = untrained(config.student, InputSpec(_size(config.student_input, config.student)), data, kind)
     images = data.normalise(data.train.images[:IMAGES])
-    _check("teacher", config.teacher, teacher, images, data)
-    _check("student", config.student, student, images, data)
-    return Pair(teacher, student, settle_taps(teacher, student, data, parse_taps(config.taps)))
+    _check("teacher", config.teacher, teacher, images, data, kind)
+    _check("student", config.student, student, images, data, kind)
+    return Pair(teacher, student, settle_taps(teacher, student, data, parse_taps(config.taps), kind.find_taps))
 
 
 def _size(given: int | None, name: str) -> tuple[int, int] | None:
     return (given, given) if given is not None else input_size(name)
 
 
-def _check(role: str, name: str, slot: NetworkSlot, images: torch.Tensor, data: Dataset) -> None:
+def _check(role: str, name: str, slot: NetworkSlot, images: torch.Tensor, data: Dataset, kind: TaskKind) -> None:
     images = slot.input(images)
     shape = tuple(images.shape)
     origin = f"as {data.name} has them" if slot.input.size is None else f"to which those of {data.name} are resized"
     try:
         with torch.no_grad():
-            scores = slot.model(images)
+            output = slot.model(images)
     except Exception as error:  # it can be the user's own, and fail in any way
         raise ModelError(
             f"the {role} {name} fails on images of shape {shape}, {origin}: "
             f"{type(error).__name__}: {error}; take a network for such images, or resize them for it with "
             f"--{role}-input N"
         ) from error
-    if not isinstance(scores, torch.Tensor) or scores.dim() != 2 or len(scores) != len(images):
-        found = f"shape {tuple(scores.shape)}" if isinstance(scores, torch.Tensor) else f"a {type(scores).__name__}"
-        raise ModelError(
-            f"the {role} {name} gives {found} for images of shape {shape}, but must give class scores "
-            f"({len(images)}, {data.num_classes})"
-        )
-    if scores.shape[1] != data.num_classes:
-        raise ModelError(
-            f"the {role} {name} scores {scores.shape[1]} classes, but {data.name} has {data.num_classes}; teacher, "
-            "student and data must have the same classes: build the network for `num_classes`"
-        )
+    kind.check_output(output, data, images, f"the {role} {name}")
 
 
-def untrained(name: str, spec: InputSpec, data: Dataset) -> NetworkSlot:
+def untrained(name: str, spec: InputSpec, data: Dataset, kind: TaskKind) -> NetworkSlot:
     """Builds the network called `name` for this data, with initial weights that are always the same, and its input.
 
     Raises:
@@ -86,5 +79,5 @@ def untrained(name: str, spec: InputSpec, data: Dataset) -> NetworkSlot:
     channels, height, width = adapt.shape
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        model = build(name, num_classes=data.num_classes, in_channels=channels, image_size=(height, width))
+        model = kind.build(name, data, in_channels=channels, image_size=(height, width))
     return NetworkSlot(model.eval(), adapt)

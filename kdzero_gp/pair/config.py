@@ -4,10 +4,10 @@ import difflib
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 import torch
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from kdzero_gp.console.options import Options, option_fields
 from kdzero_gp.data import AugmentationName
@@ -15,6 +15,7 @@ from kdzero_gp.data.sources.source import DEFAULT_DATA, data_help
 from kdzero_gp.errors import ConfigError, KdzeroError
 from kdzero_gp.taps.override import parse_taps
 from kdzero_gp.tasks.input import parse_normalisation, published_constants
+from kdzero_gp.tasks.kinds import DEFAULT, kind_of
 from kdzero_gp.tasks.presets import recipes_for
 from kdzero_gp.tasks.recipe import Recipe
 
@@ -65,6 +66,10 @@ class PairConfig(ProcessConfig):
     not_identity: ClassVar[frozenset[str]] = frozenset()
     """Options that change how fast something goes and not what it gives, so it may be gone on with under others."""
 
+    task: str = Field(
+        DEFAULT,
+        description="{default} (default), or multilabel: npz:FILE whose y is (N, K), 1 for each class it has.",
+    )
     data: str = Field(DEFAULT_DATA, description=data_help())
     limit: int | None = Field(None, ge=2, description="Use only the first N training images.")
     teacher: str = Field(
@@ -109,6 +114,15 @@ class PairConfig(ProcessConfig):
         parse_taps(texts)
         return texts
 
+    @model_validator(mode="after")
+    def _augmentation_fits_the_task(self) -> Self:
+        fitting = kind_of(self.task).augmentations
+        if self.augment not in fitting:
+            raise ConfigError(
+                f"--augment is {self.augment}, but with --task {self.task} it must be {' or '.join(fitting)}"
+            )
+        return self
+
     @property
     def pair(self) -> str:
         """The pair, for names and titles."""
@@ -119,10 +133,11 @@ class PairConfig(ProcessConfig):
         """All that decides what comes out, as plain data: what is stored, and must agree where it is gone on with.
 
         The number of threads is part of it, and so is the kind of device, but not its number: the first two change the
-        order of sums, and so the last bits.
+        order of sums, and so the last bits. The usual kind of task is left out: what is older than others is of it.
         """
         plain = self.model_dump(mode="json") | {"device": torch.device(self.device).type}
-        return {name: plain[name] for name in option_fields(type(self)) if name not in self.not_identity}
+        left_out = self.not_identity | ({"task"} if self.task == DEFAULT else set())
+        return {name: plain[name] for name in option_fields(type(self)) if name not in left_out}
 
     def adjust(self, recipe: Recipe) -> Recipe:
         """Puts the numbers that were given in place of a recipe's own."""

@@ -68,7 +68,7 @@ def _search(
         typer.echo(json.dumps(record))
         return
     if result.table:
-        console.print(result_table(result.table, max(len(row.accuracy) for row in result.table)))
+        console.print(result_table(result.table, max(len(row.accuracy) for row in result.table), result.kind))
     if show and result.best is not None:
         from kdzero_gp.drawing.show import show as draw
 

@@ -8,13 +8,14 @@ from pydantic import Field, field_validator, model_validator
 from kdzero_gp.console.options import Commas, Options
 from kdzero_gp.data.sources.source import DEFAULT_DATA
 from kdzero_gp.errors import ConfigError
-from kdzero_gp.evaluate.fitness import DEFAULT_FITNESS, FITNESS
+from kdzero_gp.evaluate.fitness import DEFAULT_FITNESS, FITNESS, check_fitness
 from kdzero_gp.evolve.selection import SELECTIONS
 from kdzero_gp.evolve.settings import DEFAULT_SELECTION
 from kdzero_gp.execute.config import NOT_IDENTITY, ExecutorConfig
 from kdzero_gp.grammar.registry import active_registry
 from kdzero_gp.methods.registry import method
 from kdzero_gp.pair.config import PairConfig, Seed, validate
+from kdzero_gp.tasks.kinds import kind_of
 from kdzero_gp.tasks.presets import fuse_for
 from kdzero_gp.tasks.recipe import Recipe
 
@@ -101,12 +102,20 @@ class RunConfig(PairConfig, SearchConfig, ExecutorConfig):
         "or auto (default on a GPU).",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _fitness_of_the_task(cls, given: Any) -> Any:
+        """What is not given is the fitness function that the kind of task has as its first."""
+        if isinstance(given, dict) and given.get("fitness") is None and isinstance(given.get("task"), str):
+            return given | {"fitness": kind_of(given["task"]).fitness[0]}
+        return given
+
     @model_validator(mode="after")
     def _known_choices(self) -> Self:
         if self.selection not in SELECTIONS or self.fitness not in FITNESS:
             active_registry().load_files(self.primitives)  # a file of the user's may declare it
         SELECTIONS.require(self.selection)
-        FITNESS.require(self.fitness)
+        check_fitness(self.fitness, kind_of(self.task))
         return self
 
     def recipes(self, data: str) -> tuple[Recipe, Recipe]:

@@ -11,7 +11,7 @@ import torch
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.evaluate.fitness import FITNESS
 from kdzero_gp.evaluate.fusing import measure_fuse, settle_fuse
-from kdzero_gp.evolve.final import BASELINE, Row, open_rows, run_final
+from kdzero_gp.evolve.final import Row, open_rows, run_final
 from kdzero_gp.evolve.individual import Individual
 from kdzero_gp.evolve.reassess import reassess
 from kdzero_gp.evolve.search import Search
@@ -102,7 +102,7 @@ class Run:
         store.write_history()
         write_gallery(store)
         store.put_result(FINISHED, True)
-        return SearchResult(store.folder, winner, evolved, table)
+        return SearchResult(store.folder, winner, evolved, table, self.task.kind)
 
     def _settle_fuse(self, store: RunStore) -> str:
         """How many students are trained in one program: as many as before, where the run is gone on with."""
@@ -144,21 +144,22 @@ class Run:
         self, leaders: list[Individual], rivals: list[Individual], executor: Executor, store: RunStore
     ) -> list[Row]:
         seeds = self.config.final_seeds
+        kind = self.task.kind
         rows = open_rows(
             self.config.algorithm,
             self.task.student_taps.stages,
             leaders[: self.config.finalists],
             rivals,
-            baselines=self.config.baselines,
+            kind.baseline if self.config.baselines else None,
         )
         self.observer.phase("final", len(rows) * seeds)
-        table = run_final(rows, seeds, executor, store, done=self.observer.final_done)
+        table = run_final(rows, seeds, executor, store, kind, done=self.observer.final_done)
         record: dict[str, Any] = {
             "rows": [asdict(row) for row in table],
             "seeds": list(range(seeds)),
             "split": "test",
             "epochs": self.task.recipe.epochs,
-            "baseline": BASELINE,
+            "baseline": kind.baseline,
         }
         store.put_result("final", record)
         return table
@@ -168,7 +169,7 @@ def search(
     *,
     run_dir: str | Path | None = None,
     resume: str | Path | None = None,
-    task: Task | None = None,
+    task: Task | str | None = None,
     observer: RunObserver | None = None,
     **options: Any,
 ) -> SearchResult:
@@ -177,7 +178,8 @@ def search(
     Args:
         run_dir: folder of a new run, by default `runs/` and the date and pair.
         resume: folder of a run to go on with; its configuration counts.
-        task: a task built from your own networks, instead of `teacher`, `student` and `data`.
+        task: the name of a kind of task, or a task built from your own networks, instead of `teacher`, `student` and
+            `data`.
         observer: follows the run.
         options: those of `python -m kdzero_gp.run`, with underscores: `pop=20, gens=25, seed=0, …`.
 
@@ -189,9 +191,12 @@ def search(
             f"--run-dir {run_dir} begins a new run and --resume {resume} goes on with an old one; give one of the two"
         )
     observer = observer or Silent()
+    if task is not None:
+        options["task"] = task.kind.name if isinstance(task, Task) else task
+    own = task if isinstance(task, Task) else None
     if resume is None:
-        return _begin(make_config(**options), run_dir, observer, task)
-    return _go_on(Path(resume), options, observer, task)
+        return _begin(make_config(**options), run_dir, observer, own)
+    return _go_on(Path(resume), options, observer, own)
 
 
 def _begin(config: RunConfig, run_dir: str | Path | None, observer: RunObserver, task: Task | None) -> SearchResult:

@@ -10,17 +10,24 @@ from kdzero_gp.evolve.columns import text_columns
 from kdzero_gp.evolve.final import Row
 from kdzero_gp.grammar.operation import Operation
 from kdzero_gp.taps.tap import Tap, Taps
+from kdzero_gp.tasks.kind import TaskKind
+from kdzero_gp.tasks.kinds import kind_of
 from kdzero_gp.tasks.pair_taps import PairTaps
 
 
-def result_table(rows: Sequence[Row], seeds: int) -> Table:
-    """The final table for a terminal; rows as they stand, by falling mean test accuracy."""
-    table = Table(title=f"Test accuracy, last epoch, {seeds} fresh seeds")
+def result_table(rows: Sequence[Row], seeds: int, kind: TaskKind | None = None) -> Table:
+    """The final table for a terminal; rows as they stand, by falling mean on the test split.
+
+    Args:
+        kind: of the task, by default classification.
+    """
+    kind = kind or kind_of()
+    table = Table(title=f"Test {kind.quality.name}, last epoch, {seeds} fresh seeds")
     columns = text_columns()
     for column in columns:
-        table.add_column(escape(column.heading()), overflow="fold", justify=column.align)
+        table.add_column(escape(column.heading(kind)), overflow="fold", justify=column.align)
     for row in rows:
-        table.add_row(*(escape(column.cell(row) or "-") for column in columns))
+        table.add_row(*(escape(column.cell(row, kind) or "-") for column in columns))
     return table
 
 

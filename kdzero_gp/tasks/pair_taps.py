@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +12,7 @@ from kdzero_gp.data import Dataset
 from kdzero_gp.errors import TapError
 from kdzero_gp.taps.find import DEPTHS, find_taps
 from kdzero_gp.taps.match import TapPair, match_taps
-from kdzero_gp.taps.override import Role, TapOverride
+from kdzero_gp.taps.override import Side, TapOverride
 from kdzero_gp.taps.tap import Taps
 from kdzero_gp.tasks.input import NetworkInput
 from kdzero_gp.tasks.layout import fitting_layout, laid_out
@@ -39,6 +40,14 @@ class PairTaps(NamedTuple):
     shared: TapPair
 
 
+class Finder(Protocol):
+    """Finds the taps of one network, as `find_taps` does."""
+
+    def __call__(self, model: nn.Module, images: Tensor, override: Mapping[str, str] | None, /, *, depths: int) -> Taps:
+        """Its taps, each with its role."""
+        ...
+
+
 class FoundTaps(NamedTuple):
     """The taps of a pair in the layout of images that both networks run in.
 
@@ -55,6 +64,7 @@ def settle_taps(
     student: NetworkSlot,
     data: Dataset,
     override: TapOverride | None = None,
+    find: Finder = find_taps,
     *,
     device: torch.device | str = "cpu",
 ) -> FoundTaps:
@@ -62,6 +72,7 @@ def settle_taps(
 
     Args:
         override: taps that the user sets.
+        find: finds those of one network.
         device: of both networks.
 
     Raises:
@@ -70,13 +81,17 @@ def settle_taps(
     images = data.normalise(data.train.images[:IMAGES].to(device))
 
     def found(channels_last: bool) -> PairTaps:
-        return pair_taps(teacher, student, laid_out(images, channels_last), override)
+        return pair_taps(teacher, student, laid_out(images, channels_last), override, find)
 
     return FoundTaps(*fitting_layout(data.image_shape, found))
 
 
 def pair_taps(
-    teacher: NetworkSlot, student: NetworkSlot, images: Tensor, override: TapOverride | None = None
+    teacher: NetworkSlot,
+    student: NetworkSlot,
+    images: Tensor,
+    override: TapOverride | None = None,
+    find: Finder = find_taps,
 ) -> PairTaps:
     """Finds and matches the taps of a pair.
 
@@ -85,25 +100,26 @@ def pair_taps(
     Args:
         images: (N, C, H, W), a few, as the data set normalises them.
         override: taps that the user sets.
+        find: of one network; by default of one that ends in class scores.
 
     Raises:
         TapError: see `find_taps` and `match_taps`; says which network it is about.
     """
     override = override or TapOverride()
-    ours = _found("teacher", teacher, images, override, DEPTHS)
-    theirs = _found("student", student, images, override, len(ours.stages) or DEPTHS)
+    ours = _found("teacher", teacher, images, override, DEPTHS, find)
+    theirs = _found("student", student, images, override, len(ours.stages) or DEPTHS, find)
     if len(ours.stages) != len(theirs.stages):  # now the teacher may follow
-        ours = _found("teacher", teacher, images, override, len(theirs.stages) or DEPTHS)
+        ours = _found("teacher", teacher, images, override, len(theirs.stages) or DEPTHS, find)
     same_size = teacher.input.shape == student.input.shape
     return PairTaps(ours, theirs, match_taps(ours, theirs, same_size=same_size, paired=override.paired))
 
 
-def _found(role: Role, slot: NetworkSlot, images: Tensor, override: TapOverride, depths: int) -> Taps:
+def _found(side: Side, slot: NetworkSlot, images: Tensor, override: TapOverride, depths: int, find: Finder) -> Taps:
     handle = slot.input.attach(slot.model)  # None where the network adapts its input by itself already
     try:
-        return find_taps(slot.model, images, getattr(override, role), depths=depths)
+        return find(slot.model, images, getattr(override, side), depths=depths)
     except TapError as error:
-        raise TapError(f"{role}: {error}") from None
+        raise TapError(f"{side}: {error}") from None
     finally:
         if handle is not None:
             handle.remove()

@@ -1,6 +1,6 @@
 """A distillation task: a teacher, a way to build students, data, taps and a training recipe."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import astuple
 from functools import cached_property
@@ -11,13 +11,18 @@ from torch import Tensor, nn
 
 from kdzero_gp.data import NO_AUGMENTATION, Augmentation, Batches, Dataset, Split, image_batches
 from kdzero_gp.errors import ConfigError, ModelError, TapError
-from kdzero_gp.grammar.grammar import tap_type
+from kdzero_gp.grammar.grammar import Grammar
+from kdzero_gp.grammar.operation import Operation
+from kdzero_gp.grammar.tree import Tree
 from kdzero_gp.knowledge import Knowledge
 from kdzero_gp.taps.override import TapOverride
 from kdzero_gp.taps.read import TapReader
 from kdzero_gp.taps.tap import Taps
+from kdzero_gp.taps.types import TYPES
 from kdzero_gp.tasks.feed import Feed
 from kdzero_gp.tasks.input import InputSpec, NetworkInput, adapts_itself, network_input
+from kdzero_gp.tasks.kind import TaskKind
+from kdzero_gp.tasks.kinds import check_tree, kind_of
 from kdzero_gp.tasks.layout import MOST, chunk_size
 from kdzero_gp.tasks.pair_taps import FoundTaps, NetworkSlot, settle_taps
 from kdzero_gp.tasks.recipe import Recipe
@@ -55,6 +60,7 @@ class Task:
             images are handed about as the data set has them, whatever the networks want.
         taps: places that the user sets by hand.
         found: the taps of the same networks on the same data, where they have been found already.
+        kind: what a student is trained for and measured by; by default classification.
 
     Attributes:
         teacher_taps, student_taps: what distillers read, under common names.
@@ -84,10 +90,12 @@ class Task:
         student_input: InputSpec | NetworkInput | None = None,
         taps: TapOverride | None = None,
         found: FoundTaps | None = None,
+        kind: TaskKind | None = None,
     ) -> None:
         if not cache_gb >= 0:
             raise ConfigError(f"The cache is {cache_gb} GiB, but must be 0 (the teacher runs in every step) or more")
         self.name = name
+        self.kind = kind or kind_of()
         self.device = torch.device(device)
         self.data = data
         self.recipe = recipe
@@ -109,18 +117,28 @@ class Task:
         self.channels_last, self.pair_taps = found or self._found_taps(taps)
         self.teacher_taps: Taps = self.pair_taps.shared.teacher
         self.student_taps: Taps = self.pair_taps.shared.student
-        for role, shared in (("teacher", self.teacher_taps), ("student", self.student_taps)):
-            classes = shared["logits"].shape[0]
-            if classes != data.num_classes:
-                raise ModelError(
-                    f"the {role} gives {classes} class scores, but {data.name} has {data.num_classes} classes; "
-                    "teacher, student and data must have the same classes"
-                )
+        for side, shared in (("teacher", self.teacher_taps), ("student", self.student_taps)):
+            self.kind.check_taps(shared, data, f"the {side}")
 
     @cached_property
     def tap_types(self) -> dict[str, type]:
         """The taps a distiller of this task may use, with their grammar types."""
-        return {name: t for name in self.student_taps if (t := tap_type(name)) is not None}
+        return {name: TYPES[tap.role] for name, tap in self.student_taps.items()}
+
+    def grammar(self, operations: Mapping[str, Operation], *, extended: bool = False) -> Grammar:
+        """The distillers that this task allows, made of these operations."""
+        return Grammar(operations, self.tap_types, extended=extended, exclusive=self.kind.exclusive)
+
+    def check_tree(self, tree: Tree, whose: str) -> None:
+        """Sees that a distiller's operations fit the classes of this task.
+
+        Args:
+            whose: what messages call it.
+
+        Raises:
+            ConfigError: one takes class scores as one distribution, and classes do not exclude one another.
+        """
+        check_tree(self.kind, tree, whose)
 
     def student(self, seed: int) -> nn.Module:
         """A student on the device whose initial weights depend on the seed alone."""
@@ -163,8 +181,8 @@ class Task:
         for numbers in parts:
             yield self.images(split_name, numbers)
 
-    def labels(self, split_name: str) -> Tensor:
-        """All labels of a split, (N,) int64 on the device."""
+    def targets(self, split_name: str) -> Tensor:
+        """All targets of a split on the device, (N,) int64 or as the kind of task has them."""
         return self.split(split_name).labels.to(self.device)
 
     def feed(self, taps: Iterable[str]) -> Feed:
@@ -176,7 +194,7 @@ class Task:
                 return self._teach(images, names)
             return self._teacher_cache.batch("train", names, numbers, view)
 
-        return Feed(self._images("train"), self.labels("train"), taught if names else _nothing)
+        return Feed(self._images("train"), self.targets("train"), taught if names else _nothing)
 
     def teacher_knowledge(self, split_name: str, names: Iterable[str]) -> Knowledge:
         """The teacher's taps for a whole split without augmentation, computed once for each tap and kept.
@@ -231,7 +249,7 @@ class Task:
     def _found_taps(self, override: TapOverride | None) -> FoundTaps:
         teacher = NetworkSlot(self.teacher, self.teacher_input)
         student = NetworkSlot(self.student(seed=0), self.student_input)
-        return settle_taps(teacher, student, self.data, override, device=self.device)
+        return settle_taps(teacher, student, self.data, override, self.kind.find_taps, device=self.device)
 
     def _known(self, names: Iterable[str]) -> tuple[str, ...]:
         names = tuple(names)

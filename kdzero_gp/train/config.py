@@ -16,6 +16,8 @@ from kdzero_gp.pair.config import BatchSize, CacheGb, Epochs, PairConfig, Seed, 
 from kdzero_gp.tasks.presets import PRESETS, augmentation_for, named_recipe_for, preset
 from kdzero_gp.tasks.recipe import Recipe
 
+TrainOn = Literal["all", "train"]
+Calibrate = Literal["none", "gradient"]
 MOST_VIEWS = 1000
 CACHE_GB = 4.0
 """GiB for the teacher's outputs where they are kept: without augmentation, when they are exact and small."""
@@ -33,11 +35,11 @@ class TrainingConfig(PairConfig):
     preset: str = Field(
         "repdistiller", description=f"Recipe: {', '.join(_OTHERS)} or {_LAST}; by default the student's."
     )
-    train_on: Literal["all", "train"] = Field(
+    train_on: TrainOn = Field(
         "all",
         description="{default} (default): training and validation images; or train, to see validation accuracy.",
     )
-    calibrate: Literal["none", "gradient"] = Field(
+    calibrate: Calibrate = Field(
         "none",
         description="Of a text form: {default} (default), or gradient: terms start with CE's gradient norm.",
     )

@@ -11,10 +11,11 @@ import torch
 from kdzero_gp import parse
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.evaluate.evaluator import EvaluationSettings, Evaluator
-from kdzero_gp.evaluate.fitness import DEFAULT_FITNESS, FITNESS, Parts, eq2, fitness, relative, tempered
+from kdzero_gp.evaluate.fitness import DEFAULT_FITNESS, FITNESS, Parts, check_fitness, eq2, fitness, relative, tempered
 from kdzero_gp.evaluate.screen import Screening
 from kdzero_gp.run.config import make_config
 from kdzero_gp.tasks.classification.measures import fitness_parts, tempered_cross_entropy
+from kdzero_gp.tasks.kinds import kind_of
 from kdzero_gp.tasks.task import Task
 
 PARTS = {"ce": 0.5, "sharpness_gap": 0.25, "cka_gap": 0.125, "accuracy": 0.9}
@@ -63,7 +64,9 @@ def test_a_fitness_function_of_this_file_is_an_option_like_the_others(hits: Any,
 
 
 def test_an_unknown_one_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="--fitness is 'hits', but should be 'tempered' or 'relative' or 'eq2'"):
+    with pytest.raises(
+        ConfigError, match="--fitness is 'hits', but should be 'tempered' or 'relative' or 'eq2' or 'bce'"
+    ):
         make_config(fitness="hits")
 
 
@@ -77,9 +80,18 @@ def test_it_reads_the_parts_that_it_names_and_no_others(name: str) -> None:
             seen.add(part)
             return super().__getitem__(part)
 
-    everything = Watched(PARTS, tempered_ce=0.4)
+    everything = Watched(PARTS, tempered_ce=0.4, bce=0.3, map=0.6)
     assert chosen(everything, everything) > 0
     assert seen == set(chosen.parts)
+
+
+@pytest.mark.parametrize(("kind", "fits", "does_not"), [("classification", "eq2", "map"), ("multilabel", "map", "eq2")])
+def test_it_fits_where_its_parts_are_measured(hits: Any, kind: str, fits: str, does_not: str) -> None:
+    check_fitness(fits, kind_of(kind))
+    with pytest.raises(ConfigError, match=f"--fitness is {does_not}, but with --task {kind} it must be .*{fits}"):
+        check_fitness(does_not, kind_of(kind))
+    if kind == "classification":
+        check_fitness("hits", kind_of(kind))  # which nobody has listed
 
 
 def test_a_part_that_is_not_measured_is_named() -> None:

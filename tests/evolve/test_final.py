@@ -13,6 +13,7 @@ from kdzero_gp.evaluate.candidate import FullTraining
 from kdzero_gp.evolve.final import Row, run_final
 from kdzero_gp.execute.protocol import FullJob
 from kdzero_gp.store import RunStore
+from kdzero_gp.tasks.kinds import kind_of
 
 KD, BEST, WORST = "weight(0.9, kl(logits, 4))", "weight(1, l2(stage1))", "weight(1, l1(stage1))"
 OPEN_ROWS = [
@@ -58,7 +59,7 @@ def table(folder: Path, executor: Trainings, seeds: int = 4, calls: list[Any] | 
             seeds,
             executor,
             store,
-            baseline="kd",
+            kind_of(),
             done=lambda name, number: (calls if calls is not None else []).append((name, number)),
         )
 

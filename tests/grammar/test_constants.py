@@ -27,6 +27,7 @@ def registry() -> Iterator[Registry]:
 
         class Margin(Constant):
             grid = (0.1, 0.5)
+            limits = (0, 9)
             sign = "μ"
             plain_sign = "m"
             latex = r"\mu"
@@ -56,6 +57,13 @@ def test_it_is_parsed_shown_and_written_with_its_sign() -> None:
 def test_a_wrong_one_is_told_what_could_stand_there() -> None:
     with pytest.raises(ParseError, match=r"a Margin: a positive number such as 0\.5"):
         parse("weight(2, hinge(pool, stage1))")
+
+
+@pytest.mark.usefixtures("registry")
+def test_text_keeps_its_limits() -> None:
+    assert parse("weight(2, hinge(pool, 9))").root.children[1].children[1].value == 9
+    with pytest.raises(ParseError, match="a Margin: a number from 0 to 9"):
+        parse("weight(2, hinge(pool, 9.5))")
 
 
 def test_random_trees_draw_from_its_grid(registry: Registry) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
-from kdzero_gp.data.dataset import Dataset
+from kdzero_gp.data.dataset import Dataset, LabelForm
 from kdzero_gp.data.sources.source import DEFAULT_DATA, SOURCES
 from kdzero_gp.data.sources.split import SplitRules
 from kdzero_gp.errors import DataError
@@ -18,6 +18,7 @@ def load_dataset(
     test_fraction: float | None = None,
     limit: int | None = None,
     seed: int = 0,
+    labels: LabelForm = "class",
 ) -> Dataset:
     """Load the data set that `spec` names.
 
@@ -30,6 +31,7 @@ def load_dataset(
         limit: use only this many training images: the first, or of folders equally many of each class. Validation
             images are taken from them; of `digits`, the 400 stay.
         seed: of the splits; not the run's seed, so that runs with different seeds share one test split.
+        labels: the form that the labels must have; that images have several classes is told by archives alone.
 
     Raises:
         DataError: unknown name, or data that cannot be used.
@@ -38,9 +40,14 @@ def load_dataset(
         place = source.place_in(spec)
         if place is None:
             continue
+        if labels not in source.labels:
+            raise DataError(
+                f"{spec} has one class for each image, but --task multilabel needs for each class a 0 or a 1: give "
+                "npz:FILE with x (N, H, W, C) and y (N, K), written by np.savez"
+            )
         val = source.val_fraction if val_fraction is None else val_fraction
         test = source.test_fraction if test_fraction is None else test_fraction
-        return load(source, place, SplitRules(val, test, limit, seed))
+        return load(source, place, SplitRules(val, test, limit, seed, labels))
     raise DataError(f"unknown data set '{spec}'.{_hint(spec)} Known: {', '.join(_known())}")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from kdzero_gp.data.dataset import Dataset
+from kdzero_gp.data.dataset import Dataset, LabelForm
 from kdzero_gp.data.sources.split import SplitRules
 from kdzero_gp.folder_choices import FolderChoices
 
@@ -29,6 +29,7 @@ class Source:
         preset: name of the recipe that every student is trained by on these images; None: the student's own.
         augment: name of the augmentation in a final training; None: the recipe's usual one.
         fuse: students of a search in one program on a CPU.
+        labels: forms that its labels can be read in.
     """
 
     typed: str
@@ -43,6 +44,7 @@ class Source:
     preset: str | None = None
     augment: str | None = None
     fuse: int = 1
+    labels: tuple[LabelForm, ...] = ("class",)
 
     @property
     def name(self) -> str:

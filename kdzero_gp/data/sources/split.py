@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kdzero_gp.errors import DataError
+
+if TYPE_CHECKING:
+    from kdzero_gp.data.dataset import LabelForm
 
 Labels = NDArray[np.int64]
 Indices = NDArray[np.int64]
@@ -54,12 +58,14 @@ class SplitRules:
         test_fraction: share of every class' images for testing where none are given, in (0, 1).
         limit: training images that are used at most, the validation images among them; None: all.
         seed: of the splits; not the run's, so that runs with different seeds share one test split.
+        labels: the form that they are wanted in.
     """
 
     val_fraction: float = 0.1
     test_fraction: float = 0.2
     limit: int | None = None
     seed: int = 0
+    labels: LabelForm = "class"
 
     def __post_init__(self) -> None:
         if self.limit is not None and self.limit < 1:
