@@ -10,7 +10,7 @@ from kdzero_gp.grammar.decorators import distance, transform, weight
 from kdzero_gp.grammar.generate import random_tree
 from kdzero_gp.grammar.parse import parse
 from kdzero_gp.grammar.tree import Tree
-from kdzero_gp.grammar.types import Logits, Loss, Map, PerSample, Rows, Tau, Value, Vector
+from kdzero_gp.grammar.types import Constant, Logits, Loss, Map, PerSample, Rows, Tau, Value, Vector
 from kdzero_gp.knowledge import Knowledge
 from kdzero_gp.tasks.gaps import cka_gap, sharpness_gap
 from kdzero_gp.version import __version__
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "Constant",
     "Distillation",
     "Distiller",
     "KdzeroError",

@@ -65,5 +65,5 @@ class Knowledge(Mapping[str, Tensor]):
 
 
 def unhalved(x: Tensor) -> Tensor:
-    """Half precision as float32, anything else as it is."""
+    """A half-precision tensor as float32, any other as it is."""
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x

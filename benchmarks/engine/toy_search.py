@@ -16,7 +16,7 @@ import torch
 from benchmarks.engine.plain_deap import evaluated_by_ea_simple
 from benchmarks.harness.random_knowledge import PAIRS, knowledge, targets
 from kdzero_gp import Distiller, Tree, parse
-from kdzero_gp.evaluate.evaluator import Entry, Trained
+from kdzero_gp.evaluate.candidate import Candidate
 from kdzero_gp.evaluate.screen import Screening
 from kdzero_gp.evolve.search import Search
 from kdzero_gp.evolve.settings import SearchSettings
@@ -71,14 +71,14 @@ class ToyExecutor:
             if isinstance(job, ScreenJob):
                 yield index, Screening(None, (), self.effects(parse(job.tree)))
             elif isinstance(job, TrainJob):
-                yield index, tuple(self._trained(entry) for entry in job.entries)
+                yield index, tuple(self._trained(candidate) for candidate in job.candidates)
             else:
                 raise TypeError(f"a toy search has no {type(job).__name__}")
 
-    def _trained(self, entry: Entry) -> Trained:
-        tree = parse(entry.tree)
+    def _trained(self, candidate: Candidate) -> Evaluation:
+        tree = parse(str(candidate.tree))
         self.trained.append(tree)
-        return Trained(_evaluation(self.effects.fitness(tree), entry.screening.fingerprint), None)
+        return Evaluation("ok", fitness=self.effects.fitness(tree), fingerprint=candidate.fingerprint)
 
     def close(self) -> None:
         """Nothing to end."""
@@ -139,19 +139,3 @@ def our_search(grammar: Grammar, effects: Effects, *, population: int, generatio
 def plain_search(grammar: Grammar, effects: Effects, founders: Sequence[Tree], *, budget: int, seed: int) -> Spent:
     """The evaluations of DEAP's `eaSimple` from the same number of founders."""
     return Spent(evaluated_by_ea_simple(founders, grammar, effects.fitness, budget=budget, seed=seed), effects)
-
-
-def _evaluation(fitness: float, fingerprint: str | None) -> Evaluation:
-    return Evaluation(
-        status="ok",
-        stage=None,
-        fitness=fitness,
-        parts={},
-        calibration=(),
-        fingerprint=fingerprint,
-        steps=0,
-        seed=0,
-        seconds=0.0,
-        host="",
-        error=None,
-    )

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from kdzero_gp.evaluate.candidate import Candidate
 from kdzero_gp.evaluate.evaluator import Evaluator
 from kdzero_gp.evaluate.fitness import FITNESS
-from kdzero_gp.evaluate.full import Entrant
 from kdzero_gp.evolve.individual import Individual
 from kdzero_gp.evolve.search import Search
 from kdzero_gp.evolve.settings import Arm
@@ -52,12 +52,12 @@ def one_seed(seed: int, options: Mapping[str, int]) -> dict[str, Found]:
     settle_torch(1, "cpu")
     config = make_config(seed=seed, **options)
     evaluator = make_evaluator(config)
-    alone = _tested(evaluator, Entrant(None))
+    alone = _tested(evaluator, Candidate(None))
     found = {}
     for name in SEARCHES:
         winner = _winner(evaluator, _trained(evaluator, config, name))
-        entrant = _entrant(winner)
-        found[name] = Found(str(winner.tree), winner.value, _tested(evaluator, entrant), alone)
+        candidate = _candidate(winner)
+        found[name] = Found(str(winner.tree), winner.value, _tested(evaluator, candidate), alone)
     return found
 
 
@@ -78,20 +78,20 @@ def _trained(evaluator: Evaluator, config: RunConfig, name: str) -> list[Individ
 
 def _winner(evaluator: Evaluator, found: Sequence[Individual]) -> Individual:
     """Of the best by proxy, the best by one full training on the validation split."""
-    alone = evaluator.full(Entrant(None), FRESH, "val").parts
+    alone = evaluator.full(Candidate(None), FRESH, "val").parts
     fitness = FITNESS[evaluator.settings.fitness]
 
     def worth(individual: Individual) -> float:
-        own = evaluator.full(_entrant(individual), FRESH, "val").parts
+        own = evaluator.full(_candidate(individual), FRESH, "val").parts
         return float("inf") if own is None or alone is None else fitness(own, alone)
 
     return min(found[:LEADERS], key=worth)
 
 
-def _entrant(individual: Individual) -> Entrant:
-    return Entrant(str(individual.tree), individual.evaluation.calibration)
+def _candidate(individual: Individual) -> Candidate:
+    return Candidate(str(individual.tree), individual.evaluation.calibration)
 
 
-def _tested(evaluator: Evaluator, entrant: Entrant) -> float:
-    results = [evaluator.full(entrant, number, "test").part("accuracy") for number in range(FRESH)]
+def _tested(evaluator: Evaluator, candidate: Candidate) -> float:
+    results = [evaluator.full(candidate, number, "test").part("accuracy") for number in range(FRESH)]
     return 100 * statistics.fmean(value for value in results if value is not None)

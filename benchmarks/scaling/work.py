@@ -9,8 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from kdzero_gp.evaluate.evaluator import Entry, Trained
-from kdzero_gp.evaluate.full import FullResult
+from kdzero_gp.evaluate.candidate import Candidate, FullTraining
 from kdzero_gp.evaluate.rungs import Ladder
 from kdzero_gp.evaluate.screen import Screening
 from kdzero_gp.evolve.settings import SearchSettings
@@ -64,11 +63,11 @@ def run_pass(executor: Executor, trees: Sequence[str], rung: int) -> Pass:
         ticket, result = executor.wait()
         tree, since = begun.pop(ticket)
         if isinstance(result, tuple):
-            trained.append(result[0].evaluation)
+            trained.append(result[0])
             continue
         screenings.append(time.perf_counter() - since)
         if isinstance(result, Screening):
-            begun[executor.submit(TrainJob((Entry(tree, result),), rung))] = tree, time.perf_counter()
+            begun[executor.submit(TrainJob((result.candidate(tree),), rung))] = tree, time.perf_counter()
     seconds = time.perf_counter() - started
     times, statuses = tuple(one.seconds for one in trained), tuple(one.status for one in trained)
     return Pass(seconds, tuple(screenings), times, statuses)
@@ -83,27 +82,23 @@ class Costless:
     def screen(self, tree: Tree) -> Screening:
         return Screening(None, (1.0,), tree.key)
 
-    def train(self, entries: Sequence[Entry], rung: int) -> tuple[Trained, ...]:
-        return tuple(Trained(_evaluation(entry), self.state if rung else None) for entry in entries)
+    def train(self, candidates: Sequence[Candidate], rung: int) -> tuple[Evaluation, ...]:
+        return tuple(self._train(candidate, rung) for candidate in candidates)
 
-    def full(self, *_: object) -> FullResult:
-        return FullResult({"accuracy": 0.5}, 0.0, None)
+    def full(self, *_: object) -> FullTraining:
+        return FullTraining({"accuracy": 0.5}, 0.0, None)
 
-
-def _evaluation(entry: Entry) -> Evaluation:
-    return Evaluation(
-        status="ok",
-        stage=None,
-        fitness=len(entry.tree) / 100,
-        parts={"ce": 1.0, "cka_gap": 0.1, "sharpness_gap": 0.1, "accuracy": 0.9},
-        calibration=entry.screening.calibration,
-        fingerprint=entry.screening.fingerprint,
-        steps=60,
-        seed=0,
-        seconds=0.0,
-        host="",
-        error=None,
-    )
+    def _train(self, candidate: Candidate, rung: int) -> Evaluation:
+        return Evaluation(
+            "ok",
+            fitness=len(candidate.tree or "") / 100,
+            parts={"ce": 1.0, "cka_gap": 0.1, "sharpness_gap": 0.1, "accuracy": 0.9},
+            calibration=candidate.calibration or (),
+            fingerprint=candidate.fingerprint,
+            steps=60,
+            host="",
+            state=self.state if rung else None,
+        )
 
 
 def make_costless(state: int) -> Any:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.search_cost.trace import Moment, best_so_far
+from kdzero_gp.evaluate.candidate import Candidate
 from kdzero_gp.evaluate.evaluator import EvaluationSettings, Evaluator
 from kdzero_gp.evaluate.fitness import FITNESS
-from kdzero_gp.evaluate.full import Entrant
 from kdzero_gp.evaluate.screen import STEPS, Screening
 from kdzero_gp.evolve.search import Search
 from kdzero_gp.execute.inprocess import InProcess
@@ -91,20 +91,20 @@ class Judge:
 
     def __init__(self, evaluator: Evaluator) -> None:
         self.evaluator = evaluator
-        self.alone = [evaluator.full(Entrant(None), number, "val").parts for number in range(FRESH)]
+        self.alone = [evaluator.full(Candidate(None), number, "val").parts for number in range(FRESH)]
         self._known: dict[str, float] = {}
 
     def __call__(self, moment: Moment) -> float:
         """Mean validation fitness; infinity where a training failed."""
         if moment.tree not in self._known:
-            self._known[moment.tree] = self._measured(Entrant(moment.tree, moment.calibration))
+            self._known[moment.tree] = self._measured(Candidate(moment.tree, moment.calibration))
         return self._known[moment.tree]
 
-    def _measured(self, entrant: Entrant) -> float:
+    def _measured(self, candidate: Candidate) -> float:
         fitness = FITNESS[self.evaluator.settings.fitness]
         values = []
         for number, alone in enumerate(self.alone):
-            own = self.evaluator.full(entrant, number, "val").parts
+            own = self.evaluator.full(candidate, number, "val").parts
             if alone is None or own is None:
                 return float("inf")
             values.append(fitness(own, alone))

@@ -7,9 +7,9 @@ from scipy.stats import mannwhitneyu
 
 from benchmarks.harness.result import Row
 from benchmarks.trees.screening import SURVIVED, Screened
-from kdzero_gp.evaluate.evaluator import Entry, Evaluator
-from kdzero_gp.evaluate.screen import Screening
-from kdzero_gp.evolve.search import DOUBTS
+from kdzero_gp.evaluate.candidate import Candidate
+from kdzero_gp.evaluate.evaluator import Evaluator
+from kdzero_gp.evolve.search import DOUBTFUL_STAGES
 
 
 def worth_rows(screened: Iterable[Screened], evaluator: Evaluator, most: int) -> list[Row]:
@@ -18,7 +18,7 @@ def worth_rows(screened: Iterable[Screened], evaluator: Evaluator, most: int) ->
     Args:
         most: the first so many of each are trained.
     """
-    groups: dict[str, list[Screened]] = {SURVIVED: [], **{stage: [] for stage in sorted(DOUBTS)}}
+    groups: dict[str, list[Screened]] = {SURVIVED: [], **{stage: [] for stage in sorted(DOUBTFUL_STAGES)}}
     for one in screened:
         if one.end in groups and len(groups[one.end]) < most:
             groups[one.end].append(one)
@@ -31,9 +31,8 @@ def _fitness(one: Screened, evaluator: Evaluator) -> float | None:
     outcome = one.outcome
     if outcome is None:
         raise ValueError(f"{one.tree} was not examined")
-    passed = Screening(None, outcome.calibration, outcome.fingerprint)
-    (trained,) = evaluator.train([Entry(str(one.tree), passed, None)], 0)
-    return trained.evaluation.fitness
+    (evaluation,) = evaluator.train([Candidate(str(one.tree), outcome.calibration, outcome.fingerprint)], 0)
+    return evaluation.fitness
 
 
 def _row(end: str, found: list[float | None], survivors: list[float | None]) -> Row:

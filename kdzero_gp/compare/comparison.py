@@ -26,7 +26,7 @@ from kdzero_gp.execute.worker_count import worker_count
 from kdzero_gp.models import parameter_count
 from kdzero_gp.provenance import hardware, versions
 from kdzero_gp.randomness import settled_torch
-from kdzero_gp.store.new_folder import default_folder
+from kdzero_gp.store.folder import default_folder
 from kdzero_gp.tasks.task import Task
 from kdzero_gp.train.config import Calibrate, TrainOn
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from kdzero_gp.errors import ConfigError
-from kdzero_gp.evaluate.full import Entrant
+from kdzero_gp.evaluate.candidate import Candidate
 from kdzero_gp.methods.named import Named, is_file_name, named_distiller
 from kdzero_gp.methods.registry import METHODS
 from kdzero_gp.store.json_text import encode
@@ -33,16 +33,16 @@ class Entry:
     source: str
 
     @property
-    def entrant(self) -> Entrant:
-        """What is trained."""
+    def candidate(self) -> Candidate:
+        """The distiller that is trained."""
         tree = None if self.named.tree is None else str(self.named.tree)
-        return Entrant(tree, self.named.calibration, self.named.ce_weight, self.named.warmup)
+        return Candidate(tree, self.named.calibration, ce_weight=self.named.ce_weight, warmup=self.named.warmup)
 
     @property
     def key(self) -> str:
         """What it is, whatever it is called: equal for entries whose trainings are the same."""
-        entrant = self.entrant
-        content = [entrant.tree, entrant.calibration, entrant.ce_weight, entrant.warmup]
+        candidate = self.candidate
+        content = [candidate.tree, candidate.calibration, candidate.ce_weight, candidate.warmup]
         return hashlib.blake2b(encode(content).encode(), digest_size=8).hexdigest()
 
 

@@ -15,9 +15,9 @@ from filelock import FileLock, Timeout
 
 from kdzero_gp.compare.entries import Entry
 from kdzero_gp.errors import StoreError
-from kdzero_gp.evaluate.full import FullResult
+from kdzero_gp.evaluate.candidate import FullTraining
 from kdzero_gp.store.config_difference import config_differences
-from kdzero_gp.store.failures import reported
+from kdzero_gp.store.failures import report_failures
 from kdzero_gp.store.json_text import decode, encode
 from kdzero_gp.tasks.kinds import DEFAULT, kind_of
 from kdzero_gp.whole_file import write_whole
@@ -43,12 +43,12 @@ class ComparisonFolder:
     def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
         self.path = path.absolute()
         self._quality = kind_of(settings.get("task", DEFAULT)).quality.key
-        with reported("create", self.path, then="give another --out"):
+        with report_failures("create", self.path, then="give another --out"):
             self.path.mkdir(parents=True, exist_ok=True)
             held = sorted(entry.name for entry in self.path.iterdir() if entry.name != LOCK)
         self._lock = FileLock(str(self.path / LOCK), timeout=0, thread_local=False)
         try:
-            with reported("lock", self.path, then="give another --out"):
+            with report_failures("lock", self.path, then="give another --out"):
                 self._lock.acquire()
         except StoreError as error:
             if not isinstance(error.__cause__, Timeout):
@@ -88,10 +88,10 @@ class ComparisonFolder:
                 "Only trainings under one recipe, on one pair and the same data can be compared: leave these options "
                 "out, or give another --out"
             )
-        with reported("create", self.path / TRAININGS, then=THEN):
+        with report_failures("create", self.path / TRAININGS, then=THEN):
             (self.path / TRAININGS).mkdir(exist_ok=True)
 
-    def result(self, entry: Entry, number: int) -> FullResult | None:
+    def result(self, entry: Entry, number: int) -> FullTraining | None:
         """Reads what the training of an entry with the seed of this number gave; None where it has not been done.
 
         Raises:
@@ -99,18 +99,19 @@ class ComparisonFolder:
         """
         return read_training(self._file(entry, number), entry, number, self._quality)
 
-    def keep(self, entry: Entry, number: int, result: FullResult) -> None:
+    def keep(self, entry: Entry, number: int, result: FullTraining) -> None:
         """Stores a training for good.
 
         Raises:
             StoreError: it cannot be written.
         """
-        record = {"key": entry.key, "label": entry.label, **asdict(entry.entrant), "seed": number, **asdict(result)}
+        trained = {name: getattr(entry.candidate, name) for name in ("tree", "calibration", "ce_weight", "warmup")}
+        record = {"key": entry.key, "label": entry.label, **trained, "seed": number, **asdict(result)}
         write_whole(self._file(entry, number), [_pretty(record)], then=THEN)
 
     def forget(self, entry: Entry, number: int) -> None:
         """Removes a training, that it be done again."""
-        with reported("remove", self._file(entry, number), then=THEN):
+        with report_failures("remove", self._file(entry, number), then=THEN):
             self._file(entry, number).unlink(missing_ok=True)
 
     def _file(self, entry: Entry, number: int) -> Path:
@@ -124,7 +125,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
         StoreError: it holds none.
     """
     path = folder / SETTINGS
-    with reported("read", path, then="give the folder of a comparison"):
+    with report_failures("read", path, then="give the folder of a comparison"):
         text = path.read_text(encoding="utf-8")
     record = _object(text, path)
     if record.pop("format", None) != FORMAT or record.pop("version", None) != VERSION:
@@ -135,7 +136,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
     return record
 
 
-def read_training(path: Path, entry: Entry, number: int, quality: str) -> FullResult | None:
+def read_training(path: Path, entry: Entry, number: int, quality: str) -> FullTraining | None:
     """Reads a finished training's result; None where there is no file.
 
     Args:
@@ -159,7 +160,7 @@ def read_training(path: Path, entry: Entry, number: int, quality: str) -> FullRe
             f"{path} is not the training of {entry.label} with seed {number}, or it is damaged; remove it, and the "
             "training is done again"
         )
-    return FullResult(parts, float(seconds), failure)
+    return FullTraining(parts, float(seconds), failure)
 
 
 def _numbers(parts: object) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kdzero_gp.compare.statistics import Row
-from kdzero_gp.store.failures import reported
+from kdzero_gp.store.failures import report_failures
 from kdzero_gp.tasks.kinds import kind_of
 from kdzero_gp.tasks.measure import Measure
 from kdzero_gp.whole_file import write_whole
@@ -65,5 +65,5 @@ def write_plot(
         figure.set_dpi(DPI)
         FigureCanvasAgg(figure).print_png(image, metadata={"Software": None})
     write_whole(folder / "table.svg", [text.getvalue()], then="give the same command again")
-    with reported("write", folder / "table.png", then="give the same command again"):
+    with report_failures("write", folder / "table.png", then="give the same command again"):
         (folder / "table.png").write_bytes(image.getvalue())

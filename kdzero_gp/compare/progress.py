@@ -6,7 +6,7 @@ from rich.console import Console
 
 from kdzero_gp.compare.report import reason
 from kdzero_gp.console.bar import BarDisplay
-from kdzero_gp.evaluate.full import FullResult
+from kdzero_gp.evaluate.candidate import FullTraining
 from kdzero_gp.tasks.kind import TaskKind
 from kdzero_gp.tasks.kinds import kind_of
 
@@ -34,7 +34,7 @@ class ComparisonProgress(BarDisplay):
         self._task = self.bar.add_task("trainings", total=stored + missing, completed=stored, note="")
         self._line(f"{title}: {missing} trainings to do, {stored} stored; folder {folder}")
 
-    def trained(self, label: str, number: int, result: FullResult) -> None:
+    def trained(self, label: str, number: int, result: FullTraining) -> None:
         """Prints a line for one training."""
         self._seconds.append(result.seconds)
         reached = result.part(self._measure.key)

@@ -1,6 +1,5 @@
 """From options to the objects of a comparison: configuration, recipe, evaluator, executor."""
 
-import logging
 from dataclasses import asdict
 from functools import partial
 from typing import Any, ClassVar
@@ -9,11 +8,11 @@ from pydantic import Field
 
 from kdzero_gp.data.sources.all_images import on_all_images
 from kdzero_gp.evaluate.evaluator import EvaluationSettings, Evaluator
+from kdzero_gp.evaluate.fusing import measure_fuse, settle_fuse
 from kdzero_gp.execute.config import NOT_IDENTITY, ExecutorConfig
 from kdzero_gp.execute.deadlines import Deadlines
 from kdzero_gp.execute.protocol import Executor
 from kdzero_gp.execute.start import start_executor
-from kdzero_gp.loops.fused.choice import FuseChoice, choose_fuse
 from kdzero_gp.models import parameter_count
 from kdzero_gp.models.weights import weights_digest
 from kdzero_gp.pair.assemble import load_primitives, make_task
@@ -23,8 +22,6 @@ from kdzero_gp.tasks.kinds import DEFAULT
 from kdzero_gp.tasks.recipe import Recipe
 from kdzero_gp.tasks.task import Task
 from kdzero_gp.train.config import Calibrate, TrainingConfig, TrainOn, make_training_config
-
-_log = logging.getLogger(__name__)
 
 
 class ComparisonConfig(TrainingConfig, ExecutorConfig):
@@ -81,20 +78,16 @@ def comparison_evaluator(config: ComparisonConfig, task: Task) -> Evaluator:
 
 
 def settled_fuse(config: ComparisonConfig, task: Task, most: int) -> ComparisonConfig:
-    """Settles `fuse` as NUMBER or NUMBER:WAY: what was asked for, or what is fastest here.
-
-    Students trained together differ from those trained one by one in the last bits. So unasked that is done on a GPU
-    alone, where no training repeats to the bit anyway.
+    """Settles `fuse` as NUMBER or NUMBER:WAY, measured unasked on a GPU alone.
 
     Args:
         most: methods that there are.
     """
-    wanted = config.fuse or ("auto" if task.device.type == "cuda" else "1")
-    if wanted == "auto":
-        choice = choose_fuse(task, most=most) if most > 1 else FuseChoice(1, "there is one method")
-        wanted = choice.text
-        _log.info("--fuse auto chose %s: %s", wanted, choice.reason)
-    return config.model_copy(update={"fuse": wanted})
+    unasked = "auto" if task.device.type == "cuda" else "1"
+    fuse = settle_fuse(
+        config.fuse, task, unasked=unasked, measure=lambda: measure_fuse(task, most)[0] if most > 1 else "1"
+    )
+    return config.model_copy(update={"fuse": fuse})
 
 
 def worker_evaluator(config: ComparisonConfig, recipe: Recipe, train_on: TrainOn) -> Evaluator:

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kdzero_gp.compare.entries import Entry, Kind
-from kdzero_gp.evaluate.full import FullResult
+from kdzero_gp.evaluate.candidate import FullTraining
+from kdzero_gp.evolve.final import paired_test
 from kdzero_gp.tasks.kind import TaskKind
 from kdzero_gp.tasks.kinds import kind_of
-
-Pairs = Sequence[tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ class Row:
 
 def make_rows(
     entries: Sequence[Entry],
-    results: Mapping[str, Sequence[FullResult]],
+    results: Mapping[str, Sequence[FullTraining]],
     learned: Mapping[str, int],
     kind: TaskKind | None = None,
 ) -> tuple[list[Row], str | None]:
@@ -131,16 +130,6 @@ def std_of(values: Sequence[float | None]) -> float | None:
 def both(own: Sequence[float | None], other: Sequence[float | None]) -> list[tuple[float, float]]:
     """Lists the pairs of the seeds where both succeeded."""
     return [(a, b) for a, b in zip(own, other, strict=True) if a is not None and b is not None]
-
-
-def paired_test(pairs: Pairs) -> float | None:
-    """Computes p of the two-sided paired t-test; None below two pairs, or without spread among them."""
-    from scipy.stats import ttest_rel
-
-    if len(pairs) < 2 or len({round(a - b, 12) for a, b in pairs}) == 1:
-        return None
-    left, right = zip(*pairs, strict=True)
-    return float(ttest_rel(left, right).pvalue)
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:

@@ -5,10 +5,10 @@ from typing import Protocol
 
 from kdzero_gp.compare.entries import Entry
 from kdzero_gp.compare.folder import ComparisonFolder
-from kdzero_gp.evaluate.full import FullResult, FullResults
+from kdzero_gp.evaluate.candidate import FullTraining, FullTrainings
 from kdzero_gp.execute.protocol import Executor, FullGroupJob, FullJob, Result
 
-Results = dict[tuple[str, int], FullResult]
+Results = dict[tuple[str, int], FullTraining]
 """By key of the entry and number of the seed."""
 
 
@@ -19,7 +19,7 @@ class Follower(Protocol):
         """Is told how many trainings are stored, and how many are to be done."""
         ...
 
-    def trained(self, label: str, number: int, result: FullResult) -> None:
+    def trained(self, label: str, number: int, result: FullTraining) -> None:
         """Is told of a training that is done."""
         ...
 
@@ -30,7 +30,7 @@ class Nobody:
     def started(self, title: str, folder: str, stored: int, missing: int) -> None:
         """Does nothing."""
 
-    def trained(self, label: str, number: int, result: FullResult) -> None:
+    def trained(self, label: str, number: int, result: FullTraining) -> None:
         """Does nothing."""
 
 
@@ -72,7 +72,7 @@ def train_missing(
     """
     results = dict(stored)
 
-    def keep(entry: Entry, number: int, result: FullResult) -> None:
+    def keep(entry: Entry, number: int, result: FullTraining) -> None:
         folder.keep(entry, number, result)
         results[entry.key, number] = result
         follower.trained(entry.label, number, result)
@@ -107,19 +107,19 @@ def missing_groups(
 
 def _job(group: Sequence[Entry], number: int) -> FullJob | FullGroupJob:
     if len(group) == 1:
-        return FullJob(group[0].entrant, number, "test")
-    return FullGroupJob(tuple(entry.entrant for entry in group), number, "test")
+        return FullJob(group[0].candidate, number, "test")
+    return FullGroupJob(tuple(entry.candidate for entry in group), number, "test")
 
 
-def _each(outcome: Result) -> tuple[FullResult, ...]:
+def _each(outcome: Result) -> tuple[FullTraining, ...]:
     match outcome:
-        case FullResult():
+        case FullTraining():
             return (outcome,)
-        case FullResults(each):
+        case FullTrainings(each):
             return each
     raise TypeError(f"a full training gave a {type(outcome).__name__}")
 
 
-def _befell_the_program(each: Sequence[FullResult]) -> bool:
+def _befell_the_program(each: Sequence[FullTraining]) -> bool:
     """Whether all failed of one cause, such as a lost worker: alone some may succeed."""
     return each[0].error is not None and len({result.error for result in each}) == 1

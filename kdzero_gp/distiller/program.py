@@ -15,7 +15,7 @@ from kdzero_gp.grammar.grammar import SCORES
 from kdzero_gp.grammar.operation import ADD, WEIGHT, Operation
 from kdzero_gp.grammar.tree import Node
 from kdzero_gp.grammar.types import CONSTANTS
-from kdzero_gp.knowledge import Knowledge
+from kdzero_gp.knowledge import Knowledge, unhalved
 
 Side = Literal["student", "teacher"]
 Step = Callable[["Context"], Tensor]
@@ -155,7 +155,7 @@ def _constants(node: Node) -> list[float]:
 def _tap(name: str, side: Side, align: Callable[..., Tensor] | None) -> Step:
     def step(context: Context) -> Tensor:
         x = context.student[name] if side == "student" else context.teacher[name].detach()
-        x = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+        x = unhalved(x)
         return x if align is None else align(name, side, x)
 
     return step

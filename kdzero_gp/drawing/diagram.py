@@ -14,7 +14,7 @@ from kdzero_gp.drawing.reading import Reading, muted
 from kdzero_gp.drawing.terms import calibration_by_term
 from kdzero_gp.errors import KdzeroError
 from kdzero_gp.grammar.tree import Node, Tree
-from kdzero_gp.grammar.types import KNOWLEDGE, Tau
+from kdzero_gp.grammar.types import KNOWLEDGE, Constant
 from kdzero_gp.untrusted import printable, rounded
 
 MAXIMUM_NODES = 400
@@ -176,7 +176,9 @@ def _connect(drawing: graphviz.Digraph, node: Node, names: Mapping[Node, str]) -
 
 def _draw_constant(drawing: graphviz.Digraph, name: str, constant: Node, parent: Node) -> None:
     value = constant.value if constant.value is not None else float("nan")
-    sign = "τ = " if constant.type is Tau else "w = " if parent.kind == "structure" else ""
+    own = constant.type.sign if issubclass(constant.type, Constant) else ""
+    letter = own or ("w" if parent.kind == "structure" else "")
+    sign = f"{letter} = " if letter else ""
     shape, style = SHAPES["constant"]
     paint = colour(constant)
     drawing.node(

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from kdzero_gp.drawing.terms import calibration_by_term
 from kdzero_gp.grammar.operation import ADD, WEIGHT, Operation
 from kdzero_gp.grammar.tree import Node, Tree
-from kdzero_gp.grammar.types import KNOWLEDGE, Loss, PerSample, Tau
+from kdzero_gp.grammar.types import KNOWLEDGE, Constant, Loss, PerSample
 
 _SPECIAL = re.compile(r"([_&%$#{}])")
 
@@ -88,9 +88,9 @@ class _Writer:
         return [f"{symbol}^{{s}}", f"{symbol}^{{t}}"]
 
     def call(self, node: Node, arguments: list[str]) -> str:
-        """An operation with its temperatures as an index and everything else in brackets."""
-        temperatures = [rf"\tau={number(c.value)}" for c in node.children if c.type is Tau and c.value is not None]
-        index = f"_{{{','.join(temperatures)}}}" if temperatures else ""
+        """An operation with the constants that have a sign as an index and everything else in brackets."""
+        signed = [(sign, child.value) for child in node.children if (sign := _sign(child)) and child.value is not None]
+        index = f"_{{{','.join(f'{sign}={number(value)}' for sign, value in signed)}}}" if signed else ""
         side = node.operation.side if node.operation is not None else "both"
         only = "" if side == "both" else f"^{{{side[0]}}}"
         brackets = (r"\left[", r"\right]") if node.type is Loss else ("(", ")")
@@ -108,7 +108,11 @@ def number(value: float) -> str:
 
 
 def _arguments(node: Node, write: Callable[[Node], list[str]]) -> list[str]:
-    return [text for child in node.children if child.type is not Tau for text in write(child)]
+    return [text for child in node.children if not _sign(child) for text in write(child)]
+
+
+def _sign(node: Node) -> str:
+    return node.type.latex if issubclass(node.type, Constant) else ""
 
 
 def _tap(name: str) -> str:

@@ -13,10 +13,10 @@ from collections.abc import Iterator, Sequence
 
 from kdzero_gp.drawing.terms import calibration_by_term
 from kdzero_gp.grammar.tree import Node, Tree
-from kdzero_gp.grammar.types import Tau
+from kdzero_gp.grammar.types import Constant
 from kdzero_gp.untrusted import rounded
 
-_ASCII = str.maketrans({"├": "|", "└": "`", "│": "|", "─": "-", "τ": "tau", "·": "*"})
+_ASCII = str.maketrans({"├": "|", "└": "`", "│": "|", "─": "-", "·": "*"})
 
 
 def show(tree: Tree, *, calibration: Sequence[float] = (), ascii_only: bool = False) -> str:
@@ -30,7 +30,7 @@ def show(tree: Tree, *, calibration: Sequence[float] = (), ascii_only: bool = Fa
     rows = []
     for rails, node in _rows(tree.root, "", ""):
         factor = f" · calibration {rounded(factors[node])}" if node in factors else ""
-        rows.append((rails + node.symbol + _constants(node) + factor, node.type.__name__))
+        rows.append((rails + node.symbol + _constants(node, ascii_only) + factor, node.type.__name__))
     if ascii_only:
         rows = [(left.translate(_ASCII), right) for left, right in rows]
     width = max(len(left) for left, _ in rows)
@@ -46,6 +46,10 @@ def _rows(node: Node, first: str, others: str) -> Iterator[tuple[str, Node]]:
         yield from _rows(child, others + ("└─ " if last else "├─ "), others + ("   " if last else "│  "))
 
 
-def _constants(node: Node) -> str:
-    constants = [child for child in node.children if child.value is not None]
-    return "".join(f" {'τ=' if c.type is Tau else ''}{rounded(c.value or 0.0)}" for c in constants)
+def _constants(node: Node, ascii_only: bool) -> str:
+    text = ""
+    for child in node.children:
+        if child.value is not None and issubclass(child.type, Constant):
+            sign = child.type.plain_sign if ascii_only else child.type.sign
+            text += f" {sign}{'=' if sign else ''}{rounded(child.value)}"
+    return text

@@ -1,1 +1,1 @@
-"""What a distiller is worth: screening, proxy training, fitness."""
+"""The evaluation of distillers: screening, proxy training, fitness, full training."""

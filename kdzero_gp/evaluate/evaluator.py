@@ -1,8 +1,6 @@
-"""The fitness function: a tree in, an `Evaluation` out, whatever happens in between."""
+"""The evaluator screens a tree, trains a student with it and gives back an `Evaluation`, whatever fails on the way."""
 
-import logging
 import math
-import platform
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -15,14 +13,14 @@ from safetensors.torch import load, save
 from torch import nn
 
 from kdzero_gp.distiller.distiller import Distiller
-from kdzero_gp.evaluate.fitness import FITNESS
-from kdzero_gp.evaluate.full import Entrant, FullResult, FullResults, FullSplit, FullTrainings
-from kdzero_gp.evaluate.memory import out_of_memory
+from kdzero_gp.evaluate.candidate import Candidate, FullSplit, FullTraining, FullTrainings
+from kdzero_gp.evaluate.failures import OneProgram, out_of_memory
+from kdzero_gp.evaluate.fitness import DEFAULT_FITNESS, FITNESS
+from kdzero_gp.evaluate.full import FullTrainer
 from kdzero_gp.evaluate.rungs import Ladder
 from kdzero_gp.evaluate.screen import Screener, Screening
 from kdzero_gp.grammar.parse import parse
 from kdzero_gp.grammar.tree import Tree
-from kdzero_gp.loops.fused.stack import FuseError
 from kdzero_gp.loops.fused.training import FusedTraining
 from kdzero_gp.loops.fused.ways import Way
 from kdzero_gp.loops.single import DeadlineError, DivergedError, Training
@@ -31,25 +29,12 @@ from kdzero_gp.store.record import Evaluation, Status
 from kdzero_gp.tasks.task import Task
 from kdzero_gp.torch_state import same_torch
 
-__all__ = [
-    "Entrant",
-    "Entry",
-    "EvaluationSettings",
-    "Evaluator",
-    "FullResult",
-    "FullResults",
-    "FullSplit",
-    "StepCount",
-    "Trained",
-]
-
 Result = TypeVar("Result")
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class EvaluationSettings:
-    """How candidates are evaluated.
+    """The settings of an evaluator.
 
     Attributes:
         run_seed: all seeds derive from it.
@@ -64,34 +49,12 @@ class EvaluationSettings:
 
     run_seed: int = 0
     calibrate: bool = True
-    fitness: str = "tempered"
+    fitness: str = DEFAULT_FITNESS
     timeout: float = 600.0
     rungs: int = 1
     eta: int = 3
     max_work: float = math.inf
     stacking: Way | None = None
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A candidate that is to be trained up to a rung.
-
-    Attributes:
-        tree: text form.
-        state: where its student stopped at the rung before, as safetensors; None begins at the beginning.
-    """
-
-    tree: str
-    screening: Screening
-    state: bytes | None = None
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What a training up to a rung gave, and where its student stopped, unless it goes on no further."""
-
-    evaluation: Evaluation
-    state: bytes | None
 
 
 class StepCount:
@@ -102,7 +65,7 @@ class StepCount:
 
     @contextmanager
     def of(self, training: Training | FusedTraining) -> Iterator[None]:
-        """Counts those done inside the block."""
+        """Counts the steps inside the block."""
         before = training.step
         try:
             yield
@@ -125,8 +88,8 @@ class Evaluator:
         self.own_seed = derive_seed(settings.run_seed, "distiller")
         self.ladder = Ladder.of(task.proxy.steps(len(task.data.train)), settings.rungs, settings.eta)
         self.recipe = replace(task.proxy, restarts=self.ladder.ends[:-1])
-        self._apart = False
-        self._full = FullTrainings(task, settings.run_seed, settings.stacking)
+        self._one_program = OneProgram()
+        self._full = FullTrainer(task, settings.run_seed, settings.stacking)
         self._screener: Screener | None = None
 
     @cached_property
@@ -140,7 +103,7 @@ class Evaluator:
         return tuple(parts)
 
     def screen(self, tree: Tree) -> Evaluation | Screening:
-        """The screening of a tree; an `Evaluation` if that ends it, by rejection or failure."""
+        """Screens a tree; returns an `Evaluation` where the screening rejects it or fails."""
         started = time.perf_counter()
 
         def work() -> Evaluation | Screening:
@@ -155,143 +118,115 @@ class Evaluator:
             screening = self._screener(tree)
             if screening.stage is None:
                 return screening
-            return self.rejected(screening, screening.stage, time.perf_counter() - started)
+            return Evaluation.rejected(
+                screening.stage,
+                calibration=screening.calibration,
+                fingerprint=screening.fingerprint,
+                seed=self.own_seed,
+                seconds=time.perf_counter() - started,
+            )
 
         return self._guard(started, work)
 
-    def train(self, entries: Sequence[Entry], rung: int) -> tuple[Trained, ...]:
-        """Trains candidates that passed the screening up to a rung: together if there are several."""
-        if len(entries) > 1 and not self._apart:
-            try:
-                return self._together(entries, rung)
-            except FuseError as error:
-                self._apart = True
-                _log.warning("students are trained one by one, since they cannot be trained together: %s", error)
-            except (Exception, SystemExit) as error:  # whoever is to blame finds its status when trained alone
-                _log.info("%d students are trained one by one after %s: %s", len(entries), type(error).__name__, error)
-        return tuple(self._alone(entry, rung) for entry in entries)
+    def train(self, candidates: Sequence[Candidate], rung: int) -> tuple[Evaluation, ...]:
+        """Trains candidates that passed the screening up to a rung, in one program if there are several."""
+        evaluations = self._one_program.attempt(len(candidates), lambda: self._together(candidates, rung))
+        if evaluations is None:
+            evaluations = [self._alone(candidate, rung) for candidate in candidates]
+        return tuple(evaluations)
 
-    def _alone(self, entry: Entry, rung: int) -> Trained:
+    def _alone(self, candidate: Candidate, rung: int) -> Evaluation:
         started = time.perf_counter()
         steps = StepCount()
 
-        def work() -> Trained:
-            training = self._training(self._distiller(entry))
-            if entry.state is not None:
-                training.restore(load(entry.state))
+        def work() -> Evaluation:
+            training = self._training(self._distiller(candidate))
+            if candidate.state is not None:
+                training.restore(load(candidate.state))
             with steps.of(training):
                 training.advance(self.ladder.ends[rung], seconds=self.settings.timeout)
-            evaluation = self._worth(training.student, rung, steps.done, entry.screening, time.perf_counter() - started)
-            return Trained(evaluation, None if rung == self.ladder.last else save(training.state()))
+            evaluation = self._evaluate(training.student, rung, steps.done, candidate, time.perf_counter() - started)
+            return evaluation if rung == self.ladder.last else replace(evaluation, state=save(training.state()))
 
-        result = self._guard(started, work, entry.screening, steps)
-        return result if isinstance(result, Trained) else Trained(result, None)
+        return self._guard(started, work, candidate, steps)
 
-    def _together(self, entries: Sequence[Entry], rung: int) -> tuple[Trained, ...]:
+    def _together(self, candidates: Sequence[Candidate], rung: int) -> list[Evaluation]:
         started = time.perf_counter()
-        distillers = [self._distiller(entry) for entry in entries]
         training = FusedTraining(
             self.task,
-            distillers,
+            [self._distiller(candidate) for candidate in candidates],
             self.recipe,
             student_seed=self.init_seed,
             order_seed=self.order_seed,
             way=self.settings.stacking,
         )
-        states = [load(entry.state) for entry in entries if entry.state is not None]
-        if len(states) == len(entries):
+        states = [load(candidate.state) for candidate in candidates if candidate.state is not None]
+        if len(states) == len(candidates):
             training.restore(states)
         steps = StepCount()
         with steps.of(training):
-            training.advance(self.ladder.ends[rung], seconds=self.settings.timeout * len(entries))
-        seconds = (time.perf_counter() - started) / len(entries)
+            training.advance(self.ladder.ends[rung], seconds=self.settings.timeout * len(candidates))
+        seconds = (time.perf_counter() - started) / len(candidates)
         states = [] if rung == self.ladder.last else training.states()
-        results = []
-        for place, (entry, student, failure) in enumerate(
-            zip(entries, training.students(), training.errors, strict=True)
+        evaluations = []
+        for place, (candidate, student, failure) in enumerate(
+            zip(candidates, training.students(), training.errors, strict=True)
         ):
 
             def work(
-                entry: Entry = entry, student: nn.Module = student, failure: BaseException | None = failure
+                candidate: Candidate = candidate,
+                student: nn.Module = student,
+                failure: BaseException | None = failure,
             ) -> Evaluation:
                 if failure is not None:
                     raise failure
-                return self._worth(student, rung, steps.done, entry.screening, seconds)
+                return self._evaluate(student, rung, steps.done, candidate, seconds)
 
-            evaluation = self._guard(time.perf_counter() - seconds, work, entry.screening, steps)
-            kept = save(states[place]) if states and evaluation.status == "ok" else None
-            results.append(Trained(evaluation, kept))
-        return tuple(results)
+            evaluation = self._guard(time.perf_counter() - seconds, work, candidate, steps)
+            if states and evaluation.status == "ok":
+                evaluation = replace(evaluation, state=save(states[place]))
+            evaluations.append(evaluation)
+        return evaluations
 
     def _training(self, distiller: Distiller | None) -> Training:
         return Training(self.task, distiller, self.recipe, student_seed=self.init_seed, order_seed=self.order_seed)
 
-    def _distiller(self, entry: Entry) -> Distiller:
-        return Distiller(parse(entry.tree), calibration=entry.screening.calibration, seed=self.own_seed)
+    def _distiller(self, candidate: Candidate) -> Distiller:
+        if candidate.tree is None:
+            raise ValueError("the student alone is the reference of a rung and no candidate of it")
+        return Distiller(parse(candidate.tree), calibration=candidate.calibration, seed=self.own_seed)
 
-    def _worth(self, student: nn.Module, rung: int, steps: int, screening: Screening, seconds: float) -> Evaluation:
-        """The evaluation of a student that arrived at a rung."""
+    def _evaluate(self, student: nn.Module, rung: int, steps: int, candidate: Candidate, seconds: float) -> Evaluation:
+        """Evaluates a student that arrived at a rung."""
         parts = self.task.kind.parts(self.task, student, "val")
-        fitness = FITNESS[self.settings.fitness](parts, self.references[rung])
+        fitness = FITNESS.require(self.settings.fitness)(parts, self.references[rung])
         if not math.isfinite(fitness):
             raise DivergedError(f"the fitness is {fitness}")
-        return self._evaluation("ok", seconds, screening, fitness=fitness, parts=parts, steps=steps)
-
-    def full(self, entrant: Entrant, number: int, split: FullSplit = "test") -> FullResult:
-        """A full training with the fresh seeds of this number, and one look at a split; see `FullTrainings`."""
-        return self._full.alone(entrant, number, split)
-
-    def full_group(self, entrants: Sequence[Entrant], number: int, split: FullSplit = "test") -> FullResults:
-        """The same for several entrants, trained in one program where that is possible."""
-        return self._full.together(entrants, number, split)
-
-    def rejected(self, screening: Screening, stage: str, seconds: float) -> Evaluation:
-        """The record of a candidate that a screening stage turned down."""
         return Evaluation(
-            status="rejected",
-            stage=stage,
-            fitness=None,
-            parts={},
-            calibration=screening.calibration,
-            fingerprint=screening.fingerprint,
-            steps=0,
-            seed=self.own_seed,
-            seconds=seconds,
-            host=platform.node(),
-            error=None,
-        )
-
-    def _evaluation(
-        self,
-        status: Status,
-        seconds: float,
-        screening: Screening | None,
-        *,
-        fitness: float | None = None,
-        parts: dict[str, float] | None = None,
-        steps: int = 0,
-        error: str | None = None,
-    ) -> Evaluation:
-        return Evaluation(
-            status=status,
-            stage=None,
+            "ok",
             fitness=fitness,
-            parts=parts or {},
-            calibration=screening.calibration if screening else (),
-            fingerprint=screening.fingerprint if screening else None,
+            parts=parts,
+            calibration=candidate.calibration or (),
+            fingerprint=candidate.fingerprint,
             steps=steps,
             seed=self.own_seed,
             seconds=seconds,
-            host=platform.node(),
-            error=error,
         )
+
+    def full(self, candidate: Candidate, number: int, split: FullSplit = "test") -> FullTraining:
+        """Trains a candidate in full with the fresh seeds of this number, and measures it once; see `FullTrainer`."""
+        return self._full.alone(candidate, number, split)
+
+    def full_group(self, candidates: Sequence[Candidate], number: int, split: FullSplit = "test") -> FullTrainings:
+        """Trains several candidates in full, in one program where that is possible."""
+        return self._full.together(candidates, number, split)
 
     def _guard(
         self,
         started: float,
         work: Callable[[], Result],
-        screening: Screening | None = None,
-        steps: "StepCount | None" = None,
+        candidate: Candidate | None = None,
+        steps: StepCount | None = None,
     ) -> Result | Evaluation:
         """Runs a candidate's work; its failure becomes a status, never a fitness and never the run's end."""
         status: Status
@@ -307,5 +242,12 @@ class Evaluator:
                 status, message = "oom", f"{type(error).__name__}: {error}"
             else:
                 status, message = "error", traceback.format_exc()
-        spent = steps.done if steps is not None else 0
-        return self._evaluation(status, time.perf_counter() - started, screening, steps=spent, error=message)
+        return Evaluation.failed(
+            status,
+            message,
+            calibration=candidate.calibration if candidate is not None else (),
+            fingerprint=candidate.fingerprint if candidate is not None else None,
+            steps=steps.done if steps is not None else 0,
+            seed=self.own_seed,
+            seconds=time.perf_counter() - started,
+        )

@@ -1,65 +1,24 @@
-"""Full trainings: a distiller, fresh seeds, the whole recipe, and one look at a split in the end."""
+"""Full trainings: fresh seeds, the whole recipe, and one measurement on a split in the end."""
 
-import logging
 import time
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
 from kdzero_gp.distiller.distiller import Distiller
-from kdzero_gp.evaluate.memory import out_of_memory
-from kdzero_gp.loops.fused.stack import FuseError
+from kdzero_gp.evaluate.candidate import Candidate, FullSplit, FullTraining, FullTrainings
+from kdzero_gp.evaluate.failures import OneProgram, out_of_memory
 from kdzero_gp.loops.fused.training import FusedTraining
 from kdzero_gp.loops.fused.ways import Way
 from kdzero_gp.loops.single import Training
 from kdzero_gp.randomness import derive_seed
 from kdzero_gp.tasks.task import Task
 
-FullSplit = Literal["val", "test"]
-_log = logging.getLogger(__name__)
 
+class FullTrainer:
+    """Trains candidates in full, by the task's recipe.
 
-@dataclass(frozen=True)
-class Entrant:
-    """What is trained in full.
-
-    Attributes:
-        tree: text form, or None for the student alone.
-        calibration: one factor per term, or None for the formula as written.
-        warmup: share of the steps over which the distiller's weight rises linearly from 0.
-    """
-
-    tree: str | None
-    calibration: tuple[float, ...] | None = None
-    ce_weight: float = 1.0
-    warmup: float = 0.0
-
-
-@dataclass(frozen=True)
-class FullResult:
-    """One full training: the parts measured on its split, or None and the traceback of its failure."""
-
-    parts: dict[str, float] | None
-    seconds: float
-    error: str | None
-
-    def part(self, name: str) -> float | None:
-        """One of the parts, None where the training failed or there is none of this name."""
-        return None if self.parts is None else self.parts.get(name)
-
-
-@dataclass(frozen=True)
-class FullResults:
-    """The full trainings of a group, in its order."""
-
-    each: tuple[FullResult, ...]
-
-
-class FullTrainings:
-    """Trains in full what is entered, by the task's recipe.
-
-    All entrants of one number and split start from the same student and see the same batches, so their results are
+    All candidates of one number and split start from the same student and see the same batches, so their results are
     pairs. Seeds for the test split are used for nothing else.
 
     Args:
@@ -68,78 +27,74 @@ class FullTrainings:
 
     def __init__(self, task: Task, run_seed: int, stacking: Way | None = None) -> None:
         self.task, self.run_seed, self.stacking = task, run_seed, stacking
-        self._apart = False
+        self._one_program = OneProgram()
 
-    def alone(self, entrant: Entrant, number: int, split: FullSplit) -> FullResult:
-        """One training with the fresh seeds of this number.
+    def alone(self, candidate: Candidate, number: int, split: FullSplit) -> FullTraining:
+        """Trains one candidate with the fresh seeds of this number.
 
         Raises:
             MemoryError: there was not enough memory. Any other failure is part of the result.
         """
         started = time.perf_counter()
         try:
-            recipe = replace(self.task.recipe, ce_weight=entrant.ce_weight)
+            recipe = replace(self.task.recipe, ce_weight=candidate.ce_weight)
             training = Training(
                 self.task,
-                self._distiller(entrant, number, split),
+                self._distiller(candidate, number, split),
                 recipe,
                 student_seed=self._seed(split, "student", number),
                 order_seed=self._seed(split, "batches", number),
-                distiller_warmup=self._warmup(entrant),
+                distiller_warmup=self._warmup(candidate),
             )
             training.advance(training.steps)
             parts = self.task.kind.full_parts(self.task, training.student, split)
         except (Exception, SystemExit) as error:
-            if out_of_memory(error):  # whoever runs it may free some and try again
+            if out_of_memory(error):  # the executor may free some and try again
                 raise MemoryError(f"{type(error).__name__}: {error}") from error
-            return FullResult(None, time.perf_counter() - started, traceback.format_exc())
-        return FullResult(parts, time.perf_counter() - started, None)
+            return FullTraining(None, time.perf_counter() - started, traceback.format_exc())
+        return FullTraining(parts, time.perf_counter() - started, None)
 
-    def together(self, entrants: Sequence[Entrant], number: int, split: FullSplit) -> FullResults:
-        """The same for several entrants, trained in one program where that is possible.
+    def together(self, candidates: Sequence[Candidate], number: int, split: FullSplit) -> FullTrainings:
+        """Trains several candidates with the fresh seeds of this number, in one program where that is possible.
 
-        It differs from one by one by the rounding of floats. What fails together is trained alone, which tells whose
-        fault it was.
+        The results differ from those of one by one by the rounding of floats. A candidate that fails in the program
+        is trained alone, which tells whether the fault is its own.
         """
-        results: list[FullResult | None] = [None] * len(entrants)
-        if len(entrants) > 1 and not self._apart:
-            try:
-                results = self._in_one_program(entrants, number, split)
-            except FuseError as error:
-                self._apart = True
-                _log.warning("students are trained one by one, since they cannot be trained together: %s", error)
-            except (Exception, SystemExit) as error:
-                _log.info("%d students are trained one by one after %s: %s", len(entrants), type(error).__name__, error)
-        pairs = zip(entrants, results, strict=True)
-        return FullResults(tuple(self.alone(entrant, number, split) if r is None else r for entrant, r in pairs))
+        measured = self._one_program.attempt(
+            len(candidates), lambda: self._in_one_program(candidates, number, split)
+        ) or [None] * len(candidates)
+        pairs = zip(candidates, measured, strict=True)
+        return FullTrainings(tuple(self.alone(each, number, split) if r is None else r for each, r in pairs))
 
-    def _in_one_program(self, entrants: Sequence[Entrant], number: int, split: FullSplit) -> list[FullResult | None]:
+    def _in_one_program(
+        self, candidates: Sequence[Candidate], number: int, split: FullSplit
+    ) -> list[FullTraining | None]:
         started = time.perf_counter()
         training = FusedTraining(
             self.task,
-            [self._distiller(entrant, number, split) for entrant in entrants],
+            [self._distiller(candidate, number, split) for candidate in candidates],
             self.task.recipe,
             student_seed=self._seed(split, "student", number),
             order_seed=self._seed(split, "batches", number),
-            ce_weights=[entrant.ce_weight for entrant in entrants],
-            distiller_warmups=[self._warmup(entrant) for entrant in entrants],
+            ce_weights=[candidate.ce_weight for candidate in candidates],
+            distiller_warmups=[self._warmup(candidate) for candidate in candidates],
             way=self.stacking,
         )
         training.advance(training.steps)
         students = zip(training.students(), training.errors, strict=True)
         full_parts = self.task.kind.full_parts
         measured = [None if error else full_parts(self.task, student, split) for student, error in students]
-        seconds = (time.perf_counter() - started) / len(entrants)
-        return [None if parts is None else FullResult(parts, seconds, None) for parts in measured]
+        seconds = (time.perf_counter() - started) / len(candidates)
+        return [None if parts is None else FullTraining(parts, seconds, None) for parts in measured]
 
-    def _warmup(self, entrant: Entrant) -> int:
-        return round(entrant.warmup * self.task.recipe.steps(len(self.task.data.train)))
+    def _warmup(self, candidate: Candidate) -> int:
+        return round(candidate.warmup * self.task.recipe.steps(len(self.task.data.train)))
 
     def _seed(self, split: FullSplit, use: str, number: int) -> int:
         return derive_seed(self.run_seed, "full", split, use, number)
 
-    def _distiller(self, entrant: Entrant, number: int, split: FullSplit) -> Distiller | None:
-        if entrant.tree is None:
+    def _distiller(self, candidate: Candidate, number: int, split: FullSplit) -> Distiller | None:
+        if candidate.tree is None:
             return None
-        own_seed = self._seed(split, f"distiller {entrant.tree}", number)
-        return Distiller(entrant.tree, calibration=entrant.calibration, seed=own_seed)
+        own_seed = self._seed(split, f"distiller {candidate.tree}", number)
+        return Distiller(candidate.tree, calibration=candidate.calibration, seed=own_seed)

@@ -1,4 +1,4 @@
-"""The rungs of a race: how far a candidate is trained before it is compared, and how many go on."""
+"""The rungs of a race: up to which step candidates are trained, and how many are promoted."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -8,13 +8,13 @@ from kdzero_gp.errors import ConfigError
 
 @dataclass(frozen=True)
 class Ladder:
-    """Successive halving: everyone trains up to the first rung, the best 1/eta of a rung up to the next.
+    """Successive halving: all candidates train up to the first rung, the best 1/eta of a rung up to the next.
 
     Source: Jamieson, Talwalkar: Non-stochastic Best Arm Identification and Hyperparameter Optimization (AISTATS 2016).
 
     Attributes:
         ends: step of the schedule at which each rung ends; one rung is no race.
-        eta: of how many that finished a rung one goes on.
+        eta: one of so many that finished a rung is promoted.
     """
 
     ends: tuple[int, ...]
@@ -22,7 +22,7 @@ class Ladder:
 
     @classmethod
     def of(cls, steps: int, rungs: int, eta: int) -> Self:
-        """A ladder whose last rung is the whole training, and each rung 1/eta of the next.
+        """Makes a ladder whose last rung is the whole training, and each rung 1/eta of the next.
 
         Raises:
             ConfigError: the training is too short for so many rungs.
@@ -36,7 +36,7 @@ class Ladder:
         return cls(ends, eta)
 
     def promoted(self, finished: int) -> int:
-        """How many of those that finished a rung go on."""
+        """The number of candidates that are promoted, of those that finished a rung."""
         return -(-finished // self.eta)
 
     @property

@@ -1,4 +1,4 @@
-"""The loss-rejection protocol: cheap examinations that a distiller passes before any training is spent on it.
+"""The loss-rejection protocol: cheap examinations of a distiller before any training.
 
 Source: KD-Zero (NeurIPS 2023), section on loss rejection; the stages here are its ideas made testable.
 """
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from kdzero_gp.distiller.calibrate import gradient, norm
 from kdzero_gp.distiller.distiller import Distiller
+from kdzero_gp.evaluate.candidate import Candidate
 from kdzero_gp.evaluate.work import NumbersWritten, numbers_at
 from kdzero_gp.grammar.tree import Tree
 from kdzero_gp.knowledge import Knowledge
@@ -44,7 +45,7 @@ DIRECTIONS = 4
 
 @dataclass(frozen=True)
 class Screening:
-    """What the examinations found.
+    """The result of the examinations.
 
     Attributes:
         stage: the one that turned the distiller down, or None.
@@ -55,6 +56,10 @@ class Screening:
     stage: Stage | None
     calibration: tuple[float, ...] = ()
     fingerprint: str | None = None
+
+    def candidate(self, tree: str, state: bytes | None = None) -> Candidate:
+        """Makes the candidate of a tree that passed; with a state its student goes on from there."""
+        return Candidate(tree, self.calibration, self.fingerprint, state)
 
 
 class Screener:
@@ -135,7 +140,7 @@ class Screener:
         return " ".join([f"{loss:.4e}", f"{length:.4e}", *(f"{p + 0.0:.3f}" for p in projections)])
 
     def _agreement(self, distiller: Distiller, factors: tuple[float, ...]) -> float:
-        """The loss where the student knows exactly what the teacher knows."""
+        """The loss where student and teacher have equal knowledge."""
         twin = Distiller(distiller.tree, calibration=factors, seed=self.seed)
         with torch.no_grad():
             return float(twin(self.teacher, self.teacher, self.targets))
@@ -169,7 +174,7 @@ class Screener:
     def _descent(
         self, rate: float, loss_of: Callable[[Knowledge], Tensor], further: Iterable[nn.Parameter] = ()
     ) -> Iterator[tuple[float, Knowledge]]:
-        """Loss and student's knowledge before each step of a short optimisation, and after the last one.
+        """Yields loss and student's knowledge before each step of a short optimisation, and after the last one.
 
         Args:
             further: parameters that are trained beside the student's.
@@ -187,7 +192,7 @@ class Screener:
                     optimiser.step()
 
     def _read(self, reader: TapReader) -> Knowledge:
-        """A student's knowledge of the probe batch; dropout and drop path leave out the same every time."""
+        """Reads a student's knowledge of the probe batch; dropout and drop path leave out the same every time."""
         torch.manual_seed(self.seed)
         return reader(self.images)
 

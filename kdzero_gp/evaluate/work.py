@@ -1,4 +1,4 @@
-"""What a distiller costs, counted instead of timed: the same on every machine, however busy."""
+"""The cost of a distiller, counted instead of timed: the same on every machine, however busy."""
 
 import math
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ class NumbersWritten(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        """Runs the operation and counts what it gives out anew."""
+        """Runs the operation and counts the numbers of its new outputs."""
         result = func(*args, **(kwargs or {}))
         if func in _VIEWS:
             return result

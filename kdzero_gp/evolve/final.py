@@ -1,33 +1,20 @@
-"""The final stage: a few distillers and their rivals, trained in full with fresh seeds and tested once."""
+"""The final table: a few distillers and their rivals, trained in full with fresh seeds and tested once."""
 
 import math
 import statistics
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from scipy.stats import ttest_rel
-
-from kdzero_gp.evaluate.full import Entrant, FullResult
-from kdzero_gp.evolve.full_trainings import run_full_trainings
+from kdzero_gp.evaluate.candidate import Candidate
+from kdzero_gp.evolve.full_trainings import ALONE, run_full_trainings
+from kdzero_gp.evolve.individual import Individual
 from kdzero_gp.execute.protocol import Executor
+from kdzero_gp.methods.registry import method
 from kdzero_gp.store import RunStore
+from kdzero_gp.tasks.kind import TaskKind
 
 Kind = Literal["evolved", "random", "method", "alone"]
-
-
-@dataclass(frozen=True)
-class Contender:
-    """A row of the final table before it is filled.
-
-    Attributes:
-        fitness: what the search gave it, None for hand-designed ones.
-    """
-
-    name: str
-    kind: Kind
-    entrant: Entrant
-    fitness: float | None = None
 
 
 @dataclass(frozen=True)
@@ -39,76 +26,117 @@ class Row:
             which run folders keep.
         gain: mean over seeds of the difference to the student alone.
         p_value: of the two-sided paired t-test against the baseline method; None for it, and where it is undefined.
+        fitness: what the search gave it, None for hand-designed ones.
     """
 
     name: str
     kind: Kind
-    tree: str | None
-    accuracy: tuple[float | None, ...]
-    mean: float | None
-    std: float | None
-    gain: float | None
-    p_value: float | None
-    fitness: float | None
-    calibration: tuple[float, ...] | None
-    ce_weight: float
-    errors: tuple[str, ...]
+    tree: str | None = None
+    accuracy: tuple[float | None, ...] = ()
+    mean: float | None = None
+    std: float | None = None
+    gain: float | None = None
+    p_value: float | None = None
+    fitness: float | None = None
+    calibration: tuple[float, ...] | None = None
+    ce_weight: float = 1.0
+    errors: tuple[str, ...] = ()
+
+    @property
+    def candidate(self) -> Candidate:
+        """The distiller that is trained for it."""
+        return Candidate(self.tree, self.calibration, ce_weight=self.ce_weight)
+
+
+def open_rows(
+    arm: Literal["evolve", "random"],
+    stages: Sequence[str],
+    leaders: Sequence[Individual],
+    rivals: Sequence[Individual],
+    baseline: str | None,
+) -> list[Row]:
+    """Makes the rows of the final table before their trainings: the best of a run and what they are compared with.
+
+    Args:
+        arm: the main one.
+        stages: names of the pair's stages.
+        leaders: of the main arm, best first.
+        rivals: of the random search beside an evolution, best first.
+        baseline: name of the hand-designed method that the others are tested against; None leaves it out, and with it
+            the best rival and the student alone.
+    """
+    kind: Kind = "evolved" if arm == "evolve" else "random"
+    label = "evolved" if kind == "evolved" else "random search"
+    rows = [_open_row(f"{label} {number}", kind, leader) for number, leader in enumerate(leaders, 1)]
+    if baseline is None:
+        return rows
+    rows += [_open_row("random search", "random", rival) for rival in rivals[:1]]
+    chosen = method(baseline)
+    rows.append(Row(baseline, "method", str(chosen.tree(stages)), ce_weight=chosen.ce_weight))
+    return [*rows, Row(ALONE, "alone")]
+
+
+def _open_row(name: str, kind: Kind, leader: Individual) -> Row:
+    calibration = leader.evaluation.calibration
+    return Row(name, kind, str(leader.tree), calibration=calibration, fitness=leader.full_fitness)
 
 
 def run_final(
-    contenders: Sequence[Contender],
+    rows: Sequence[Row],
     seeds: int,
     executor: Executor,
     store: RunStore,
+    kind: TaskKind,
     *,
-    baseline: str,
-    quality: str,
     done: Callable[[str, int], None],
 ) -> list[Row]:
-    """Trains every contender with every seed; results the store holds are read instead of repeated.
+    """Trains the candidate of every row with every seed; results the store holds are read instead of repeated.
 
     Args:
-        baseline: name of the contender that the others are tested against.
-        quality: the part that rows are ranked by.
+        rows: from `open_rows`.
+        kind: of the task, which says what rows are ranked by, and against which row they are tested.
+        done: is called after every training.
 
     Returns:
-        Rows by falling mean, whoever comes first.
+        The rows with their results, by falling mean.
     """
-    entrants = {contender.name: contender.entrant for contender in contenders}
-    table = run_full_trainings(entrants, seeds, "test", executor, store, done=done)
-    rows = [_row(contender, table, baseline, quality) for contender in contenders]
-    return sorted(rows, key=lambda row: (-(row.mean if row.mean is not None else -math.inf), row.name))
+    table = run_full_trainings({row.name: row.candidate for row in rows}, seeds, "test", executor, store, done=done)
+    reached = {name: [result.part(kind.quality.key) for result in results] for name, results in table.items()}
+    filled = [
+        replace(
+            _fill(row, reached, kind.baseline),
+            errors=tuple(result.error for result in table[row.name] if result.error is not None),
+        )
+        for row in rows
+    ]
+    return sorted(filled, key=lambda row: (-(row.mean if row.mean is not None else -math.inf), row.name))
 
 
-def _row(contender: Contender, table: dict[str, list[FullResult]], baseline: str, quality: str) -> Row:
-    reached_by = {name: [result.part(quality) for result in results] for name, results in table.items()}
-    own = reached_by[contender.name]
-    reached = [a for a in own if a is not None]
-    alone = _pairs(own, reached_by.get("student alone"))
-    against = _pairs(own, reached_by.get(baseline)) if contender.name != baseline else []
-    return Row(
-        name=contender.name,
-        kind=contender.kind,
-        tree=contender.entrant.tree,
+def _fill(row: Row, accuracies: Mapping[str, Sequence[float | None]], baseline: str) -> Row:
+    own = accuracies[row.name]
+    reached = [accuracy for accuracy in own if accuracy is not None]
+    alone = _pairs(own, accuracies.get(ALONE, ()))
+    against = _pairs(own, accuracies.get(baseline, ())) if row.name != baseline else []
+    return replace(
+        row,
         accuracy=tuple(own),
         mean=statistics.fmean(reached) if reached else None,
         std=statistics.stdev(reached) if len(reached) > 1 else None,
-        gain=statistics.fmean(a - b for a, b in alone) if alone and contender.kind != "alone" else None,
-        p_value=_paired_test(against),
-        fitness=contender.fitness,
-        calibration=contender.entrant.calibration,
-        ce_weight=contender.entrant.ce_weight,
-        errors=tuple(result.error for result in table[contender.name] if result.error is not None),
+        gain=statistics.fmean(a - b for a, b in alone) if alone and row.kind != "alone" else None,
+        p_value=paired_test(against),
     )
 
 
-def _pairs(own: Sequence[float | None], other: Sequence[float | None] | None) -> list[tuple[float, float]]:
-    """The seeds for which both trainings succeeded."""
-    return [(a, b) for a, b in zip(own, other or (), strict=False) if a is not None and b is not None]
+def _pairs(own: Sequence[float | None], other: Sequence[float | None]) -> list[tuple[float, float]]:
+    """The accuracies of the seeds for which both trainings succeeded."""
+    return [(a, b) for a, b in zip(own, other, strict=False) if a is not None and b is not None]
 
 
-def _paired_test(pairs: Sequence[tuple[float, float]]) -> float | None:
+def paired_test(pairs: Sequence[tuple[float, float]]) -> float | None:
+    """Computes p of the two-sided paired t-test; None below two pairs, or without spread among them."""
+    from scipy.stats import ttest_rel  # only here: a page of results is shown without it
+
     if len(pairs) < 2 or len({round(a - b, 12) for a, b in pairs}) == 1:
-        return None  # without spread among the differences the test is undefined
+        return None
     left, right = zip(*pairs, strict=True)
     return float(ttest_rel(left, right).pvalue)

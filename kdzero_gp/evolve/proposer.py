@@ -2,9 +2,9 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from kdzero_gp.evolve.individual import Individual
+from kdzero_gp.evolve.selection import Selection
 from kdzero_gp.evolve.settings import Arm, SearchSettings
 from kdzero_gp.grammar.generate import random_tree
 from kdzero_gp.grammar.grammar import Grammar
@@ -16,33 +16,32 @@ ATTEMPTS = 200
 """Attempts at one new tree, before the space counts as exhausted."""
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """A tree on its way to an evaluation, with the record of where it came from."""
-
-    tree: Tree
-    proposal: Proposal
-
-
 class Proposer:
     """Draws new trees at random, or varies the population's, and never proposes one canonical form twice.
+
+    Args:
+        selection: chooses the parents.
+        seeds: trees that are proposed first.
 
     Attributes:
         duplicates: proposals avoided so far because their canonical form was known.
     """
 
-    def __init__(self, arm: Arm, settings: SearchSettings, grammar: Grammar, seeds: Sequence[Tree] = ()) -> None:
+    def __init__(
+        self, arm: Arm, settings: SearchSettings, grammar: Grammar, selection: Selection, seeds: Sequence[Tree] = ()
+    ) -> None:
         self.arm = arm
         self.settings = settings
         self.grammar = grammar
+        self.selection = selection
         self.rng = random.Random(f"{settings.seed} {arm}")
         self.duplicates = 0
         self._seeds = list(seeds)
         self._known: set[str] = set()
         self._number = 0
 
-    def propose(self, generation: int, population: Sequence[Individual], weights: dict[str, float]) -> Candidate | None:
-        """A tree with an unknown canonical form, or None when none is found: the space is exhausted."""
+    def propose(self, generation: int, population: Sequence[Individual], weights: dict[str, float]) -> Proposal | None:
+        """Proposes a tree with an unknown canonical form; None where none is found, since the space is exhausted."""
         for attempt in range(ATTEMPTS):
             tree, operator, parents = self._draw(population, weights, fresh=attempt > ATTEMPTS // 2)
             if tree is None:
@@ -60,15 +59,16 @@ class Proposer:
                 tree=str(tree),
                 canonical=tree.key,
                 rung=0,
+                parsed=tree,
             )
             self._number += 1
-            return Candidate(tree, proposal)
+            return proposal
         return None
 
     def _draw(
         self, population: Sequence[Individual], weights: dict[str, float], *, fresh: bool
     ) -> tuple[Tree | None, str, tuple[Individual, ...]]:
-        """One attempt: the tree, the operator it came from, and its parents."""
+        """Makes one attempt; returns the tree, its operator and its parents."""
         if self._seeds:
             return self._seeds.pop(0), "seed", ()
         limits = self.settings.limits
@@ -86,26 +86,7 @@ class Proposer:
         operator = self.rng.choices(list(operators), list(operators.values()))[0]
         recombine = variation.recombinations().get(operator)
         if recombine is not None:
-            left, right = self._select(population), self._select(population)
+            left, right = (self.selection.parent(population, self.rng) for _ in range(2))
             return recombine(self.rng, left.tree, right.tree), operator, (left, right)
-        parent = self._select(population)
+        parent = self.selection.parent(population, self.rng)
         return variation.mutations()[operator](self.rng, parent.tree), operator, (parent,)
-
-    def _select(self, population: Sequence[Individual]) -> Individual:
-        """The winner of a tournament; under NSGA-II the crowding distance decides between equals."""
-        contestants = self.rng.choices(population, k=self.settings.tournament)
-        if self.settings.selection == "nsga2":
-            return _crowded(contestants)
-        return max(contestants, key=lambda individual: individual.fitness)
-
-
-def _crowded(contestants: Sequence[Individual]) -> Individual:
-    """Dominance first, then the larger crowding distance, as in NSGA-II's tournament."""
-    best = contestants[0]
-    for other in contestants[1:]:
-        if other.fitness.dominates(best.fitness):
-            best = other
-        elif not best.fitness.dominates(other.fitness):
-            distances = (getattr(i.fitness, "crowding_dist", 0.0) for i in (other, best))
-            best = other if next(distances) > next(distances) else best
-    return best

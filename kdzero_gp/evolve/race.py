@@ -1,28 +1,26 @@
-"""One generation's race: everyone is trained a little, the best go on from where they stopped."""
+"""The race of a generation: all candidates are trained a little, the best go on from where they stopped."""
 
 import statistics
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 
-from kdzero_gp.evaluate.evaluator import Entry
+from kdzero_gp.evaluate.candidate import Candidate
 from kdzero_gp.evaluate.screen import Screening
-from kdzero_gp.evolve.individual import Individual, individual
-from kdzero_gp.evolve.proposer import Candidate
+from kdzero_gp.evolve.individual import FitnessMaker, Individual
 from kdzero_gp.evolve.settings import SearchSettings
 from kdzero_gp.execute.protocol import Executor, TrainJob
 from kdzero_gp.store import RunStore
-from kdzero_gp.store.record import Evaluation
+from kdzero_gp.store.record import Evaluation, Proposal
 
-Runner = tuple[Candidate, Screening]
-Told = Callable[[Candidate, Evaluation, bool], None]
-"""Told of an evaluation, and whether it was made now."""
+Listener = Callable[[Proposal, Evaluation, bool], None]
+"""Is called with every evaluation, and with whether it was made now."""
 
 
 @dataclass
 class Outcome:
-    """What a race gave.
+    """The result of a race.
 
     Attributes:
         rungs: those that finished each rung with success, in the order of asking; a tree stands in every rung it
@@ -38,14 +36,14 @@ class Outcome:
     @property
     def highest(self) -> list[Individual]:
         """Every tree once, with what it reached, in the order of asking."""
-        reached = {found.proposal.number: found for rung in self.rungs for found in rung}
+        reached = {individual.proposal.number: individual for rung in self.rungs for individual in rung}
         return [reached[number] for number in sorted(reached)]
 
     def summary(self) -> list[dict[str, object]]:
         """Count, best, median and quartiles of the fitness at every rung."""
         table: list[dict[str, object]] = []
         for rung in self.rungs:
-            values = sorted(found.value for found in rung)
+            values = sorted(individual.value for individual in rung)
             table.append(
                 {
                     "finished": len(values),
@@ -65,86 +63,91 @@ class Race:
     same place.
     """
 
-    def __init__(self, arm: str, settings: SearchSettings, executor: Executor, store: RunStore, told: Told) -> None:
+    def __init__(
+        self,
+        arm: str,
+        settings: SearchSettings,
+        selection: FitnessMaker,
+        executor: Executor,
+        store: RunStore,
+        listener: Listener,
+    ) -> None:
         self.arm = arm
         self.settings = settings
+        self.selection = selection
         self.executor = executor
         self.store = store
-        self.told = told
+        self.listener = listener
 
-    def __call__(self, runners: Sequence[Runner]) -> Outcome:
-        """The race of candidates that passed the screening."""
+    def __call__(self, proposals: Sequence[Proposal], screenings: Mapping[int, Screening]) -> Outcome:
+        """Races proposals that passed the screening.
+
+        Args:
+            screenings: by number of the proposal.
+        """
         outcome = Outcome()
         ladder = self.settings.ladder
-        last = max((candidate.proposal.number for candidate, _ in runners), default=None)
+        last = max((proposal.number for proposal in proposals), default=None)
         for rung in range(len(ladder.ends)):
-            evaluations = self._train(runners, rung)
+            proposals = [proposal.at(rung) for proposal in proposals]
             finished = []
-            for (candidate, _), evaluation in zip(runners, evaluations, strict=True):
+            for proposal, evaluation in zip(proposals, self._train(proposals, screenings, rung), strict=True):
                 outcome.steps += evaluation.steps
                 outcome.statuses["trained" if rung == 0 else f"rung {rung}"] += 1
                 if evaluation.status == "ok":
-                    finished.append(self._individual(candidate, evaluation, rung))
+                    finished.append(Individual.of(proposal, evaluation, self.selection))
                 else:
                     outcome.statuses[evaluation.status] += 1
             outcome.rungs.append(finished)
-            best = sorted(finished, key=lambda found: (found.value, found.tree.size, found.proposal.number))
-            chosen = {found.proposal.number for found in best[: ladder.promoted(len(best))]}
-            runners = [runner for runner in runners if runner[0].proposal.number in chosen]
+            best = sorted(finished, key=lambda each: (each.value, each.tree.size, each.proposal.number))
+            promoted = {individual.proposal.number for individual in best[: ladder.promoted(len(best))]}
+            proposals = [proposal for proposal in proposals if proposal.number in promoted]
         if last is not None and len(ladder.ends) > 1:
             self.store.drop_states(self.arm, last)
         return outcome
 
-    def _train(self, runners: Sequence[Runner], rung: int) -> list[Evaluation]:
-        """The evaluations of all runners at a rung, in their order.
+    def _train(self, proposals: Sequence[Proposal], screenings: Mapping[int, Screening], rung: int) -> list[Evaluation]:
+        """Trains all proposals up to a rung; returns their evaluations in their order.
 
         Students that are trained together are so again when a run is resumed, even if only one of them is missing.
         """
-        stored = [self.store.get(self.arm, candidate.proposal.number, rung) for candidate, _ in runners]
-        evaluations = [None if found is None else found[1] for found in stored]
-        groups = even_groups(len(runners), self.settings.fuse)
+        stored = [self.store.get(self.arm, proposal.number, rung) for proposal in proposals]
+        evaluations = [None if pair is None else pair[1] for pair in stored]
+        groups = even_groups(len(proposals), self.settings.fuse)
         missing = [group for group in groups if any(evaluations[place] is None for place in group)]
-        for place, evaluation in enumerate(evaluations):
+        for proposal, evaluation in zip(proposals, evaluations, strict=True):
             if evaluation is not None:
-                self.told(_at(runners[place][0], rung), evaluation, False)
-        jobs = [TrainJob(tuple(self._entry(runners[place], rung) for place in group), rung) for group in missing]
+                self.listener(proposal, evaluation, False)
+        jobs = [
+            TrainJob(tuple(self._candidate(proposals[place], screenings, rung) for place in group), rung)
+            for group in missing
+        ]
         for index, results in self.executor.run(jobs):
             if not isinstance(results, tuple):
                 raise TypeError(f"a training gave a {type(results).__name__}")
-            for place, trained in zip(missing[index], results, strict=True):
-                candidate = _at(runners[place][0], rung)
-                if trained.state is not None:  # before the evaluation, which says that this rung is done
-                    self.store.put_state(self.arm, candidate.proposal.number, rung, trained.state)
-                if evaluations[place] is not None:
-                    continue
-                evaluations[place] = trained.evaluation
-                self.store.record(candidate.proposal, trained.evaluation)
-                self.told(candidate, trained.evaluation, True)
-        result = [evaluation for evaluation in evaluations if evaluation is not None]
-        if len(result) < len(runners):
-            raise RuntimeError(f"the executor gave {len(result)} results for {len(runners)} candidates")
-        return result
+            for place, result in zip(missing[index], results, strict=True):
+                proposal = proposals[place]
+                if result.state is not None:  # before the evaluation, which says that this rung is done
+                    self.store.put_state(self.arm, proposal.number, rung, result.state)
+                if evaluations[place] is None:
+                    evaluation = evaluations[place] = result.without_state()
+                    self.store.record(proposal, evaluation)
+                    self.listener(proposal, evaluation, True)
+        complete = [evaluation for evaluation in evaluations if evaluation is not None]
+        if len(complete) < len(proposals):
+            raise RuntimeError(f"the executor gave {len(complete)} results for {len(proposals)} candidates")
+        return complete
 
-    def _entry(self, runner: Runner, rung: int) -> Entry:
-        candidate, screening = runner
-        state = self.store.state(self.arm, candidate.proposal.number, rung - 1) if rung else None
-        return Entry(str(candidate.tree), screening, state)
-
-    def _individual(self, candidate: Candidate, evaluation: Evaluation, rung: int) -> Individual:
-        with_size = self.settings.selection == "nsga2"
-        return individual(candidate.tree, _at(candidate, rung).proposal, evaluation, with_size=with_size)
+    def _candidate(self, proposal: Proposal, screenings: Mapping[int, Screening], rung: int) -> Candidate:
+        state = self.store.state(self.arm, proposal.number, rung - 1) if rung else None
+        return screenings[proposal.number].candidate(proposal.tree, state)
 
 
 def even_groups(count: int, most: int) -> list[range]:
-    """The numbers below `count` in as few groups of at most `most` as there must be, none much smaller than another.
+    """Divides the numbers below `count` into the fewest groups of at most `most`, none much smaller than another.
 
     Nothing but the count decides, so that the same students are together on any number of workers.
     """
     groups = -(-count // most)
     bounds = [count * group // groups for group in range(groups + 1)] if groups else [0]
     return [range(first, end) for first, end in pairwise(bounds)]
-
-
-def _at(candidate: Candidate, rung: int) -> Candidate:
-    """The candidate with the record of this rung."""
-    return replace(candidate, proposal=replace(candidate.proposal, rung=rung))

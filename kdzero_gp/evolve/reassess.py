@@ -1,4 +1,4 @@
-"""A second look at the best: full trainings with fresh seeds, measured on the validation split.
+"""Ranks an arm's best anew by full trainings with fresh seeds, measured on the validation split.
 
 The best of hundreds of noisy short trainings is partly the luckiest. So the leaders of an arm are trained in full with
 seeds they have not seen, and ranked by what they reach then. The test split plays no part in it.
@@ -6,29 +6,20 @@ seeds they have not seen, and ranked by what they reach then. The test split pla
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
-from kdzero_gp.evaluate.full import Entrant, FullResult
-from kdzero_gp.evolve.full_trainings import run_full_trainings
+from kdzero_gp.evaluate.candidate import Candidate, FullTraining
+from kdzero_gp.evolve.full_trainings import ALONE, run_full_trainings
 from kdzero_gp.evolve.individual import Individual
 from kdzero_gp.execute.protocol import Executor
 from kdzero_gp.store import RunStore
 
-ALONE = "student alone"
 Fitness = Callable[[Mapping[str, float], Mapping[str, float]], float]
-
-
-@dataclass(frozen=True)
-class Leader:
-    """One of an arm's best, with its fitness after full trainings, or the search's where there were none."""
-
-    individual: Individual
-    fitness: float
 
 
 def reassess(
     arm: str,
-    found: Sequence[Individual],
+    individuals: Sequence[Individual],
     count: int,
     seeds: int,
     executor: Executor,
@@ -36,35 +27,36 @@ def reassess(
     fitness: Fitness,
     *,
     done: Callable[[str, int], None],
-) -> list[Leader]:
-    """The best of an arm, ranked by full trainings; those that failed are left out.
+) -> list[Individual]:
+    """Ranks the best of an arm by full trainings; those that failed are left out.
 
     Args:
-        found: best first by the search.
-        count: how many are looked at again.
+        individuals: best first by the search.
+        count: how many are trained again.
         seeds: full trainings of each; 0 leaves the order as it is.
         fitness: of the mean parts over the seeds, and of the student alone's.
+
+    Returns:
+        The individuals, best first, each with its `full_fitness`; without trainings that is the search's fitness.
     """
+    leaders = individuals[:count]
     if seeds == 0:
-        return [Leader(individual, individual.value) for individual in found[:count]]
-    names = {f"{arm} {individual.proposal.number}": individual for individual in found[:count]}
-    entrants = {name: Entrant(str(i.tree), i.evaluation.calibration) for name, i in names.items()}
-    results = run_full_trainings({ALONE: Entrant(None)} | entrants, seeds, "val", executor, store, done=done)
+        return [replace(leader, full_fitness=leader.value) for leader in leaders]
+    names = {f"{arm} {leader.proposal.number}": leader for leader in leaders}
+    candidates = {name: Candidate(str(leader.tree), leader.evaluation.calibration) for name, leader in names.items()}
+    results = run_full_trainings({ALONE: Candidate(None)} | candidates, seeds, "val", executor, store, done=done)
     reference = _mean_parts(results[ALONE])
-    leaders = [
-        Leader(individual, fitness(parts, reference))
-        for name, individual in names.items()
+    ranked = sorted(
+        (fitness(parts, reference), leader.proposal.number, leader)
+        for name, leader in names.items()
         if reference is not None and (parts := _mean_parts(results[name])) is not None
-    ]
-    leaders.sort(key=lambda leader: (leader.fitness, leader.individual.proposal.number))
-    store.put_result(
-        f"leaders/{arm}",
-        [{"number": leader.individual.proposal.number, "fitness": leader.fitness} for leader in leaders],
     )
-    return leaders
+    record = [{"number": number, "fitness": reached} for reached, number, _ in ranked]
+    store.put_result(f"leaders/{arm}", record)
+    return [replace(leader, full_fitness=reached) for reached, _, leader in ranked]
 
 
-def _mean_parts(results: Sequence[FullResult]) -> dict[str, float] | None:
+def _mean_parts(results: Sequence[FullTraining]) -> dict[str, float] | None:
     """Mean of every part over the seeds, or None if a training failed."""
     measured = [result.parts for result in results]
     if not all(measured):

@@ -1,4 +1,4 @@
-"""What a search is told."""
+"""The parameters of a search."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -7,7 +7,7 @@ from kdzero_gp.evaluate.rungs import Ladder
 from kdzero_gp.grammar.vary import Limits
 
 Arm = Literal["evolve", "random"]
-Selection = Literal["tournament", "nsga2"]
+DEFAULT_SELECTION = "tournament"
 
 
 def _operators() -> dict[str, float]:
@@ -25,14 +25,14 @@ def _operators() -> dict[str, float]:
 
 @dataclass(frozen=True)
 class SearchSettings:
-    """The genetic-programming loop's parameters.
+    """The parameters of the genetic-programming loop.
 
     Attributes:
         population: candidates that enter the race in every generation; the budget is population x (generations + 1)
             of them, for evolution and for random search alike.
         generations: after the first population.
         seed: of the run.
-        selection: `tournament` with elitism on fitness, or `nsga2` on fitness and size.
+        selection: name of a selection scheme.
         tournament: size of a tournament.
         elites: best individuals that survive into the next generation besides the newly trained.
         operators: relative frequency of each variation; a random newcomer replaces one that finds nothing new.
@@ -46,7 +46,7 @@ class SearchSettings:
     population: int = 20
     generations: int = 25
     seed: int = 0
-    selection: Selection = "tournament"
+    selection: str = DEFAULT_SELECTION
     tournament: int = 3
     elites: int = 5
     limits: Limits = field(default_factory=Limits)

@@ -22,7 +22,7 @@ FLOOR = 0.05
 
 
 def shrunk_weights(grammar: Grammar, weights: dict[str, float], trained: Sequence[Individual]) -> dict[str, float]:
-    """The sampling weights after one more generation.
+    """Computes the sampling weights after one more generation.
 
     Args:
         grammar: whose operations are judged.

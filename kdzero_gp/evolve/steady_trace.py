@@ -1,4 +1,4 @@
-"""The order in which a steady search's jobs ended, as the store keeps it: what is written is followed, then goes on."""
+"""The order in which the jobs of a steady search ended, read from the store and continued there."""
 
 from collections import deque
 
@@ -8,10 +8,10 @@ WORKERS = "workers"
 
 
 class Trace:
-    """An arm's events: the ends of jobs by their names, and `workers N` where the number of jobs in flight changed.
+    """The events of an arm: the ends of jobs by name, and `workers N` where the number of jobs in flight changed.
 
-    Every event is written down before anything follows from it. So a run that was killed has nothing in its store that
-    its trace does not lead to.
+    Every event is written before anything that follows from it. So the trace of a run that was killed leads to
+    everything in its store.
     """
 
     def __init__(self, store: RunStore, arm: str) -> None:
@@ -22,22 +22,22 @@ class Trace:
         self._workers = 0
 
     def workers(self, now: int) -> int:
-        """How many jobs are in flight at this point: as many as were then, or as there are workers now."""
+        """The number of jobs in flight at this point: the stored one, or where none is stored the workers' number."""
         while self._ahead and self._ahead[0].startswith(WORKERS):
             self._workers = int(self._ahead[0].split()[1])
-            self.note(self._ahead[0])
+            self.append(self._ahead[0])
         if not self._ahead and self._workers != now:
             self._workers = now
-            self.note(f"{WORKERS} {now}")
+            self.append(f"{WORKERS} {now}")
         return self._workers
 
     @property
     def ahead(self) -> str | None:
-        """The event that has to come next; None where it is not written yet."""
+        """The next event that is written; None at the end."""
         return self._ahead[0] if self._ahead else None
 
-    def note(self, event: str) -> None:
-        """This event came."""
+    def append(self, event: str) -> None:
+        """Adds the event that came, unless it is already written."""
         if self._ahead:
             self._ahead.popleft()
         else:

@@ -1,1 +1,1 @@
-"""Where evaluations run: one protocol, in this process, in worker processes or on a Ray cluster."""
+"""Executors run evaluations: in this process, in worker processes or on a Ray cluster, by one protocol."""

@@ -1,7 +1,6 @@
-"""One attempt at a job: its result, or the fault that kept it from one; and a fault as a job's final result."""
+"""An attempt at a job gives its result or a fault, and a fault can become the job's result."""
 
 import gc
-import platform
 import time
 import traceback
 from collections.abc import Callable
@@ -10,10 +9,9 @@ from typing import Literal
 
 import torch
 
-from kdzero_gp.evaluate.evaluator import Evaluator, Trained
-from kdzero_gp.evaluate.full import FullResult, FullResults
-from kdzero_gp.evaluate.screen import Screening
-from kdzero_gp.execute.output import quiet
+from kdzero_gp.evaluate.candidate import Candidate, FullTraining, FullTrainings
+from kdzero_gp.evaluate.evaluator import Evaluator
+from kdzero_gp.execute.output import capture_output
 from kdzero_gp.execute.protocol import AnyJob, FullGroupJob, FullJob, Result, ScreenJob, TrainJob, perform
 from kdzero_gp.loops.single import DeadlineError
 from kdzero_gp.store.record import Evaluation
@@ -21,10 +19,10 @@ from kdzero_gp.store.record import Evaluation
 
 @dataclass(frozen=True)
 class Fault:
-    """Why a job has no result.
+    """The reason why a job has no result.
 
     Attributes:
-        status: what befell it. A lost worker is the machine's failure or the job's, and only another attempt can tell.
+        status: a lost worker may be the machine's failure or the job's; only another attempt can tell.
         seconds: until it happened.
     """
 
@@ -34,7 +32,7 @@ class Fault:
 
 
 def attempt(evaluator: Evaluator, job: AnyJob, *, free: bool = False) -> Result | Fault:
-    """Runs a job here. Nothing that it does in Python floods the terminal or ends this process.
+    """Runs a job here; nothing that it does in Python floods the terminal or ends this process.
 
     Args:
         free: give back what memory can be given back, first.
@@ -44,7 +42,7 @@ def attempt(evaluator: Evaluator, job: AnyJob, *, free: bool = False) -> Result 
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
     started = time.perf_counter()
-    with quiet() as said:
+    with capture_output() as output:
         try:
             result = perform(evaluator, job)
         except DeadlineError as error:
@@ -52,44 +50,41 @@ def attempt(evaluator: Evaluator, job: AnyJob, *, free: bool = False) -> Result 
         except (MemoryError, torch.OutOfMemoryError) as error:
             return Fault("oom", time.perf_counter() - started, f"{type(error).__name__}: {error}")
         except (Exception, SystemExit):
-            return Fault("error", time.perf_counter() - started, said.above(traceback.format_exc()))
-    return _with_words(result, said.above)
+            return Fault("error", time.perf_counter() - started, output.above(traceback.format_exc()))
+    return _with_output(result, output.above)
 
 
-def failed(job: AnyJob, fault: Fault) -> Result:
-    """What is recorded of a job that stays without a result."""
+def record_fault(job: AnyJob, fault: Fault) -> Result:
+    """Makes a fault the result of a job that stays without one of its own."""
     match job:
         case FullJob():
-            return FullResult(None, fault.seconds, fault.message)
-        case FullGroupJob(entrants):
-            return FullResults(tuple(FullResult(None, fault.seconds, fault.message) for _ in entrants))
-        case ScreenJob():
-            return _evaluation(fault, None)
-        case TrainJob(entries):
-            return tuple(Trained(_evaluation(fault, entry.screening), None) for entry in entries)
+            return FullTraining(None, fault.seconds, fault.message)
+        case FullGroupJob(candidates):
+            return FullTrainings(tuple(FullTraining(None, fault.seconds, fault.message) for _ in candidates))
+        case ScreenJob(tree):
+            return _failed(Candidate(tree), fault)
+        case TrainJob(candidates):
+            return tuple(_failed(candidate, fault) for candidate in candidates)
 
 
-def _evaluation(fault: Fault, screening: Screening | None) -> Evaluation:
-    return Evaluation(
-        status=fault.status,
-        stage=None,
-        fitness=None,
-        parts={},
-        calibration=screening.calibration if screening else (),
-        fingerprint=screening.fingerprint if screening else None,
-        steps=0,
-        seed=0,
+def _failed(candidate: Candidate, fault: Fault) -> Evaluation:
+    return Evaluation.failed(
+        fault.status,
+        fault.message,
+        calibration=candidate.calibration,
+        fingerprint=candidate.fingerprint,
         seconds=fault.seconds,
-        host=platform.node(),
-        error=fault.message,
     )
 
 
-def _with_words(result: Result, above: Callable[[str], str]) -> Result:
-    """Puts what a failing candidate said last above its traceback; of several it is anybody's."""
+def _with_output(result: Result, above: Callable[[str], str]) -> Result:
+    """Puts the last output of a candidate that failed above its traceback.
+
+    The output of candidates that were trained together cannot be told apart, so it is left out.
+    """
     match result:
-        case Evaluation(status="error", error=str(error)) | FullResult(error=str(error)):
+        case Evaluation(status="error", error=str(error)) | FullTraining(error=str(error)):
             return replace(result, error=above(error))
-        case (Trained(Evaluation(status="error", error=str(error)) as evaluation, state),):
-            return (Trained(replace(evaluation, error=above(error)), state),)
+        case (Evaluation(status="error", error=str(error)) as evaluation,):
+            return (replace(evaluation, error=above(error)),)
     return result

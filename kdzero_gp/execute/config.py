@@ -4,8 +4,7 @@ from typing import ClassVar, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from kdzero_gp.errors import ConfigError
-from kdzero_gp.execute.executors import AUTO, EXECUTORS
+from kdzero_gp.execute.executors import AUTO, EXECUTORS, check_executor
 from kdzero_gp.loops.fused.ways import Way, parse_fuse
 from kdzero_gp.pair.config import ProcessConfig
 
@@ -27,13 +26,6 @@ class ExecutorConfig(ProcessConfig):
         None, description="Students in one program: a number (default 1), or auto (default on a GPU)."
     )
 
-    @field_validator("executor")
-    @classmethod
-    def _known_executor(cls, name: str) -> str:
-        if name != AUTO and name not in EXECUTORS:
-            raise ConfigError(f"--executor is '{name}', but should be {AUTO}, {EXECUTORS.listed()}")
-        return name
-
     @field_validator("fuse")
     @classmethod
     def _known_fuse(cls, text: str | None) -> str | None:
@@ -43,15 +35,7 @@ class ExecutorConfig(ProcessConfig):
 
     @model_validator(mode="after")
     def _consistent_executor(self) -> Self:
-        if self.ray_address is not None and self.executor != "ray":
-            raise ConfigError(
-                f"--ray-address {self.ray_address} names a Ray cluster, but --executor is {self.executor}; add "
-                "--executor ray or leave the address out"
-            )
-        if self.executor == "inprocess" and (self.workers or 1) > 1:
-            raise ConfigError(
-                f"--executor inprocess is this one process, but --workers is {self.workers}; leave one of the two out"
-            )
+        check_executor(self.executor, self.workers, dict(self))
         return self
 
     @property

@@ -1,4 +1,4 @@
-"""How long a job may take before its worker is given up."""
+"""The time that a job may take before its worker is ended."""
 
 from dataclasses import dataclass
 
@@ -7,10 +7,10 @@ from kdzero_gp.execute.protocol import AnyJob, FullGroupJob, FullJob, ScreenJob,
 
 @dataclass(frozen=True)
 class Deadlines:
-    """Seconds by job, from the moment a worker that is ready gets it; a worker's own start does not count.
+    """Seconds by job, counted from the moment at which a worker that is ready gets it.
 
     The evaluator watches the time between training steps and ends an overlong training itself. These deadlines are for
-    what hangs inside a step, so they leave it room.
+    a job that hangs inside a step, so they are longer.
 
     Attributes:
         training: for one candidate's whole proxy training.
@@ -27,9 +27,9 @@ class Deadlines:
         match job:
             case ScreenJob():
                 return self.training + self.grace
-            case TrainJob(entries):
-                return self.training * (len(entries) + 1) + self.grace  # one more: the student alone, the reference
+            case TrainJob(candidates):
+                return self.training * (len(candidates) + 1) + self.grace  # one more: the student alone, the reference
             case FullJob():
                 return None if self.full is None else self.full + self.grace
-            case FullGroupJob(entrants):
-                return None if self.full is None else self.full * len(entrants) + self.grace
+            case FullGroupJob(candidates):
+                return None if self.full is None else self.full * len(candidates) + self.grace

@@ -12,11 +12,11 @@ from kdzero_gp.execute.attempt import Fault, attempt
 from kdzero_gp.execute.deadlines import Deadlines
 from kdzero_gp.execute.executors import Plan, executor
 from kdzero_gp.execute.protocol import Result
-from kdzero_gp.execute.queued import Queued
+from kdzero_gp.execute.queued import QueuedExecutor
 from kdzero_gp.loops.single import DeadlineError
 
 
-class InProcess(Queued):
+class InProcess(QueuedExecutor):
     """Runs jobs with an evaluator of this process, each when its result is waited for.
 
     What kills the process kills the run, and what hangs in compiled code hangs it: candidates that might do so need
@@ -29,23 +29,23 @@ class InProcess(Queued):
         self.deadlines = deadlines or Deadlines()
 
     def _step(self) -> None:
-        task = self._desk.take()
-        if task is None:
+        waiting = self._queue.take()
+        if waiting is None:
             return
         started = time.perf_counter()
         outcome: Result | Fault
         try:
-            with deadline(self.deadlines(task.job)):
-                outcome = attempt(self.evaluator, task.job, free=task.free)
+            with deadline(self.deadlines(waiting.job)):
+                outcome = attempt(self.evaluator, waiting.job, free=waiting.free)
         except DeadlineError as error:  # the alarm rang just behind the work
             outcome = Fault("timeout", time.perf_counter() - started, str(error))
         except BaseException:
-            self._desk.give_back(task)
+            self._queue.give_back(waiting)
             raise
-        self._desk.settle(task, outcome)
+        self._queue.settle(waiting, outcome)
 
 
-@executor("inprocess")
+@executor("inprocess", one_process=True)
 def start(plan: Plan) -> InProcess:
     """Starts one in this process."""
     return InProcess(plan.evaluator, deadlines=plan.deadlines)

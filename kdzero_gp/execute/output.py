@@ -1,4 +1,4 @@
-"""What candidates print: kept out of the terminal, memory and disk, except for the last few lines.
+"""The output of candidates: kept out of the terminal, memory and disk, except for the last few lines.
 
 Primitives are the user's code, evolved into thousands of programs: one `print` in a loop would bury a run's own output.
 """
@@ -21,35 +21,35 @@ class Tail(io.BufferedIOBase):
         self._kept = b""
 
     def writable(self) -> bool:
-        """Always."""
+        """It is always writable."""
         return True
 
     def write(self, data: object) -> int:
-        """Takes all of it."""
+        """Takes all data and keeps the end."""
         view = memoryview(data).cast("B")  # type: ignore[arg-type]
         self._kept = (self._kept + bytes(view[-KEPT:]))[-KEPT:]
         return len(view)
 
     def above(self, message: str) -> str:
-        """A message below what was written, if anything was. The last line stays the message's own."""
+        """Puts what was written, if anything was, above a message, whose last line stays the last."""
         text = self._kept.decode("utf-8", "replace").strip()
         return f"its last output:\n{text}\n\n{message}" if text else message
 
 
 @contextmanager
-def quiet() -> Iterator[Tail]:
-    """Takes what is printed inside, by way of `sys.stdout` and `sys.stderr`, from the terminal."""
+def capture_output() -> Iterator[Tail]:
+    """Keeps from the terminal what the block prints by way of `sys.stdout` and `sys.stderr`."""
     tail = Tail()
     text = io.TextIOWrapper(tail, encoding="utf-8", errors="replace", write_through=True)
     with redirect_stdout(text), redirect_stderr(text):
         yield tail
 
 
-def silence() -> None:
-    """Sends this process' output to nowhere for good, also what compiled code writes.
+def silence_process() -> None:
+    """Sends all further output of this process to the null device, also that of compiled code.
 
-    For a worker process. Nowhere, rather than a pipe that somebody empties: a flood can neither fill it nor have to
-    wait for its reader.
+    For a worker process. The null device is no pipe that somebody has to empty: a flood cannot fill it, nor does it
+    wait for a reader.
     """
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for descriptor in (1, 2):

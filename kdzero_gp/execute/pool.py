@@ -1,7 +1,7 @@
-"""A pool of workers: who is ready, who has which task and until when. Where the workers are, a `Crew` knows.
+"""A pool of workers: which are ready, which works on what and until when. A `Crew` knows where the workers are.
 
 One thread, no locks: the pool acts while jobs are submitted and waited for. Every worker has a place of its own with a
-line of its own to it, so that what befalls one worker befalls its task and nobody else's.
+line of its own to it, so that the end of one worker touches the job it had and no other.
 """
 
 import time
@@ -10,25 +10,25 @@ from typing import Literal, Protocol
 
 from kdzero_gp.execute.attempt import Fault
 from kdzero_gp.execute.deadlines import Deadlines
-from kdzero_gp.execute.jobs import Task
+from kdzero_gp.execute.jobs import Attempt
 from kdzero_gp.execute.protocol import AnyJob, Result
-from kdzero_gp.execute.queued import ATTEMPTS, ExecutorError, Queued
+from kdzero_gp.execute.queued import ATTEMPTS, ExecutorError, QueuedExecutor
 
 START_LIMIT = 1800.0
 """Seconds in which at least one worker has to become ready: it may have to load data and train a teacher."""
 
 
 class WorkerError(ExecutorError):
-    """Workers cannot build what this process could."""
+    """Workers that cannot start, though this process could build their evaluator."""
 
 
 @dataclass(frozen=True)
 class Event:
-    """What a worker tells, or what is told of it.
+    """A change of a worker's state.
 
     Attributes:
-        kind: it is ready for a first task; it cannot start; it is done with its task; it is dead.
-        value: the outcome of the task, or how it came that there is none.
+        kind: it is ready for a first job; it cannot start; it is done with its job; it is dead.
+        value: the outcome of the job, or why there is none.
     """
 
     place: int
@@ -44,15 +44,15 @@ class Crew(Protocol):
         ...
 
     def give(self, place: int, job: AnyJob, *, free: bool) -> None:
-        """Gives a worker that has none a job: it will be done or dead."""
+        """Gives a job to a worker that has none: it will be done or dead."""
         ...
 
     def kill(self, place: int) -> None:
-        """Ends a worker at once, whatever it is at; no event follows."""
+        """Ends a worker at once, even in the middle of a job; no event follows."""
         ...
 
     def events(self, seconds: float | None) -> list[Event]:
-        """What happened; waits so many seconds until something does."""
+        """The events that happened; waits so many seconds for the first."""
         ...
 
     def close(self) -> None:
@@ -62,7 +62,7 @@ class Crew(Protocol):
 
 @dataclass(frozen=True)
 class _Running:
-    task: Task
+    attempt: Attempt
     started: float
     limit: float | None
 
@@ -71,8 +71,8 @@ class _Running:
         return float("inf") if self.limit is None else self.started + self.limit
 
 
-class Pool(Queued):
-    """Runs jobs on a crew. Workers start when there is work for them, and again when they died.
+class Pool(QueuedExecutor):
+    """Runs jobs on a crew. A worker starts when there is work for it, and again when it died.
 
     Args:
         deadlines: beyond a job's, its worker is killed and the job's candidates have the status `timeout`.
@@ -106,33 +106,33 @@ class Pool(Queued):
     def _step(self) -> None:
         self._hand_out()
         for event in self.crew.events(self._patience()):
-            self._heed(event)
+            self._handle(event)
         self._end_overdue()
         self._hand_out()
 
     def _hand_out(self) -> None:
-        """Gives every ready worker a task, and starts as many workers as there are tasks left."""
-        while self._idle and (task := self._desk.take()) is not None:
+        """Gives every ready worker a job, and starts as many workers as there are jobs left."""
+        while self._idle and (attempt := self._queue.take()) is not None:
             place = min(self._idle)
             self._idle.remove(place)
-            self._busy[place] = _Running(task, time.monotonic(), self.deadlines(task.job))
-            self.crew.give(place, task.job, free=task.free)
+            self._busy[place] = _Running(attempt, time.monotonic(), self.deadlines(attempt.job))
+            self.crew.give(place, attempt.job, free=attempt.free)
         for place in range(self.workers):
-            if len(self._starting) >= self._desk.waiting:
+            if len(self._starting) >= self._queue.waiting:
                 break
             if place not in self._starting and place not in self._busy:
                 self.crew.start(place)
                 self._starting[place] = time.monotonic()
 
     def _patience(self) -> float | None:
-        """Seconds until something has to be done that no event announces."""
+        """Seconds until the next deadline, which no event announces."""
         ends = [running.end for running in self._busy.values()]
         if not ends:
             ends = [started + START_LIMIT for started in self._starting.values()]
         end = min(ends, default=float("inf"))
         return None if end == float("inf") else max(0.0, end - time.monotonic())
 
-    def _heed(self, event: Event) -> None:
+    def _handle(self, event: Event) -> None:
         place, value = event.place, event.value
         if event.kind == "ready":
             del self._starting[place]
@@ -143,14 +143,14 @@ class Pool(Queued):
             raise WorkerError(f"a worker cannot start ({value})")
         elif event.kind == "done" and not isinstance(value, str):
             self._idle.add(place)
-            self._desk.settle(self._busy.pop(place).task, value)
+            self._queue.settle(self._busy.pop(place).attempt, value)
         elif place in self._busy:
             running = self._busy.pop(place)
-            self._desk.settle(running.task, Fault("worker_lost", time.monotonic() - running.started, str(value)))
+            self._queue.settle(running.attempt, Fault("worker_lost", time.monotonic() - running.started, str(value)))
         elif place in self._starting:
             del self._starting[place]
             self._stillborn += 1
-            if self._stillborn >= self._desk.attempts:
+            if self._stillborn >= self._queue.attempts:
                 raise WorkerError(f"a worker died {self._stillborn} times while it started ({value})")
         else:
             self._idle.discard(place)
@@ -162,6 +162,6 @@ class Pool(Queued):
                 del self._busy[place]
                 self.crew.kill(place)
                 message = f"took longer than {running.limit:g} s"
-                self._desk.settle(running.task, Fault("timeout", now - running.started, message))
+                self._queue.settle(running.attempt, Fault("timeout", now - running.started, message))
         if not self._busy and not self._idle and any(now - at > START_LIMIT for at in self._starting.values()):
             raise WorkerError(f"no worker was ready {START_LIMIT:g} s after its start")

@@ -9,11 +9,14 @@ a message and a held lock to all the others. `concurrent.futures` ends all worke
 each worker its own environment at birth, which is how a GPU is assigned.
 """
 
+import ctypes
 import multiprocessing
 import multiprocessing.connection
 import os
 import signal
+import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,16 +24,18 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 
 from kdzero_gp.evaluate.evaluator import Evaluator
+from kdzero_gp.execute.attempt import attempt
 from kdzero_gp.execute.deadlines import Deadlines
 from kdzero_gp.execute.executors import Plan, executor
+from kdzero_gp.execute.output import silence_process
 from kdzero_gp.execute.pool import Event, Pool, WorkerError
 from kdzero_gp.execute.protocol import AnyJob
 from kdzero_gp.execute.queued import ATTEMPTS
 from kdzero_gp.execute.spawning import share, spawning
-from kdzero_gp.execute.worker import work
 
 PATIENCE = 10.0
 """Seconds that killed workers get to be gone."""
+PR_SET_PDEATHSIG = 1
 
 
 class Processes(Pool):
@@ -94,11 +99,11 @@ class _ProcessCrew:
     def start(self, place: int) -> None:
         context = multiprocessing.get_context("spawn")
         tied = threading.current_thread() is threading.main_thread()
-        line, theirs = context.Pipe()
+        line, worker_line = context.Pipe()
         process = context.Process(
-            target=work, args=(theirs, os.getpid(), tied), name=f"kdzero_gp worker {place}", daemon=True
+            target=work, args=(worker_line, os.getpid(), tied), name=f"kdzero_gp worker {place}", daemon=True
         )
-        with theirs, spawning(self.environments[place % len(self.environments)]):
+        with worker_line, spawning(self.environments[place % len(self.environments)]):
             process.start()
         self._workers[place] = _Worker(process, line)
         try:
@@ -119,8 +124,8 @@ class _ProcessCrew:
 
     def events(self, seconds: float | None) -> list[Event]:
         lines = {worker.line: place for place, worker in self._workers.items()}
-        spoke = multiprocessing.connection.wait(list(lines), seconds)
-        return [self._hear(lines[line]) for line in spoke if isinstance(line, Connection)]
+        ready = multiprocessing.connection.wait(list(lines), seconds)
+        return [self._hear(lines[line]) for line in ready if isinstance(line, Connection)]
 
     def close(self) -> None:
         workers, self._workers = list(self._workers.values()), {}
@@ -133,7 +138,7 @@ class _ProcessCrew:
             worker = self._workers.pop(place)
             worker.process.join(PATIENCE / 10)  # it closed its line, so it is about to end by itself
             self._end([worker])
-            return Event(place, "dead", _how(worker.process))
+            return Event(place, "dead", _describe_end(worker.process))
         if kind == "broken":
             self.kill(place)
         return Event(place, kind, value)
@@ -147,8 +152,49 @@ class _ProcessCrew:
             worker.line.close()
 
 
-def _how(process: SpawnProcess) -> str:
+def _describe_end(process: SpawnProcess) -> str:
     code = process.exitcode
     if code is None or code >= 0:
         return f"a worker process ended with exit code {code}"
     return f"a worker process was ended by signal {-code} ({signal.strsignal(-code)})"
+
+
+def work(line: Connection, parent: int, tied: bool) -> None:
+    """Runs a worker process: it builds its evaluator, then answers job after job until its line to the parent ends.
+
+    Args:
+        line: gives the function that makes the evaluator, and then jobs; takes (kind, value) of `Event`.
+        parent: process id.
+        tied: whether the kernel may end this process with the thread that started it.
+    """
+    silence_process()
+    _end_with(parent, tied)
+    try:
+        evaluator = line.recv()()
+    except Exception as error:
+        line.send(("broken", f"{type(error).__name__}: {error}"))
+        return
+    line.send(("ready", ""))
+    while True:
+        try:
+            job, free = line.recv()
+        except EOFError:
+            return
+        line.send(("done", attempt(evaluator, job, free=free)))
+
+
+def _end_with(parent: int, tied: bool) -> None:
+    """Ends this process when its parent ends.
+
+    A thread watches the parent. On Linux the kernel does so too, since a thread cannot act while compiled code keeps
+    the interpreter to itself.
+    """
+    if tied and sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -1,27 +1,14 @@
-"""What an executor is: something that runs evaluation jobs, in any order and on any number of workers."""
+"""The protocol of executors, which run evaluation jobs in any order and on any number of workers."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from kdzero_gp.evaluate.evaluator import Entry, Evaluator, Trained
-from kdzero_gp.evaluate.full import Entrant, FullResult, FullResults, FullSplit
+from kdzero_gp.evaluate.candidate import Candidate, FullSplit, FullTraining, FullTrainings
+from kdzero_gp.evaluate.evaluator import Evaluator
 from kdzero_gp.evaluate.screen import Screening
 from kdzero_gp.grammar.parse import parse
 from kdzero_gp.store.record import Evaluation
-
-__all__ = [
-    "AnyJob",
-    "Entry",
-    "Executor",
-    "FullGroupJob",
-    "FullJob",
-    "Result",
-    "ScreenJob",
-    "TrainJob",
-    "Trained",
-    "perform",
-]
 
 
 @dataclass(frozen=True)
@@ -35,7 +22,7 @@ class ScreenJob:
 class TrainJob:
     """The training of candidates up to a rung, all in one program; a single one is trained alone."""
 
-    entries: tuple[Entry, ...]
+    candidates: tuple[Candidate, ...]
     rung: int
 
 
@@ -43,25 +30,25 @@ class TrainJob:
 class FullJob:
     """A full training with the fresh seeds of this number, measured on a split."""
 
-    entrant: Entrant
+    candidate: Candidate
     number: int
     split: FullSplit
 
 
 @dataclass(frozen=True)
 class FullGroupJob:
-    """Full trainings of several entrants with the fresh seeds of one number, all in one program."""
+    """Full trainings of several candidates with the fresh seeds of one number, all in one program."""
 
-    entrants: tuple[Entrant, ...]
+    candidates: tuple[Candidate, ...]
     number: int
     split: FullSplit
 
 
 AnyJob = ScreenJob | TrainJob | FullJob | FullGroupJob
 """Plain data: texts, numbers and bytes, which any transport can carry."""
-Result = Screening | Evaluation | FullResult | FullResults | tuple[Trained, ...]
-"""A screening that was passed or the evaluation it ended in; a result per entry of a training; a full training's, or
-those of several."""
+Result = Screening | Evaluation | tuple[Evaluation, ...] | FullTraining | FullTrainings
+"""Of a screening what it found, or the evaluation it ended in; of a training an evaluation for each candidate; of full
+trainings one result or a group's."""
 
 
 class Executor(Protocol):
@@ -95,9 +82,9 @@ def perform(evaluator: Evaluator, job: AnyJob) -> Result:
     match job:
         case ScreenJob(tree):
             return evaluator.screen(parse(tree))
-        case TrainJob(entries, rung):
-            return evaluator.train(entries, rung)
-        case FullJob(entrant, number, split):
-            return evaluator.full(entrant, number, split)
-        case FullGroupJob(entrants, number, split):
-            return evaluator.full_group(entrants, number, split)
+        case TrainJob(candidates, rung):
+            return evaluator.train(candidates, rung)
+        case FullJob(candidate, number, split):
+            return evaluator.full(candidate, number, split)
+        case FullGroupJob(candidates, number, split):
+            return evaluator.full_group(candidates, number, split)

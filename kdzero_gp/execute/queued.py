@@ -1,22 +1,22 @@
-"""What all executors share: tickets for jobs, and the order of results."""
+"""The common part of all executors: tickets for jobs, and the order of results."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 
 from kdzero_gp.errors import KdzeroError
-from kdzero_gp.execute.jobs import Desk
+from kdzero_gp.execute.jobs import JobQueue
 from kdzero_gp.execute.protocol import AnyJob, Result
 
 ATTEMPTS = 2
-"""At a job whose worker dies."""
+"""Attempts at a job whose worker dies."""
 
 
 class ExecutorError(KdzeroError):
     """An executor that cannot do what it was asked."""
 
 
-class Queued(ABC):
-    """An executor over a `Desk`; a subclass says how a step of the work is done. To be used by one thread.
+class QueuedExecutor(ABC):
+    """An executor over a `JobQueue`, used by one thread; a subclass says how a step of the work is done.
 
     Args:
         workers: how many jobs it works on at a time.
@@ -27,11 +27,11 @@ class Queued(ABC):
             if value < 1:
                 raise ExecutorError(f"{name} is {value}, but must be at least 1")
         self.workers = workers
-        self._desk = Desk(attempts)
+        self._queue = JobQueue(attempts)
 
     def submit(self, job: AnyJob) -> int:
         """Hands a job over; returns its ticket. Tickets count from 0."""
-        return self._desk.add(job)
+        return self._queue.add(job)
 
     def wait(self) -> tuple[int, Result]:
         """The next finished job's ticket and result, in the order of finishing; blocks until there is one.
@@ -39,11 +39,11 @@ class Queued(ABC):
         Raises:
             ExecutorError: no job is in flight.
         """
-        while not self._desk.finished:
-            if not self._desk.open:
+        while not self._queue.finished:
+            if not self._queue.open:
                 raise ExecutorError("there is no job to wait for; submit one first")
             self._step()
-        return self._desk.finished.popleft()
+        return self._queue.finished.popleft()
 
     def run(self, jobs: Sequence[AnyJob]) -> Iterator[tuple[int, Result]]:
         """Submits all jobs; yields (index of the job, result) as they finish. Left early, it drops the rest."""
@@ -59,13 +59,13 @@ class Queued(ABC):
                 else:
                     others.append((ticket, result))
         finally:
-            self._desk.forget(places)
-            self._desk.finished.extendleft(reversed(others))
+            self._queue.forget(places)
+            self._queue.finished.extendleft(reversed(others))
 
     def close(self) -> None:
         """Ends the workers without waiting for what they are at; jobs not finished are dropped."""
-        self._desk = Desk(self._desk.attempts, first=self._desk.tickets)
+        self._queue = JobQueue(self._queue.attempts, first=self._queue.tickets)
 
     @abstractmethod
     def _step(self) -> None:
-        """Does a part of the work, or waits until a part is done elsewhere."""
+        """Does a part of the work, or waits for a part that is done elsewhere."""

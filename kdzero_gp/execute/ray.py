@@ -15,7 +15,7 @@ from kdzero_gp.evaluate.evaluator import Evaluator
 from kdzero_gp.execute.attempt import Fault, attempt
 from kdzero_gp.execute.deadlines import Deadlines
 from kdzero_gp.execute.executors import Plan, executor
-from kdzero_gp.execute.output import silence
+from kdzero_gp.execute.output import silence_process
 from kdzero_gp.execute.pool import Event, Pool
 from kdzero_gp.execute.protocol import AnyJob, Result
 from kdzero_gp.execute.queued import ATTEMPTS
@@ -62,7 +62,7 @@ class Ray(Pool):
         super().__init__(workers, crew, deadlines, attempts)
 
 
-@executor("ray")
+@executor("ray", own_options={"ray_address": "names a Ray cluster"})
 def start(plan: Plan) -> Ray:
     """Starts actors on a Ray cluster."""
     return Ray(
@@ -80,7 +80,7 @@ class _Host:
 
     def prepare(self, make_evaluator: Callable[[], Evaluator]) -> str | None:
         """Builds the evaluator; returns why that cannot be done."""
-        silence()
+        silence_process()
         try:
             self.evaluator = make_evaluator()
         except Exception as error:
@@ -93,7 +93,7 @@ class _Host:
 
 
 class _RayCrew:
-    """Actors, each with the reference to what it owes us."""
+    """Actors, each with the reference to the result that it has yet to give."""
 
     def __init__(
         self, make_evaluator: Callable[[], Evaluator], workers: int, address: str | None, threads: int, gpus: float

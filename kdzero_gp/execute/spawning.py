@@ -1,4 +1,4 @@
-"""How a worker process is born: what it inherits of its parent, and what it does not."""
+"""The start of a worker process: what it inherits of its parent, and what it does not."""
 
 import os
 import signal

@@ -38,7 +38,7 @@ def start_executor(
     # a worker sees one GPU and knows it as the only one
     made = partial(make, config.model_copy(update={"device": "cuda" if on_gpu else config.device}))
     plan = Plan(evaluator, made, workers, _devices(config), config.threads, deadlines, config.ray_address)
-    return EXECUTORS.require(name)(plan)
+    return EXECUTORS.require(name).start(plan)
 
 
 def _devices(config: ExecutorConfig) -> list[str]:

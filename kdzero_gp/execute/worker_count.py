@@ -1,4 +1,4 @@
-"""How many processes trainings are spread over."""
+"""The number of processes that trainings are spread over."""
 
 import os
 from pathlib import Path

@@ -3,26 +3,17 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
+from kdzero_gp.evolve.columns import COLUMNS
+from kdzero_gp.evolve.final import Kind, Row
+from kdzero_gp.tasks.kind import TaskKind
 from kdzero_gp.tasks.kinds import DEFAULT, kinds
 from kdzero_gp.untrusted import finite_number as finite
-from kdzero_gp.untrusted import mapping, sequence, text
+from kdzero_gp.untrusted import mapping, printable, sequence, text
 
-
-@dataclass(frozen=True)
-class Row:
-    """One row of the final table; shares and gain in per cent."""
-
-    name: str
-    kind: str
-    tree: str | None
-    accuracy: tuple[float, ...]
-    mean: float | None
-    std: float | None
-    gain: float | None
-    p_value: float | None
-    fitness: float | None
+LONGEST = 2000
+"""Characters of a cell."""
 
 
 @dataclass(frozen=True)
@@ -44,30 +35,52 @@ def final_table(value: Any) -> FinalTable | None:
     return FinalTable(tuple(rows), tuple(facts))
 
 
-def quality_of(config: Mapping[str, Any]) -> str:
-    """The name of what a run's students are ranked by."""
+def kind_in(config: Mapping[str, Any]) -> TaskKind:
+    """The kind of task of a run; the usual one where the configuration names none that is known here."""
     known = kinds()
-    return known.get(str(config.get("task", DEFAULT)), known[DEFAULT]).quality.name
+    return known.get(str(config.get("task", DEFAULT)), known[DEFAULT])
 
 
 def _row(row: Mapping[str, Any]) -> Row:
-    def percent(key: str) -> float | None:
-        number = finite(row.get(key))
-        return None if number is None else 100 * number
-
-    accuracy = tuple(100 * a for a in map(finite, sequence(row.get("accuracy"))) if a is not None)
     tree = row.get("tree")
     return Row(
         name=text(row.get("name", "?")),
-        kind=text(row.get("kind", "")),
+        kind=cast(Kind, text(row.get("kind", ""))),
         tree=tree if isinstance(tree, str) else None,
-        accuracy=accuracy,
-        mean=percent("mean"),
-        std=percent("std"),
-        gain=percent("gain"),
+        accuracy=tuple(map(finite, sequence(row.get("accuracy")))),
+        mean=finite(row.get("mean")),
+        std=finite(row.get("std")),
+        gain=finite(row.get("gain")),
         p_value=finite(row.get("p_value")),
         fitness=finite(row.get("fitness")),
+        errors=tuple(map(text, sequence(row.get("errors")))),
     )
+
+
+def column_data(kind: TaskKind) -> list[dict[str, str]]:
+    """The columns for the page's script."""
+    return [
+        {"key": column.key, "heading": column.heading(kind), "align": column.align, "form": column.form}
+        for column in COLUMNS.values()
+    ]
+
+
+def row_data(row: Row, kind: TaskKind) -> dict[str, Any]:
+    """A row for the page's script: its cells as text, and in per cent what is drawn of it."""
+
+    def percent(share: float | None) -> float | None:
+        return None if share is None else 100 * share
+
+    cells = {key: column.cell(row, kind) for key, column in COLUMNS.items()}
+    return {
+        "name": printable(row.name, limit=LONGEST),
+        "kind": printable(row.kind, limit=LONGEST),
+        "accuracy": [100 * value for value in row.accuracy if value is not None],
+        "mean": percent(row.mean),
+        "std": percent(row.std),
+        "gain": percent(row.gain),
+        "cells": {key: None if cell is None else printable(cell, limit=LONGEST) for key, cell in cells.items()},
+    }
 
 
 def facts(summary: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -76,7 +89,7 @@ def facts(summary: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[tup
         "pair": "teacher → student",
         "data": "data set",
         "seed": "seed",
-        "teacher_accuracy": f"teacher's {quality_of(config)}",
+        "teacher_accuracy": f"teacher's {kind_in(config).quality.name}",
         "date": "date",
         "seconds": "duration",
         "hardware": "hardware",

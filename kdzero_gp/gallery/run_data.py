@@ -12,12 +12,14 @@ from kdzero_gp.drawing.formula import formula_svg
 from kdzero_gp.errors import KdzeroError
 from kdzero_gp.gallery.card_maker import CardMaker, Progress, Wanted
 from kdzero_gp.gallery.chosen import MOST, Chosen, Key, choose, latest_by_key
+from kdzero_gp.gallery.final_table import column_data, row_data
 from kdzero_gp.gallery.json_block import packed
 from kdzero_gp.gallery.lineage import lineage_svg
 from kdzero_gp.gallery.operation_stats import operation_stats
 from kdzero_gp.gallery.rows import Recorded, columns, operation_names
 from kdzero_gp.gallery.run_view import ARMS, RunView
 from kdzero_gp.grammar.operation import Operation
+from kdzero_gp.grammar.types import Constant
 from kdzero_gp.untrusted import printable
 
 
@@ -58,7 +60,7 @@ def run_data(
         "generations": {arm: [asdict(g) for g in found] for arm, found in run.generations.items()},
         "funnel": run.funnel,
         "final": _final(run, latest),
-        "quality": run.quality,
+        "quality": run.kind.quality.name,
         "winner": winner,
         "front": [place_of(key) for key in chosen.front],
         "rows": columns(run.evaluations),
@@ -91,11 +93,9 @@ def _final(run: RunView, latest: Mapping[Key, Recorded]) -> dict[str, Any] | Non
     if run.final is None:
         return None
     places = {latest[key][0].tree: place_of(key) for key in reversed(_finalists(run))}
-    rows = [asdict(row) | {"place": places.get(row.tree) if row.tree else None} for row in run.final.rows]
-    for row in rows:
-        for name in ("name", "kind", "tree"):
-            row[name] = None if row[name] is None else printable(row[name], limit=2000)
-    return {"rows": rows, "facts": [[name, printable(value, limit=300)] for name, value in run.final.facts]}
+    rows = [row_data(row, run.kind) | {"place": places.get(row.tree) if row.tree else None} for row in run.final.rows]
+    facts = [[name, printable(value, limit=300)] for name, value in run.final.facts]
+    return {"columns": column_data(run.kind), "rows": rows, "facts": facts}
 
 
 def _lineage(latest: Mapping[Key, Recorded], chosen: Chosen) -> dict[str, object] | None:
@@ -113,6 +113,7 @@ def _formula(latex: str) -> str | None:
 
 
 def _operation(operation: Operation) -> dict[str, object]:
+    inputs = operation.signatures[0].inputs if operation.signatures else ()
     types = dict.fromkeys(
         f"{', '.join(t.__name__ for t in s.inputs)} → {s.output.__name__}" for s in operation.signatures
     )
@@ -120,7 +121,8 @@ def _operation(operation: Operation) -> dict[str, object]:
         "kind": operation.kind,
         "side": operation.side,
         "doc": printable(operation.doc.partition("\n")[0], limit=400),
-        "inputs": [t.__name__ for t in operation.signatures[0].inputs] if operation.signatures else [],
+        "inputs": [t.__name__ for t in inputs],
+        "signs": [t.sign if issubclass(t, Constant) else "" for t in inputs],
         "types": list(types),
         "latex": printable(operation.formula, limit=400),
         "formula": _formula(operation.formula),

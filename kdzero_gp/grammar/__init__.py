@@ -4,9 +4,10 @@ from kdzero_gp.grammar.decorators import distance, transform, weight
 from kdzero_gp.grammar.generate import random_tree
 from kdzero_gp.grammar.parse import parse
 from kdzero_gp.grammar.tree import Tree
-from kdzero_gp.grammar.types import Logits, Loss, Map, PerSample, Rows, Tau, Value, Vector
+from kdzero_gp.grammar.types import Constant, Logits, Loss, Map, PerSample, Rows, Tau, Value, Vector
 
 __all__ = [
+    "Constant",
     "Logits",
     "Loss",
     "Map",

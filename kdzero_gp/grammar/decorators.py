@@ -22,7 +22,7 @@ from kdzero_gp.grammar.operation import (
 )
 from kdzero_gp.grammar.place import place_of
 from kdzero_gp.grammar.registry import active_registry
-from kdzero_gp.grammar.types import ALL, CONSTANTS, KNOWLEDGE, Logits, PerSample
+from kdzero_gp.grammar.types import CONSTANTS, KNOWLEDGE, RESULTS, Logits, PerSample
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -98,8 +98,10 @@ def _inputs(alternative: Any, constants: tuple[type, ...], name: str, place: str
             )
     for type_ in constants:
         if type_ not in CONSTANTS:
+            known = ", ".join(each.__name__ for each in CONSTANTS)
             raise PrimitiveError(
-                f"{place}: `{name}` has the constant {type_!r}, but constants are of type Value or Tau"
+                f"{place}: `{name}` has the constant {type_!r}, but constants are of type {known} or of a subclass of "
+                "Constant"
             )
     return (*inputs, *constants)
 
@@ -125,7 +127,7 @@ def transform(
     Args:
         types: the input types it works on, one overload each; a tuple stands for several inputs.
         to: output type of every overload; by default the type of its (first) input.
-        constants: types of further arguments, `Value` or `Tau`, passed as floats.
+        constants: types of further arguments, such as `Value` or `Tau`, passed as floats.
         name: name in the text form, by default the function's.
         formula: LaTeX, shown by `--list-primitives` and in the gallery.
         identity, idempotent, random, learned, bridges, classes, extended: see `Operation`. A class of modules is
@@ -185,7 +187,7 @@ def distance(
 
     Args:
         types: the knowledge types it compares, one overload each; a `Vector` overload also takes `Logits`.
-        constants: types of further arguments, `Value` or `Tau`, passed as floats.
+        constants: types of further arguments, such as `Value` or `Tau`, passed as floats.
         labels: the function also takes a keyword `targets`, (N,) int64.
         ragged: the sides may differ in dimension 1, in channels, rows or features: no aligner is learned for that.
         classes: see `Operation`; by default `exclusive` with `labels` and `any` without.
@@ -255,7 +257,7 @@ def weight(
         options["classes"] = classes or _classes_of(labels)
         return _register("weight", function, (Signature((PerSample,), PerSample),), options)
 
-    bare = len(types) == 1 and callable(types[0]) and types[0] not in ALL
+    bare = len(types) == 1 and callable(types[0]) and types[0] not in (*KNOWLEDGE, *RESULTS, *CONSTANTS)
     return declare(types[0]) if bare else declare
 
 

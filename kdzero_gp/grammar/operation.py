@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import torch
 from torch import Tensor
 
 from kdzero_gp.grammar.types import CONSTANTS, Logits, Loss, PerSample, Value, Vector
+from kdzero_gp.knowledge import unhalved
 
 Kind = Literal["structure", "transform", "distance", "weight"]
 Side = Literal["both", "student", "teacher"]
@@ -160,9 +160,7 @@ def own_copy(value: Any) -> Any:
 
 def widen(value: Any) -> Any:
     """A half-precision tensor as float32, anything else as it is."""
-    if isinstance(value, Tensor) and value.dtype in (torch.float16, torch.bfloat16):
-        return value.float()
-    return value
+    return unhalved(value) if isinstance(value, Tensor) else value
 
 
 WEIGHT = Operation(

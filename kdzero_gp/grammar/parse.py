@@ -18,7 +18,7 @@ from kdzero_gp.grammar.operation import Operation
 from kdzero_gp.grammar.registry import active_registry
 from kdzero_gp.grammar.symbols import ConstantSymbol, OperationSymbol, Symbol, TapSymbol
 from kdzero_gp.grammar.tree import Tree
-from kdzero_gp.grammar.types import ALL, CONSTANTS, RANGES, Loss
+from kdzero_gp.grammar.types import CONSTANTS, KNOWLEDGE, RESULTS, Constant, Loss
 
 TOKEN = re.compile(
     r"(?P<blank>\s+)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
@@ -118,11 +118,11 @@ class _Reader:
         return [TapSymbol(token.text, type_)]
 
     def constant(self, token: Token, types: tuple[type, ...]) -> Symbol:
-        constants = [t for t in types if t in CONSTANTS]
+        constants = [t for t in types if issubclass(t, Constant)]
         if not constants:
             self.fail(token, self.candidates(types))
         value = float(token.text)
-        smallest, largest = RANGES[constants[0]]
+        smallest, largest = constants[0].limits
         if not 0 < value < float("inf"):
             self.fail(token, f"a {constants[0].__name__}: a positive finite number")
         if not smallest <= value <= largest:
@@ -161,7 +161,7 @@ class _Reader:
         shown = ", ".join(names[:10]) + (
             f" or one of {len(names) - 10} more (--list-primitives)" if len(names) > 10 else ""
         )
-        article = " or ".join(t.__name__ for t in ALL if t in types)
+        article = " or ".join(t.__name__ for t in (*KNOWLEDGE, *RESULTS, *CONSTANTS) if t in types)
         return f"a {article}: {shown}"
 
     def suggestion(self, name: str) -> str:

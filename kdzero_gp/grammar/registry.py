@@ -9,7 +9,7 @@ import importlib.util
 import pkgutil
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -33,6 +33,7 @@ class Registry(Mapping[str, Operation]):
     def __init__(self, operations: Mapping[str, Operation] | None = None) -> None:
         self._operations = dict(operations or {operation.name: operation for operation in STRUCTURE})
         self.version = 0
+        self._loaded: set[str] = set()
 
     __hash__ = object.__hash__
 
@@ -84,6 +85,24 @@ class Registry(Mapping[str, Operation]):
             yield self
         finally:
             _ACTIVE.reset(token)
+
+    def load_files(self, paths: Iterable[str]) -> None:
+        """Runs the user's files, once each, so that what they declare is registered.
+
+        Raises:
+            PrimitiveError: a file is missing, fails to run, or declares something that is refused.
+        """
+        for path in paths:
+            if path in self._loaded or path in {o.source.rpartition(":")[0] for o in self.values()}:
+                continue
+            try:
+                self.load_file(path)
+                self._loaded.add(path)
+            except SystemExit as error:
+                raise PrimitiveError(
+                    f"{path} ended the program while it was loaded (sys.exit: {error}); a primitive file only declares "
+                    'functions: put what a script does below `if __name__ == "__main__":`'
+                ) from None
 
     def load_file(self, path: str | Path) -> None:
         """Runs a Python file of the user's own, named by the user, so that its decorators register here.

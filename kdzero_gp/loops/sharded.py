@@ -26,7 +26,7 @@ LOOK = 100
 Input = tuple[Tensor, Tensor, Knowledge]
 
 
-class WholeBatchTraining(Training):
+class ShardedTraining(Training):
     """`Training` with batches divided among processes, and among passes of each.
 
     Many distillers compare the samples of a batch with one another (Gram matrices, correlations, batch norms of

@@ -3,8 +3,7 @@
 from functools import partial
 
 from kdzero_gp.data import Dataset, load_dataset, named_augmentation
-from kdzero_gp.errors import PrimitiveError
-from kdzero_gp.grammar.registry import active_registry, default_registry
+from kdzero_gp.grammar.registry import active_registry
 from kdzero_gp.pair.check import make_pair
 from kdzero_gp.taps.override import parse_taps
 from kdzero_gp.pair.config import PairConfig, ProcessConfig
@@ -67,14 +66,4 @@ def load_primitives(config: ProcessConfig) -> None:
     Raises:
         PrimitiveError: a file is missing, fails to run, or declares something that is refused.
     """
-    loaded = {operation.source.rpartition(":")[0] for operation in default_registry().values()}
-    for path in config.primitives:
-        if path in loaded:
-            continue
-        try:
-            active_registry().load_file(path)
-        except SystemExit as error:
-            raise PrimitiveError(
-                f"{path} ended the program while it was loaded (sys.exit: {error}); a primitive file only declares "
-                'functions: put what a script does below `if __name__ == "__main__":`'
-            ) from None
+    active_registry().load_files(config.primitives)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kdzero_gp.errors import ConfigError, StoreError
 from kdzero_gp.store.config_difference import config_differences
-from kdzero_gp.store.failures import reported
+from kdzero_gp.store.failures import report_failures
 from kdzero_gp.tasks.kind import TaskKind
 from kdzero_gp.tasks.kinds import DEFAULT, kind_of
 from kdzero_gp.untrusted import printable
@@ -100,7 +100,7 @@ def read_table(folder: str | Path) -> Table:
         ConfigError: it lacks the student alone, over which gains are counted.
     """
     path = Path(folder) / TABLE
-    with reported("read", path, then=f"name the folder of a comparison: {MAKE}"):
+    with report_failures("read", path, then=f"name the folder of a comparison: {MAKE}"):
         size = path.stat().st_size
         content = path.read_bytes() if size <= MOST_BYTES else b""
     if size > MOST_BYTES:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kdzero_gp.plot.style import printed
-from kdzero_gp.store.failures import reported
+from kdzero_gp.store.failures import report_failures
 from kdzero_gp.untrusted import printable
 from kdzero_gp.whole_file import write_whole
 
@@ -65,7 +65,7 @@ def write_figure(folder: str | Path, name: str, figure: Figure, numbers: Numbers
         figure.set_dpi(DPI)
         FigureCanvasAgg(figure).print_png(image, metadata={"Software": None})
     folder = Path(folder)
-    with reported("create", folder, then=THEN):
+    with report_failures("create", folder, then=THEN):
         folder.mkdir(parents=True, exist_ok=True)
     written = Written(*(folder / f"{name}.{ending}" for ending in ("svg", "png", "csv")))
     write_whole(written.svg, text.getvalue().encode(), then=THEN)

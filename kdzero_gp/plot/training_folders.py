@@ -14,7 +14,7 @@ from kdzero_gp.errors import ConfigError, StoreError
 from kdzero_gp.methods.named import PLUS
 from kdzero_gp.methods.registry import METHODS
 from kdzero_gp.plot.style import Kind
-from kdzero_gp.store.failures import reported
+from kdzero_gp.store.failures import report_failures
 from kdzero_gp.tasks.kind import TaskKind
 from kdzero_gp.tasks.kinds import DEFAULT, kind_of
 from kdzero_gp.train.files import CONFIG_NAME, LOG_NAME, RESULT_NAME, STUDENT_NAME, read_json
@@ -148,7 +148,7 @@ class Training:
             StoreError: there is none yet, or it is none of ours.
         """
         path = self.folder / LOG_NAME
-        with reported("read", path, then="name the folder of a training that has done an epoch"):
+        with report_failures("read", path, then="name the folder of a training that has done an epoch"):
             text = path.read_text(encoding="utf-8", errors="replace") if path.stat().st_size <= MOST_BYTES else ""
         try:
             rows = [_EPOCH.validate_json(line) for line in text.splitlines()]

@@ -8,7 +8,11 @@ from pydantic import Field, field_validator, model_validator
 from kdzero_gp.console.options import Commas, Options
 from kdzero_gp.data.sources.source import DEFAULT_DATA
 from kdzero_gp.errors import ConfigError
+from kdzero_gp.evaluate.fitness import DEFAULT_FITNESS, FITNESS, check_fitness
+from kdzero_gp.evolve.selection import SELECTIONS
+from kdzero_gp.evolve.settings import DEFAULT_SELECTION
 from kdzero_gp.execute.config import NOT_IDENTITY, ExecutorConfig
+from kdzero_gp.grammar.registry import active_registry
 from kdzero_gp.methods.registry import method
 from kdzero_gp.pair.config import PairConfig, Seed, validate
 from kdzero_gp.tasks.kinds import kind_of
@@ -25,9 +29,7 @@ class SearchConfig(Options):
     algorithm: Literal["evolve", "random"] = Field(
         "evolve", description="{default} (default) or random, under the same budget."
     )
-    selection: Literal["tournament", "nsga2"] = Field(
-        "tournament", description="{default} (default) or nsga2 (fitness x size)."
-    )
+    selection: str = Field(DEFAULT_SELECTION, description=SELECTIONS.help(DEFAULT_SELECTION))
     max_depth: int = Field(7, ge=2, le=50, description="Greatest height of a tree (default {default}).")
     max_size: int = Field(30, ge=4, le=1000, description="Greatest number of nodes of a tree (default {default}).")
     max_work: float = Field(
@@ -42,10 +44,7 @@ class SearchConfig(Options):
     calibrate: Literal["gradient", "none"] = Field(
         "gradient", description="{default} (default): terms start with CE's gradient norm; or none."
     )
-    fitness: Literal["tempered", "relative", "eq2", "bce", "map"] = Field(
-        "tempered",
-        description="{default} (default), relative, or eq2, KD-Zero's plain sum; of multilabel bce (default) or map.",
-    )
+    fitness: str = Field(DEFAULT_FITNESS, description=FITNESS.help(DEFAULT_FITNESS))
     shrink_space: bool = Field(True, description="Draw operations of bad carriers less.")
     seed_methods: Annotated[tuple[str, ...], Commas()] = Field(
         (), description="Hand-designed methods to start from, such as kd,at, as strong as published."
@@ -84,9 +83,10 @@ class SearchConfig(Options):
             raise ConfigError(
                 "--seed-methods begin an evolution, but --algorithm is random; leave one of the two options out"
             )
-        if self.algorithm == "random" and self.selection == "nsga2":
+        if self.algorithm == "random" and self.selection != DEFAULT_SELECTION:
             raise ConfigError(
-                "--selection nsga2 selects parents, but --algorithm random has none; leave one of the two options out"
+                f"--selection {self.selection} selects parents, but --algorithm random has none; leave one of the two "
+                "options out"
             )
         return self
 
@@ -111,12 +111,11 @@ class RunConfig(PairConfig, SearchConfig, ExecutorConfig):
         return given
 
     @model_validator(mode="after")
-    def _fitness_fits_the_task(self) -> Self:
-        fitting = kind_of(self.task).fitness
-        if self.fitness not in fitting:
-            raise ConfigError(
-                f"--fitness is {self.fitness}, but with --task {self.task} it must be {' or '.join(fitting)}"
-            )
+    def _known_choices(self) -> Self:
+        if self.selection not in SELECTIONS or self.fitness not in FITNESS:
+            active_registry().load_files(self.primitives)  # a file of the user's may declare it
+        SELECTIONS.require(self.selection)
+        check_fitness(self.fitness, kind_of(self.task))
         return self
 
     def recipes(self, data: str) -> tuple[Recipe, Recipe]:

@@ -4,11 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from kdzero_gp.console.curves import Curves
-from kdzero_gp.evolve.proposer import Candidate
 from kdzero_gp.evolve.settings import Arm
 from kdzero_gp.run.config import RunConfig
 from kdzero_gp.run.observer import RunObserver
-from kdzero_gp.store.record import Evaluation
+from kdzero_gp.store.record import Evaluation, Proposal
 
 
 class TensorBoardEvents:
@@ -38,13 +37,12 @@ class TensorBoardEvents:
         """Nothing to write: the table is in the store."""
         self.inner.final_done(name, number)
 
-    def evaluated(self, candidate: Candidate, evaluation: Evaluation, *, fresh: bool) -> None:
+    def evaluated(self, proposal: Proposal, evaluation: Evaluation, *, fresh: bool) -> None:
         """Every candidate's fitness and its parts, by the candidate's number."""
         if evaluation.fitness is not None:
-            proposal = candidate.proposal
             for name, value in {"fitness": evaluation.fitness, **evaluation.parts}.items():
                 self.curves.add(f"{proposal.arm}/candidate/{name}", value, proposal.number)
-        self.inner.evaluated(candidate, evaluation, fresh=fresh)
+        self.inner.evaluated(proposal, evaluation, fresh=fresh)
 
     def generation_done(self, arm: Arm, generation: int, stats: dict[str, Any]) -> None:
         """Best, median and diversity, and the funnel."""

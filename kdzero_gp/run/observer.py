@@ -1,17 +1,16 @@
-"""Whoever follows a whole run: a console, an event file, or nobody."""
+"""Observers of a whole run: the protocol, and one that ignores everything."""
 
 from pathlib import Path
 from typing import Any, Protocol
 
-from kdzero_gp.evolve.proposer import Candidate
 from kdzero_gp.evolve.search import Observer
 from kdzero_gp.evolve.settings import Arm
 from kdzero_gp.run.config import RunConfig
-from kdzero_gp.store.record import Evaluation
+from kdzero_gp.store.record import Evaluation, Proposal
 
 
 class RunObserver(Observer, Protocol):
-    """Whoever wants to follow a whole run."""
+    """Follows a whole run."""
 
     def started(self, config: RunConfig, folder: Path, summary: dict[str, Any]) -> None:
         """The task is ready and the folder is open."""
@@ -31,7 +30,7 @@ class RunObserver(Observer, Protocol):
 
 
 class Silent:
-    """An observer that looks away."""
+    """An observer that ignores everything."""
 
     def started(self, config: RunConfig, folder: Path, summary: dict[str, Any]) -> None:
         """Nothing."""
@@ -45,7 +44,7 @@ class Silent:
     def already_finished(self, config: RunConfig, folder: Path) -> None:
         """Nothing."""
 
-    def evaluated(self, candidate: Candidate, evaluation: Evaluation, *, fresh: bool) -> None:
+    def evaluated(self, proposal: Proposal, evaluation: Evaluation, *, fresh: bool) -> None:
         """Nothing."""
 
     def generation_done(self, arm: Arm, generation: int, stats: dict[str, object]) -> None:

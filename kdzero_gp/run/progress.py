@@ -8,11 +8,9 @@ from typing import Any
 from rich.console import Console
 
 from kdzero_gp.console.bar import BarDisplay
-from kdzero_gp.evolve.proposer import Candidate
-from kdzero_gp.evolve.search import was_trained
 from kdzero_gp.evolve.settings import Arm
 from kdzero_gp.run.config import RunConfig
-from kdzero_gp.store.record import Evaluation
+from kdzero_gp.store.record import Evaluation, Proposal
 
 TITLES = {
     "evolve": "evolution",
@@ -60,13 +58,13 @@ class ConsoleProgress(BarDisplay):
         """One training of the final table."""
         self._advance(f"{name}, seed {number}")
 
-    def evaluated(self, candidate: Candidate, evaluation: Evaluation, *, fresh: bool) -> None:
+    def evaluated(self, proposal: Proposal, evaluation: Evaluation, *, fresh: bool) -> None:
         """One candidate, or one more rung of one; the bar counts candidates."""
         self._stored += not fresh
-        rung = candidate.proposal.rung
+        rung = proposal.rung
         if evaluation.fitness is not None:
             self._best[rung] = min(self._best.get(rung, evaluation.fitness), evaluation.fitness)
-        if not was_trained(evaluation):
+        if not evaluation.was_trained:
             self._outcomes["rejected" if evaluation.status == "rejected" else "failed"] += 1
             return
         self._outcomes["failed"] += evaluation.status != "ok"

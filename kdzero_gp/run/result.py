@@ -12,10 +12,10 @@ from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.drawing.best import write_best
 from kdzero_gp.drawing.latex import latex
 from kdzero_gp.evolve.final import Row
-from kdzero_gp.evolve.individual import Individual, individual, place
+from kdzero_gp.evolve.individual import Individual, best_first
+from kdzero_gp.evolve.selection import SELECTIONS
 from kdzero_gp.export.distiller_file import load, save
 from kdzero_gp.export.module import write_standalone
-from kdzero_gp.grammar.parse import parse
 from kdzero_gp.pair.assemble import load_primitives
 from kdzero_gp.provenance import hardware, versions
 from kdzero_gp.run.config import RunConfig
@@ -51,7 +51,7 @@ class SearchResult:
         """Table and winner, for notebooks."""
         from kdzero_gp.gallery.notebook import result_html  # only here: drawing is slow to import
 
-        return result_html(self.folder, self.best, self.table, self.kind.quality)
+        return result_html(self.folder, self.best, self.table, self.kind)
 
 
 def stored_result(store: RunStore, config: RunConfig) -> SearchResult | None:
@@ -59,13 +59,13 @@ def stored_result(store: RunStore, config: RunConfig) -> SearchResult | None:
     if not store.result(FINISHED):
         return None
     load_primitives(config)
-    with_size = config.selection == "nsga2"
+    selection = SELECTIONS.require(config.selection)
     highest = {  # a later rung of the same number comes later and takes its place
-        proposal.number: individual(parse(proposal.tree), proposal, evaluation, with_size=with_size)
+        proposal.number: Individual.of(proposal, evaluation, selection)
         for proposal, evaluation in store.evaluations(config.algorithm)
         if evaluation.status == "ok"
     }
-    found = sorted(highest.values(), key=place)
+    found = sorted(highest.values(), key=best_first)
     winner = store.folder / "best.json"
     best = load(winner) if winner.exists() else None
     rows = [_row(row) for row in store.result("final")["rows"]]

@@ -6,11 +6,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.evaluate.fitness import FITNESS
-from kdzero_gp.evolve.final import Row, run_final
+from kdzero_gp.evaluate.fusing import measure_fuse, settle_fuse
+from kdzero_gp.evolve.final import Row, open_rows, run_final
 from kdzero_gp.evolve.individual import Individual
-from kdzero_gp.evolve.reassess import Leader, reassess
+from kdzero_gp.evolve.reassess import reassess
 from kdzero_gp.evolve.search import Search
 from kdzero_gp.evolve.settings import Arm
 from kdzero_gp.evolve.steady import SteadySearch
@@ -26,19 +29,20 @@ from kdzero_gp.provenance import hardware, versions
 from kdzero_gp.randomness import settled_torch
 from kdzero_gp.run.assemble import make_evaluator, make_executor, make_grammar, make_settings
 from kdzero_gp.run.config import RunConfig, make_config
-from kdzero_gp.run.contenders import contenders
-from kdzero_gp.run.fusing import settle_fuse
 from kdzero_gp.run.node_readings import node_readings
 from kdzero_gp.run.observer import RunObserver, Silent
 from kdzero_gp.run.result import FINISHED, SearchResult, export_winner, run_summary, stored_result
 from kdzero_gp.run.seed_trees import seed_trees
 from kdzero_gp.store import RunStore
-from kdzero_gp.store.new_folder import default_folder, reserved
+from kdzero_gp.store.folder import default_folder, reserve_folder
+from kdzero_gp.tasks.presets import fuse_for
 from kdzero_gp.tasks.task import Task
 
 __all__ = ["Run", "SearchResult", "Silent", "hardware", "search", "versions"]
 
 FINGERPRINT = "data_fingerprint"
+FUSE = "fuse"
+"""Name of the stored result of measuring how many students to train together."""
 
 
 class Run:
@@ -82,22 +86,36 @@ class Run:
     def __call__(self, store: RunStore) -> SearchResult:
         """Carries the run out. Interrupted at any moment, it can be resumed to the same end."""
         summary = run_summary(self.config, self.task)
-        self.config = settle_fuse(self.config, self.task, store)
+        self.config = self.config.model_copy(update={"fuse": self._settle_fuse(store)})
         self.evaluator = make_evaluator(self.config, self.task)
         with closing(make_executor(self.config, self.evaluator, self.workers)) as executor:
             self.observer.started(self.config, store.folder, summary)
             arm: Arm = self.config.algorithm
-            found = self._search(arm, executor, store)
-            rivals = self._search("random", executor, store) if arm == "evolve" and self.config.baselines else []
-            best, rival = (self._leaders(a, i, executor, store) for a, i in ((arm, found), ("random", rivals)))
-            table = self._final(best, rival, executor, store)
+            evolved = self._search(arm, executor, store)
+            drawn = self._search("random", executor, store) if arm == "evolve" and self.config.baselines else []
+            leaders = self._reassess(arm, evolved, executor, store)
+            rivals = self._reassess("random", drawn, executor, store)
+            table = self._final(leaders, rivals, executor, store)
         store.put_result("summary", summary | {"seconds": time.perf_counter() - self.started})
-        winner = export_winner(best[0].individual, self.config, self.task, store.folder) if best else None
-        store.put_result(READINGS, node_readings([leader.individual for leader in [*best, *rival]], self.task))
+        winner = export_winner(leaders[0], self.config, self.task, store.folder) if leaders else None
+        store.put_result(READINGS, node_readings([*leaders, *rivals], self.task))
         store.write_history()
         write_gallery(store)
         store.put_result(FINISHED, True)
-        return SearchResult(store.folder, winner, found, table, self.task.kind)
+        return SearchResult(store.folder, winner, evolved, table, self.task.kind)
+
+    def _settle_fuse(self, store: RunStore) -> str:
+        """How many students are trained in one program: as many as before, where the run is gone on with."""
+
+        def measure() -> str:
+            stored = store.result(FUSE)
+            if not isinstance(stored, dict):
+                stored = dict(zip(("fuse", "reason"), measure_fuse(self.task), strict=True))
+                store.put_result(FUSE, stored)
+            return str(stored["fuse"])
+
+        unasked = "auto" if torch.device(self.config.device).type == "cuda" else str(fuse_for(self.config.data))
+        return settle_fuse(self.config.fuse, self.task, unasked=unasked, measure=measure)
 
     def _search(self, arm: Arm, executor: Executor, store: RunStore) -> list[Individual]:
         settings = make_settings(self.config, self.evaluator.ladder)
@@ -112,28 +130,30 @@ class Run:
         random_tree(0, max_depth=limits.max_depth, max_size=limits.max_size, grammar=self.grammar)
         return seed_trees(self.config.seed_methods, self.evaluator, limits)
 
-    def _leaders(self, arm: str, found: list[Individual], executor: Executor, store: RunStore) -> list[Leader]:
-        if not found:
+    def _reassess(
+        self, arm: str, individuals: list[Individual], executor: Executor, store: RunStore
+    ) -> list[Individual]:
+        if not individuals:
             return []
         count, seeds = max(self.config.leaders, self.config.finalists), self.config.leader_seeds
-        self.observer.phase(f"{arm} leaders", (min(count, len(found)) + 1) * seeds)
-        fitness = FITNESS[self.config.fitness]
-        return reassess(arm, found, count, seeds, executor, store, fitness, done=self.observer.final_done)
+        self.observer.phase(f"{arm} leaders", (min(count, len(individuals)) + 1) * seeds)
+        fitness = FITNESS.require(self.config.fitness)
+        return reassess(arm, individuals, count, seeds, executor, store, fitness, done=self.observer.final_done)
 
-    def _final(self, found: list[Leader], rivals: list[Leader], executor: Executor, store: RunStore) -> list[Row]:
+    def _final(
+        self, leaders: list[Individual], rivals: list[Individual], executor: Executor, store: RunStore
+    ) -> list[Row]:
         seeds = self.config.final_seeds
         kind = self.task.kind
-        entered = contenders(self.config, self.task.student_taps.stages, found, rivals, kind.baseline)
-        self.observer.phase("final", len(entered) * seeds)
-        table = run_final(
-            entered,
-            seeds,
-            executor,
-            store,
-            baseline=kind.baseline,
-            quality=kind.quality.key,
-            done=self.observer.final_done,
+        rows = open_rows(
+            self.config.algorithm,
+            self.task.student_taps.stages,
+            leaders[: self.config.finalists],
+            rivals,
+            kind.baseline if self.config.baselines else None,
         )
+        self.observer.phase("final", len(rows) * seeds)
+        table = run_final(rows, seeds, executor, store, kind, done=self.observer.final_done)
         record: dict[str, Any] = {
             "rows": [asdict(row) for row in table],
             "seeds": list(range(seeds)),
@@ -182,7 +202,7 @@ def search(
 def _begin(config: RunConfig, run_dir: str | Path | None, observer: RunObserver, task: Task | None) -> SearchResult:
     folder = Path(run_dir) if run_dir is not None else default_folder(config.teacher, config.student)
     with settled_torch(config.threads, config.device):
-        with reserved(folder):
+        with reserve_folder(folder):
             run = Run(config, observer, task=task)
             store = RunStore.create(folder, run.identity)
         with store:

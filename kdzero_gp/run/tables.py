@@ -1,4 +1,4 @@
-"""The final table as a user sees it."""
+"""The tables that a terminal shows: results, primitives, taps."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from kdzero_gp.evolve.columns import text_columns
 from kdzero_gp.evolve.final import Row
 from kdzero_gp.grammar.operation import Operation
 from kdzero_gp.taps.tap import Tap, Taps
@@ -15,38 +16,19 @@ from kdzero_gp.tasks.pair_taps import PairTaps
 
 
 def result_table(rows: Sequence[Row], seeds: int, kind: TaskKind | None = None) -> Table:
-    """Rows as they stand, by falling mean on the test split.
+    """The final table for a terminal; rows as they stand, by falling mean on the test split.
 
     Args:
         kind: of the task, by default classification.
     """
     kind = kind or kind_of()
-    tested = f"p vs {kind.baseline.upper()}"
     table = Table(title=f"Test {kind.quality.name}, last epoch, {seeds} fresh seeds")
-    for name in ("distiller", kind.quality.column, "gain", tested, "validation fitness", "formula"):
-        table.add_column(name, overflow="fold", justify="left" if name in ("distiller", "formula") else "right")
+    columns = text_columns()
+    for column in columns:
+        table.add_column(escape(column.heading(kind)), overflow="fold", justify=column.align)
     for row in rows:
-        failed = f" ({len(row.errors)} of {seeds} failed)" if row.errors else ""
-        table.add_row(row.name + failed, accuracy_text(row), gain_text(row), *_rest(row, kind))
+        table.add_row(*(escape(column.cell(row, kind) or "-") for column in columns))
     return table
-
-
-def accuracy_text(row: Row) -> str:
-    """Mean ± standard deviation over the seeds, in percent."""
-    if row.mean is None:
-        return "-"
-    return f"{100 * row.mean:.2f}" + (f" ± {100 * row.std:.2f}" if row.std is not None else "")
-
-
-def gain_text(row: Row) -> str:
-    """Mean gain over the student alone, in points."""
-    return f"{100 * row.gain:+.2f}" if row.gain is not None else "-"
-
-
-def _rest(row: Row, kind: TaskKind) -> tuple[str, str, str]:
-    p_value = f"{row.p_value:.3f}" if row.p_value is not None else "-"
-    fitness = f"{row.fitness:.4f}" if row.fitness is not None else "-"
-    return p_value, fitness, row.tree or f"{kind.loss_title} alone"
 
 
 def primitive_rows(operations: Iterable[Operation]) -> list[dict[str, Any]]:

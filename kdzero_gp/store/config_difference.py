@@ -1,4 +1,4 @@
-"""Whether a run is continued under the configuration it was started with."""
+"""The differences between a run's configuration and the one it is to be continued with."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
@@ -9,7 +9,7 @@ _ABSENT = "absent"
 
 
 def config_differences(stored: Mapping[str, Any], given: Mapping[str, Any], ignore: Collection[str]) -> list[str]:
-    """One line "key: the run has X, but Y was given" for every key that differs; inner keys are dotted.
+    """Lists a line "key: the run has X, but Y was given" for every key that differs; inner keys are dotted.
 
     Args:
         ignore: keys that may differ because they do not change what the run finds, such as the number of

@@ -1,4 +1,4 @@
-"""What SQLite or the operating system reports, as a `StoreError` that says what to do."""
+"""Failures of SQLite or the operating system, as a `StoreError` with the way out."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 @contextmanager
-def reported(doing: str, path: Path, *, then: str) -> Iterator[None]:
+def report_failures(doing: str, path: Path, *, then: str) -> Iterator[None]:
     """Turn the failures of the block into a `StoreError`.
 
     Args:

@@ -1,4 +1,4 @@
-"""`history.jsonl`: the run as text, equal byte for byte whenever two runs did the same.
+"""`history.jsonl`, the run as text: two runs that did the same give equal bytes.
 
 So wall-clock times and host names stay out, and of an error only its last line goes in, without the parts
 that differ between machines: folders and memory addresses.

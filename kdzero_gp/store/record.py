@@ -1,10 +1,13 @@
-"""What the search asked for (`Proposal`) and what came of it (`Evaluation`)."""
+"""The records of a search: a `Proposal` asks for a tree, an `Evaluation` answers."""
 
 import math
+import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from numbers import Integral, Real
-from typing import Literal, get_args
+from typing import Literal, Self, get_args
+
+from kdzero_gp.grammar.tree import Tree
 
 Status = Literal["ok", "rejected", "nan", "error", "timeout", "oom", "worker_lost"]
 
@@ -14,7 +17,7 @@ _LARGEST_INTEGER = 2**63 - 1  # what an SQLite INTEGER holds
 
 @dataclass(frozen=True)
 class Proposal:
-    """One tree the search asked to be evaluated.
+    """A tree that the search asked to be evaluated.
 
     Attributes:
         number: dense, 0-based place in the order of asking within its arm.
@@ -26,6 +29,7 @@ class Proposal:
         tree: text form, as proposed.
         canonical: text of the canonical form.
         rung: 0-based rung of the race.
+        parsed: the tree itself, where the proposal was made in this process; not part of the record.
 
     Raises:
         ValueError: a count is negative or no integer, or a text is empty.
@@ -39,6 +43,11 @@ class Proposal:
     tree: str
     canonical: str
     rung: int
+    parsed: Tree | None = field(default=None, compare=False, repr=False)
+
+    def at(self, rung: int) -> Self:
+        """The same proposal at another rung of the race."""
+        return replace(self, rung=rung)
 
     def __post_init__(self) -> None:
         for name in ("number", "generation", "rung"):
@@ -50,7 +59,7 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What one evaluation of one tree gave.
+    """The result of one evaluation of a tree.
 
     Numbers of other libraries (NumPy scalars) become plain `int` and `float`, so that what is stored and what
     was handed in are equal. A fitness or duration of -0.0 becomes 0.0: an SQLite REAL has no negative zero.
@@ -67,22 +76,70 @@ class Evaluation:
         seconds: wall-clock time in s; not part of the history.
         host: name of the machine; not part of the history.
         error: message or traceback.
+        state: where the student stopped, as safetensors; None where it goes on no further. The store keeps it apart
+            from the record.
 
     Raises:
         ValueError: a field breaks one of the rules above.
     """
 
     status: Status
-    stage: str | None
-    fitness: float | None
-    parts: dict[str, float]
-    calibration: tuple[float, ...]
-    fingerprint: str | None
-    steps: int
-    seed: int
-    seconds: float
-    host: str
-    error: str | None
+    stage: str | None = None
+    fitness: float | None = None
+    parts: dict[str, float] = field(default_factory=dict)
+    calibration: tuple[float, ...] = ()
+    fingerprint: str | None = None
+    steps: int = 0
+    seed: int = 0
+    seconds: float = 0.0
+    host: str = field(default_factory=platform.node)
+    error: str | None = None
+    state: bytes | None = field(default=None, repr=False)
+
+    @classmethod
+    def rejected(
+        cls,
+        stage: str,
+        *,
+        calibration: tuple[float, ...] = (),
+        fingerprint: str | None = None,
+        seed: int = 0,
+        seconds: float = 0.0,
+    ) -> Self:
+        """The evaluation of a candidate that a screening stage turned down."""
+        return cls("rejected", stage, calibration=calibration, fingerprint=fingerprint, seed=seed, seconds=seconds)
+
+    @classmethod
+    def failed(
+        cls,
+        status: Status,
+        error: str,
+        *,
+        calibration: tuple[float, ...] | None = None,
+        fingerprint: str | None = None,
+        steps: int = 0,
+        seed: int = 0,
+        seconds: float = 0.0,
+    ) -> Self:
+        """The evaluation of a candidate whose screening or training failed."""
+        return cls(
+            status,
+            calibration=calibration or (),
+            fingerprint=fingerprint,
+            steps=steps,
+            seed=seed,
+            seconds=seconds,
+            error=error,
+        )
+
+    @property
+    def was_trained(self) -> bool:
+        """Whether a training was made, with success or not: the candidate came past the fingerprint."""
+        return self.status == "ok" or (self.status != "rejected" and self.fingerprint is not None)
+
+    def without_state(self) -> Self:
+        """The evaluation as the store records it."""
+        return replace(self, state=None)
 
     def __post_init__(self) -> None:
         if self.status not in _STATUSES:

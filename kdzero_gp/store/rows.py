@@ -31,7 +31,7 @@ SELECT = f"SELECT {_COLUMNS} FROM evaluations"
 
 
 def to_row(proposal: Proposal, evaluation: Evaluation) -> Row:
-    """The values of `INSERT`. The seed goes in as text, for it may exceed the 64 bits of an INTEGER."""
+    """Makes the values of `INSERT`. The seed is text, for it may exceed the 64 bits of an INTEGER."""
     return (
         proposal.arm,
         proposal.number,
@@ -56,7 +56,7 @@ def to_row(proposal: Proposal, evaluation: Evaluation) -> Row:
 
 
 def from_row(row: Row) -> tuple[Proposal, Evaluation]:
-    """What `to_row` took, from a row of `SELECT`."""
+    """Makes the records of a row of `SELECT`."""
     wanted = dict(zip(PROPOSAL_COLUMNS, row, strict=False))
     wanted["parents"] = tuple(json.loads(wanted["parents"]))
     given = dict(zip(EVALUATION_COLUMNS, row[len(PROPOSAL_COLUMNS) :], strict=True))

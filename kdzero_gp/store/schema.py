@@ -1,4 +1,4 @@
-"""The database file of a run: its tables, how it is made, and how a file that is not ours is told apart."""
+"""The database file of a run: its tables, its making, and the checks of a file that may be another's."""
 
 import sqlite3
 from contextlib import closing
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from kdzero_gp.errors import StoreError
-from kdzero_gp.store.failures import reported
+from kdzero_gp.store.failures import report_failures
 
 DATABASE_NAME = "run.sqlite"
 UNFINISHED_NAME = f"{DATABASE_NAME}.new"
@@ -68,7 +68,7 @@ def create_database(folder: Path, config: str) -> None:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what a creation that did not come to its end left behind."""
+    """Remove the files of a creation that was killed."""
     for path in folder.glob(f"{UNFINISHED_NAME}*"):
         path.unlink(missing_ok=True)
 
@@ -116,7 +116,7 @@ def check_content(connection: sqlite3.Connection, database: Path) -> None:
     Raises:
         StoreError: not a database, of another program, of another version, or with a page missing or damaged.
     """
-    with reported("read", database, then="try again"):
+    with report_failures("read", database, then="try again"):
         (application,) = connection.execute("PRAGMA application_id").fetchone()
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if application != APPLICATION_ID:

@@ -11,12 +11,11 @@ from typing import Any, Self
 from kdzero_gp.errors import StoreError
 from kdzero_gp.store import rows, schema
 from kdzero_gp.store.config_difference import config_differences
-from kdzero_gp.store.failures import reported
+from kdzero_gp.store.failures import report_failures
+from kdzero_gp.store.folder import CONFIG_NAME, FolderLock, make_empty, write_config
 from kdzero_gp.store.history import HISTORY_NAME, history_line
 from kdzero_gp.store.json_text import JSON, decode, encode, plain
-from kdzero_gp.store.lock import FolderLock
 from kdzero_gp.store.record import Evaluation, Proposal
-from kdzero_gp.store.run_folder import CONFIG_NAME, make_empty, write_config
 from kdzero_gp.whole_file import write_whole
 
 
@@ -47,7 +46,7 @@ class RunStore:
         lock = FolderLock(folder)
         try:
             make_empty(folder)  # again, now that nobody else can fill it
-            with reported("create a run in", folder, then="start again, or take another --run-dir"):
+            with report_failures("create a run in", folder, then="start again, or take another --run-dir"):
                 schema.create_database(folder, text)
             return cls._open_writing(folder, lock)
         except BaseException:
@@ -94,7 +93,7 @@ class RunStore:
         folder = Path(folder).absolute()
         database = folder / schema.DATABASE_NAME
         schema.check_file(database)
-        with reported("read", database, then="try again"):
+        with report_failures("read", database, then="try again"):
             connection = schema.connect(database, "ro")
         try:
             schema.check_content(connection, database)
@@ -106,7 +105,7 @@ class RunStore:
     @classmethod
     def _open_writing(cls, folder: Path, lock: FolderLock) -> Self:
         database = folder / schema.DATABASE_NAME
-        with reported("open", database, then="try again"):
+        with report_failures("open", database, then="try again"):
             connection = schema.connect(database, "rw")
         store = cls(folder, connection, lock)
         try:
@@ -124,7 +123,7 @@ class RunStore:
 
     @property
     def config(self) -> dict[str, Any]:
-        """What the run was started with: a copy."""
+        """A copy of the configuration that the run was started with."""
         config: dict[str, Any] = decode(self._fetch("SELECT value FROM run WHERE key = 'config'")[0][0])
         return config
 
@@ -150,7 +149,7 @@ class RunStore:
         )
 
     def get(self, arm: str, number: int, rung: int = 0) -> tuple[Proposal, Evaluation] | None:
-        """What stands under an arm, a number and a rung."""
+        """The records of an arm, a number and a rung."""
         found = self._fetch(f"{rows.SELECT} WHERE arm = ? AND number = ? AND rung = ?", (arm, number, rung))
         return rows.from_row(found[0]) if found else None
 
@@ -161,7 +160,7 @@ class RunStore:
         return rows.from_row(found[0])[1] if found else None
 
     def evaluations(self, arm: str | None = None) -> Iterator[tuple[Proposal, Evaluation]]:
-        """All that is stored at the moment of the call, ordered by arm, number and rung."""
+        """All records at the moment of the call, ordered by arm, number and rung."""
         where = "" if arm is None else "WHERE arm = ?"
         found = self._fetch(f"{rows.SELECT} {where} ORDER BY arm, number, rung", () if arm is None else (arm,))
         return map(rows.from_row, found)
@@ -248,5 +247,5 @@ class RunStore:
 
     @contextmanager
     def _failing(self, doing: str) -> Iterator[None]:
-        with reported(doing, self._folder / schema.DATABASE_NAME, then=f"go on with --resume {self._folder}"):
+        with report_failures(doing, self._folder / schema.DATABASE_NAME, then=f"go on with --resume {self._folder}"):
             yield

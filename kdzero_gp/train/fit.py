@@ -13,12 +13,11 @@ from torch import nn
 
 from kdzero_gp.errors import ConfigError, KdzeroError, StoreError
 from kdzero_gp.loops.ranks import ALONE, Ranks
-from kdzero_gp.loops.sharded import WholeBatchTraining
+from kdzero_gp.loops.sharded import ShardedTraining
 from kdzero_gp.loops.single import DivergedError
 from kdzero_gp.methods.named import Named
 from kdzero_gp.store.config_difference import config_differences
-from kdzero_gp.store.lock import FolderLock
-from kdzero_gp.store.run_folder import make_empty
+from kdzero_gp.store.folder import FolderLock, make_empty
 from kdzero_gp.tasks.recipe import Recipe
 from kdzero_gp.tasks.task import Task
 from kdzero_gp.train.files import read_checkpoint, write_checkpoint
@@ -61,7 +60,7 @@ def fit(
         calibrate: scale every term to the gradient norm of the student's own loss, where the distiller brings no
             calibration.
         validate: measure the student on validation images after every epoch; to be switched off where it is trained on.
-        accumulate: forward passes of each step, see `WholeBatchTraining`.
+        accumulate: forward passes of each step, see `ShardedTraining`.
         ranks: the processes of a data-parallel training, all on one file system.
         about: for the header of the student's file: `student`, `teacher`, `data`.
         observer: follows the training.
@@ -111,7 +110,7 @@ def _require_same(folder: Path | None, stored: Mapping[str, Any], now: Mapping[s
 
 
 def _epochs(
-    job: Fit, training: WholeBatchTraining, log: list[EpochLog], folder: Path | None, observer: FitObserver
+    job: Fit, training: ShardedTraining, log: list[EpochLog], folder: Path | None, observer: FitObserver
 ) -> None:
     warned = False
     for epoch in range(len(log), job.recipe.epochs):
@@ -143,7 +142,7 @@ def _quality(task: Task, student: nn.Module) -> float:
     return task.kind.measures(task, student, "val")[task.kind.quality.key]
 
 
-def _diverged(training: WholeBatchTraining, what: str) -> str:
+def _diverged(training: ShardedTraining, what: str) -> str:
     rate = training.rates[max(0, training.step - 1)]
     epoch = math.ceil(training.step / training.per_epoch)
     terms = {} if training.distiller is None else training.distiller.terms()

@@ -10,7 +10,7 @@ from typing import Any
 from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.loops.ranks import Ranks
-from kdzero_gp.loops.sharded import WholeBatchTraining
+from kdzero_gp.loops.sharded import ShardedTraining
 from kdzero_gp.methods.named import Named
 from kdzero_gp.models.weights import weights_digest
 from kdzero_gp.randomness import derive_seed
@@ -62,13 +62,13 @@ class Fit:
     def _recipe(self) -> Recipe:
         return replace(self.recipe, ce_weight=self.named.ce_weight)
 
-    def training(self, ranks: Ranks, factors: tuple[float, ...] | None) -> WholeBatchTraining:
+    def training(self, ranks: Ranks, factors: tuple[float, ...] | None) -> ShardedTraining:
         """Makes the training at its first step."""
         named, recipe = self.named, self._recipe
         distiller = None
         if named.tree is not None:
             distiller = Distiller(named.tree, calibration=factors, seed=self._seed("distiller"))
-        return WholeBatchTraining(
+        return ShardedTraining(
             self.task,
             distiller,
             recipe,

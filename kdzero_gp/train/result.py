@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from kdzero_gp.loops.sharded import WholeBatchTraining
+from kdzero_gp.loops.sharded import ShardedTraining
 from kdzero_gp.provenance import hardware, versions
 from kdzero_gp.tasks.task import Task
 from kdzero_gp.train.files import RESULT_NAME, write_json, write_student
@@ -17,7 +17,7 @@ from kdzero_gp.train.record import EpochLog, FitResult
 
 
 def ended(
-    job: Fit, training: WholeBatchTraining, log: Sequence[EpochLog], folder: Path | None, about: dict[str, str]
+    job: Fit, training: ShardedTraining, log: Sequence[EpochLog], folder: Path | None, about: dict[str, str]
 ) -> FitResult:
     """Measures the student of the last epoch and writes `student.safetensors` and `result.json` into the folder."""
     student = training.student.eval()

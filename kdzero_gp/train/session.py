@@ -14,7 +14,7 @@ from kdzero_gp.methods.named import Named, named_distiller
 from kdzero_gp.pair.assemble import load_primitives, make_data, make_task
 from kdzero_gp.pair.stored import resume_config
 from kdzero_gp.randomness import settled_torch
-from kdzero_gp.store.new_folder import default_folder, reserved
+from kdzero_gp.store.folder import default_folder, reserve_folder
 from kdzero_gp.tasks.task import Task
 from kdzero_gp.train.config import FitConfig, make_fit_config
 from kdzero_gp.train.files import CONFIG_NAME, read_json, write_json
@@ -48,7 +48,7 @@ def train(
     with settled_torch(config.threads, config.device), launched(config.device) as (ranks, device):
         folder = Path(resume or ranks.agreed(str(run_dir or default_folder(config.teacher, config.student))))
         new = resume is None and ranks.first
-        with reserved(folder) if new else nullcontext():
+        with reserve_folder(folder) if new else nullcontext():
             setup = assembled(config, device)
             if new:
                 write_json(folder / CONFIG_NAME, config.identity)

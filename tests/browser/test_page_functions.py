@@ -53,7 +53,7 @@ def test_deep_trees_neither_hang_nor_break(browser: Browser) -> None:
 def test_a_formula_with_everything(browser: Browser) -> None:
     text = "add(weight(1, kl(logits, 4)), weight(5, w_entropy(l1(norm_n(student_only(stage2, 0.00001234))))))"
     operations = {
-        "kl": {"kind": "distance", "side": "both", "inputs": ["Logits", "Tau"]},
+        "kl": {"kind": "distance", "side": "both", "inputs": ["Logits", "Tau"], "signs": ["", "τ"]},
         "l1": {"kind": "distance", "side": "both", "inputs": ["Map"]},
         "w_entropy": {"kind": "weight", "side": "both", "inputs": ["PerSample"]},
         "norm_n": {"kind": "transform", "side": "both", "inputs": ["Map"]},

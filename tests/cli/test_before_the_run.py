@@ -9,7 +9,7 @@ import torch
 
 from kdzero_gp.errors import StoreError
 from kdzero_gp.randomness import settled_torch
-from kdzero_gp.store.new_folder import default_folder, reserved
+from kdzero_gp.store.folder import default_folder, reserve_folder
 
 
 def test_two_runs_of_one_second_get_two_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,16 +32,16 @@ def test_two_runs_of_one_second_get_two_folders(tmp_path: Path, monkeypatch: pyt
 def test_a_folder_is_unmade_only_if_it_was_made_here_and_is_empty(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     for folder in (tmp_path / "mine" / "a" / "b", tmp_path / "mine"):
-        with contextlib.suppress(ZeroDivisionError), reserved(folder):
+        with contextlib.suppress(ZeroDivisionError), reserve_folder(folder):
             assert folder.is_dir()
             assert list(folder.iterdir()) == []
             raise ZeroDivisionError
         assert list(tmp_path.rglob("*")) == [tmp_path / "mine"]
-    with contextlib.suppress(ZeroDivisionError), reserved(tmp_path / "x" / "y"):
+    with contextlib.suppress(ZeroDivisionError), reserve_folder(tmp_path / "x" / "y"):
         (tmp_path / "x" / "y" / "file").touch()
         raise ZeroDivisionError
     assert (tmp_path / "x" / "y" / "file").exists()
-    with pytest.raises(StoreError, match="is not empty"), reserved(tmp_path):
+    with pytest.raises(StoreError, match="is not empty"), reserve_folder(tmp_path):
         pass
 
 

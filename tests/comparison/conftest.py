@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from kdzero_gp.compare.entries import Entry, make_entries
-from kdzero_gp.evaluate.full import FullResult
+from kdzero_gp.evaluate.candidate import FullTraining
 
 STAGES = ("stage1", "stage2", "stage3")
 
@@ -21,10 +21,10 @@ def entry() -> Callable[[str], Entry]:
 
 
 @pytest.fixture
-def result() -> Callable[..., FullResult]:
-    def make(accuracy: float | None, *, top5: float = 0.9, seconds: float = 2.0) -> FullResult:
+def result() -> Callable[..., FullTraining]:
+    def make(accuracy: float | None, *, top5: float = 0.9, seconds: float = 2.0) -> FullTraining:
         if accuracy is None:
-            return FullResult(None, seconds, "Traceback …\nDivergedError: the loss is nan after 3 of 9 steps\n")
-        return FullResult({"accuracy": accuracy, "top5": top5, "ce": 1.0}, seconds, None)
+            return FullTraining(None, seconds, "Traceback …\nDivergedError: the loss is nan after 3 of 9 steps\n")
+        return FullTraining({"accuracy": accuracy, "top5": top5, "ce": 1.0}, seconds, None)
 
     return make

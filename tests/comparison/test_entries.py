@@ -38,8 +38,8 @@ def test_each_kind_has_its_label_and_source(tmp_path: Path) -> None:
     assert [entry.kind for entry in entries] == ["alone", "method", "file", "text", "text"]
     assert "CVPR 2022" in entries[1].source
     assert entries[2].source == file
-    assert entries[1].entrant.warmup == pytest.approx(20 / 240)
-    assert (entries[2].entrant.tree, entries[2].entrant.calibration) == (TEXT, (2.0, 3.0))
+    assert entries[1].candidate.warmup == pytest.approx(20 / 240)
+    assert (entries[2].candidate.tree, entries[2].candidate.calibration) == (TEXT, (2.0, 3.0))
 
 
 def test_labels_are_the_users(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from kdzero_gp.compare.entries import Entry, make_entries
 from kdzero_gp.compare.folder import ComparisonFolder
 from kdzero_gp.compare.trainings import Nobody, missing_groups, stored_trainings, train_missing
-from kdzero_gp.evaluate.full import Entrant, FullResult, FullResults
+from kdzero_gp.evaluate.candidate import Candidate, FullTraining, FullTrainings
 from kdzero_gp.execute.protocol import AnyJob, FullGroupJob, FullJob, Result
 
 ENTRIES = make_entries(["none", "kd", "at", "sp", "same=kd"], ("stage1", "stage2", "stage3"))
@@ -41,15 +41,15 @@ class ByHand:
     def _result(self, job: AnyJob) -> Result:
         if isinstance(job, FullGroupJob):
             gone = job.number in self.lost
-            return FullResults(tuple(full(e, job.number, "worker lost" if gone else None) for e in job.entrants))
+            return FullTrainings(tuple(full(e, job.number, "worker lost" if gone else None) for e in job.candidates))
         assert isinstance(job, FullJob)
-        return full(job.entrant, job.number, None)
+        return full(job.candidate, job.number, None)
 
 
-def full(entrant: Entrant, number: int, error: str | None) -> FullResult:
+def full(candidate: Candidate, number: int, error: str | None) -> FullTraining:
     """An accuracy that tells whose it is."""
-    own = {entry.entrant: place for place, entry in enumerate(ENTRIES[:4])}[entrant]
-    return FullResult(None if error else {"accuracy": 0.1 * own + 0.01 * number}, 1.0, error)
+    own = {entry.candidate: place for place, entry in enumerate(ENTRIES[:4])}[candidate]
+    return FullTraining(None if error else {"accuracy": 0.1 * own + 0.01 * number}, 1.0, error)
 
 
 def check(folder: ComparisonFolder, results: Any, seeds: int) -> None:
@@ -66,7 +66,7 @@ def test_each_training_is_done_once_and_kept(tmp_path: Path, together: int, size
     with ComparisonFolder(tmp_path, {"a": 1}) as folder:
         results = train_missing(ENTRIES, range(2), {}, folder, executor, Nobody(), together=together)
         check(folder, results, 2)
-    assert [len(job.entrants) if isinstance(job, FullGroupJob) else 1 for job in executor.jobs] == sizes
+    assert [len(job.candidates) if isinstance(job, FullGroupJob) else 1 for job in executor.jobs] == sizes
     numbers = [job.number for job in executor.jobs if isinstance(job, FullJob | FullGroupJob)]
     assert numbers == sorted(numbers), "whole seeds first"
 
@@ -78,7 +78,7 @@ def test_what_is_stored_is_not_trained_again(tmp_path: Path) -> None:
         assert len(stored) == 3
         executor = ByHand()
         check(folder, train_missing(ENTRIES, range(2), stored, folder, executor, Nobody(), together=2), 2)
-    assert executor.jobs[0] == FullJob(ENTRIES[3].entrant, 0, "test")
+    assert executor.jobs[0] == FullJob(ENTRIES[3].candidate, 0, "test")
     assert len(executor.jobs) == 3
 
 

@@ -2,16 +2,16 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 import torch
 from torch import Tensor
 
 from kdzero_gp import Vector, distance, parse, transform
-from kdzero_gp.evaluate.evaluator import Entry, EvaluationSettings, Evaluator
+from kdzero_gp.evaluate.candidate import Candidate, FullTraining
+from kdzero_gp.evaluate.evaluator import EvaluationSettings, Evaluator
 from kdzero_gp.evaluate.fitness import FITNESS, eq2
-from kdzero_gp.evaluate.full import Entrant, FullResult
 from kdzero_gp.evaluate.screen import Screening
 from kdzero_gp.execute.inprocess import InProcess
 from kdzero_gp.execute.protocol import FullJob
@@ -39,9 +39,9 @@ def evaluate(evaluator: Evaluator, text: str) -> Evaluation:
     screening = evaluator.screen(tree)
     if isinstance(screening, Evaluation):
         return screening
-    (trained,) = evaluator.train([Entry(text, screening)], 0)
-    assert trained.state is None, "one rung is the last one"
-    return trained.evaluation
+    (evaluation,) = evaluator.train([screening.candidate(text)], 0)
+    assert evaluation.state is None, "one rung is the last one"
+    return evaluation
 
 
 def passed(evaluator: Evaluator, text: str) -> Screening:
@@ -190,73 +190,73 @@ def test_ctrl_c_is_nobodys_status(evaluator: Evaluator) -> None:
 
 def test_final_trainings_of_one_number_are_pairs(task: Task, evaluator: Evaluator) -> None:
     """Same student, same batches: a distiller of weight nearly nothing changes next to nothing."""
-    alone = evaluator.full(Entrant(None), 0)
-    tiny = evaluator.full(Entrant("weight(0.01, kl(logits, 4))", (1e-9,)), 0)
+    alone = evaluator.full(Candidate(None), 0)
+    tiny = evaluator.full(Candidate("weight(0.01, kl(logits, 4))", (1e-9,)), 0)
     assert alone.error is None
-    assert alone.part("accuracy") == tiny.part("accuracy") == evaluator.full(Entrant(None), 0).part("accuracy")
-    others = [evaluator.full(Entrant(None), number).part("accuracy") for number in (1, 2, 3)]
+    assert alone.part("accuracy") == tiny.part("accuracy") == evaluator.full(Candidate(None), 0).part("accuracy")
+    others = [evaluator.full(Candidate(None), number).part("accuracy") for number in (1, 2, 3)]
     assert any(other != alone.part("accuracy") for other in others)
     student = task.student(derive_seed(3, "final student", 0))
     assert not torch.equal(next(student.parameters()), next(task.student(1).parameters()))
 
 
 def test_a_final_training_weighs_the_cross_entropy_as_told(evaluator: Evaluator) -> None:
-    plain, less = (evaluator.full(Entrant(KD, None, weight), 1) for weight in (1.0, 0.0))
+    plain, less = (evaluator.full(Candidate(KD, ce_weight=weight), 1) for weight in (1.0, 0.0))
     assert plain.part("accuracy") != less.part("accuracy")
 
 
 def test_a_failing_final_training_has_no_accuracy(evaluator: Evaluator) -> None:
-    result = evaluator.full(Entrant("weight(1, l2(stage9))"), 0)
+    result = evaluator.full(Candidate("weight(1, l2(stage9))"), 0)
     assert result.part("accuracy") is None
     assert result.error is not None
     assert "stage9" in result.error
 
 
-def entries(evaluator: Evaluator, *texts: str) -> list[Entry]:
-    return [Entry(text, passed(evaluator, text)) for text in texts]
+def candidates(evaluator: Evaluator, *texts: str) -> list[Candidate]:
+    return [passed(evaluator, text).candidate(text) for text in texts]
 
 
 def test_rungs_with_states_and_without_end_alike(task: Task) -> None:
     """A student whose state was lost begins anew and arrives at the same place, bit for bit."""
     evaluator = Evaluator(task, EvaluationSettings(run_seed=3, rungs=3, eta=2))
     assert evaluator.ladder.ends == (3, 6, 12)
-    for entry in entries(evaluator, KD, MASKED, "weight(1, l2(drop(stage2)))"):
-        going_on, steps = entry, []
+    for candidate in candidates(evaluator, KD, MASKED, "weight(1, l2(drop(stage2)))"):
+        going_on, steps = candidate, []
         for rung in range(3):
             (trained,) = evaluator.train([going_on], rung)
-            (anew,) = evaluator.train([entry], rung)
-            assert trained.evaluation.status == "ok", trained.evaluation.error
-            assert trained.evaluation.parts == anew.evaluation.parts
-            assert trained.evaluation.fitness == anew.evaluation.fitness
+            (anew,) = evaluator.train([candidate], rung)
+            assert trained.status == "ok", trained.error
+            assert trained.parts == anew.parts
+            assert trained.fitness == anew.fitness
             assert (trained.state is None) == (rung == 2)
-            steps.append(trained.evaluation.steps)
-            going_on = Entry(entry.tree, entry.screening, trained.state)
+            steps.append(trained.steps)
+            going_on = replace(candidate, state=trained.state)
         assert steps == [3, 3, 6]
 
 
 def test_the_student_alone_is_the_reference_of_every_rung(task: Task) -> None:
     evaluator = Evaluator(task, EvaluationSettings(run_seed=3, rungs=2, eta=3))
     for rung, parts in enumerate(evaluator.references):
-        (trained,) = evaluator.train(entries(evaluator, KD), rung)
-        own = trained.evaluation.parts
-        assert trained.evaluation.fitness == pytest.approx(FITNESS["tempered"](own, parts))
+        (trained,) = evaluator.train(candidates(evaluator, KD), rung)
+        own = trained.parts
+        assert trained.fitness == pytest.approx(FITNESS["tempered"](own, parts))
     assert evaluator.references[0] != evaluator.references[1]
 
 
 def test_students_trained_together_are_those_trained_alone(task: Task) -> None:
     evaluator = Evaluator(task, EvaluationSettings(run_seed=3, rungs=2, eta=2))
-    group = entries(evaluator, KD, FEATURE, "weight(1, l2(mask(stage1)))")
+    group = candidates(evaluator, KD, FEATURE, "weight(1, l2(mask(stage1)))")
     for rung in range(2):
         together = evaluator.train(group, rung)
-        for entry, trained in zip(group, together, strict=True):
-            (alone,) = evaluator.train([entry], rung)
-            assert trained.evaluation.status == "ok", trained.evaluation.error
-            assert trained.evaluation.parts == pytest.approx(alone.evaluation.parts, rel=2e-2, abs=2e-3)
-            assert (trained.evaluation.steps, trained.evaluation.calibration) == (
-                alone.evaluation.steps,
-                alone.evaluation.calibration,
+        for candidate, trained in zip(group, together, strict=True):
+            (alone,) = evaluator.train([candidate], rung)
+            assert trained.status == "ok", trained.error
+            assert trained.parts == pytest.approx(alone.parts, rel=2e-2, abs=2e-3)
+            assert (trained.steps, trained.calibration) == (
+                alone.steps,
+                alone.calibration,
             )
-        group = [Entry(e.tree, e.screening, t.state) for e, t in zip(group, together, strict=True)]
+        group = [replace(e, state=t.state) for e, t in zip(group, together, strict=True)]
 
 
 @pytest.mark.usefixtures("registry")
@@ -268,18 +268,18 @@ def test_in_a_group_only_the_guilty_fails(task: Task) -> None:
         return 2 * x
 
     evaluator = Evaluator(task, EvaluationSettings(run_seed=3))
-    group = entries(evaluator, KD, "weight(1, l2(faulty(pool)))", FEATURE)
-    results = [trained.evaluation for trained in evaluator.train(group, 0)]
+    group = candidates(evaluator, KD, "weight(1, l2(faulty(pool)))", FEATURE)
+    results = evaluator.train(group, 0)
     assert [result.status for result in results] == ["ok", "error", "ok"]
     assert "ZeroDivisionError: by design" in str(results[1].error)
 
 
 def test_a_state_of_something_else_is_an_error_of_the_candidate(task: Task) -> None:
     evaluator = Evaluator(task, EvaluationSettings(run_seed=3, rungs=2, eta=2))
-    (entry,) = entries(evaluator, KD)
-    (trained,) = evaluator.train([Entry(entry.tree, entry.screening, b"no safetensors")], 1)
-    assert trained.evaluation.status == "error"
-    assert trained.evaluation.fitness is None
+    (candidate,) = candidates(evaluator, KD)
+    (trained,) = evaluator.train([replace(candidate, state=b"no safetensors")], 1)
+    assert trained.status == "error"
+    assert trained.fitness is None
 
 
 @pytest.mark.parametrize(("failures", "succeeds"), [(1, True), (2, False)])
@@ -295,19 +295,19 @@ def test_a_full_training_without_memory_gets_a_second_attempt(task: Task, failur
             return (student - teacher).square().mean(1)
 
         executor = InProcess(Evaluator(task, EvaluationSettings()))
-        executor.submit(FullJob(Entrant("weight(1, greedy(logits))"), 0, "val"))
+        executor.submit(FullJob(Candidate("weight(1, greedy(logits))"), 0, "val"))
         _, result = executor.wait()
-    assert isinstance(result, FullResult)
+    assert isinstance(result, FullTraining)
     assert (result.part("accuracy") is not None) is succeeds
     assert left == [0]
     assert succeeds or "3 TB" in str(result.error)
 
 
 def test_full_trainings_in_one_program_are_those_one_by_one(task: Task) -> None:
-    entrants = (Entrant(None), Entrant(KD, None, 0.1), Entrant("weight(3, l2(stage2))", (0.5,), 1.0, 0.4))
-    together = Evaluator(task, EvaluationSettings(run_seed=3)).full_group(entrants, 2, "val").each
-    for entrant, result in zip(entrants, together, strict=True):
-        alone = Evaluator(task, EvaluationSettings(run_seed=3)).full(entrant, 2, "val")
+    group = (Candidate(None), Candidate(KD, ce_weight=0.1), Candidate("weight(3, l2(stage2))", (0.5,), warmup=0.4))
+    together = Evaluator(task, EvaluationSettings(run_seed=3)).full_group(group, 2, "val").each
+    for candidate, result in zip(group, together, strict=True):
+        alone = Evaluator(task, EvaluationSettings(run_seed=3)).full(candidate, 2, "val")
         assert (alone.parts or {}).keys() == (result.parts or {}).keys()
         for name, value in (alone.parts or {}).items():
             assert (result.parts or {})[name] == pytest.approx(value, rel=1e-3, abs=0.02), name
@@ -323,15 +323,15 @@ def test_who_fails_in_a_group_fails_alone_and_the_others_do_not(task: Task) -> N
             return (student - teacher).square().mean(1)
 
         evaluator = Evaluator(task, EvaluationSettings())
-        good, bad = evaluator.full_group((Entrant(KD), Entrant("weight(1, faulty(logits))")), 0, "val").each
-        also_good, missing = evaluator.full_group((Entrant(KD), Entrant("weight(1, l2(stage9))")), 0, "val").each
+        good, bad = evaluator.full_group((Candidate(KD), Candidate("weight(1, faulty(logits))")), 0, "val").each
+        also_good, missing = evaluator.full_group((Candidate(KD), Candidate("weight(1, l2(stage9))")), 0, "val").each
     assert good.part("accuracy") is not None
     assert "not this one" in str(bad.error)
-    assert also_good.parts == evaluator.full(Entrant(KD), 0, "val").parts
+    assert also_good.parts == evaluator.full(Candidate(KD), 0, "val").parts
     assert "stage9" in str(missing.error)
 
 
 def test_five_guesses_are_counted_on_full_trainings_alone(task: Task) -> None:
-    full = Evaluator(task, EvaluationSettings()).full(Entrant(None), 0, "val")
+    full = Evaluator(task, EvaluationSettings()).full(Candidate(None), 0, "val")
     assert full.parts is not None
     assert full.parts["accuracy"] <= full.parts["top5"] <= 1

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from kdzero_gp import parse
-from kdzero_gp.evaluate.evaluator import Entry, Trained
+from kdzero_gp.evaluate.candidate import Candidate
 from kdzero_gp.evaluate.screen import Screening
 from kdzero_gp.evolve.search import Search
 from kdzero_gp.evolve.settings import SearchSettings
@@ -26,20 +26,7 @@ class StoppedError(Exception):
 
 
 def evaluation(status: str, **changes: Any) -> Evaluation:
-    fields: dict[str, Any] = {
-        "status": status,
-        "stage": None,
-        "fitness": None,
-        "parts": {},
-        "calibration": (1.0,),
-        "fingerprint": None,
-        "steps": 0,
-        "seed": 1,
-        "seconds": 0.0,
-        "host": "",
-        "error": None,
-    }
-    return Evaluation(**(fields | changes))
+    return Evaluation(status, **({"calibration": (1.0,), "seed": 1} | changes))  # type: ignore[arg-type]
 
 
 class FakeExecutor:
@@ -84,19 +71,19 @@ class FakeExecutor:
     def _result(self, job: ScreenJob | TrainJob) -> Any:
         if isinstance(job, ScreenJob):
             return self._screening(parse(job.tree))
-        self.groups.append(tuple(parse(entry.tree).key for entry in job.entries))
-        return tuple(self._trained(entry, job.rung) for entry in job.entries)
+        self.groups.append(tuple(parse(str(candidate.tree)).key for candidate in job.candidates))
+        return tuple(self._trained(candidate, job.rung) for candidate in job.candidates)
 
-    def _trained(self, entry: Entry, rung: int) -> Trained:
-        tree = parse(entry.tree)
-        self.trainings.append((tree.key, rung, entry.state))
+    def _trained(self, candidate: Candidate, rung: int) -> Evaluation:
+        tree = parse(str(candidate.tree))
+        self.trainings.append((tree.key, rung, candidate.state))
         if self.troubled and _number(tree.key, f"failure {rung or ''}", 8) == 0:
             status = ("nan", "error", "timeout", "oom", "worker_lost")[_number(tree.key, "status", 5)]
-            failed = evaluation(status, fingerprint=entry.screening.fingerprint, error=f"{status} by design")
-            return Trained(failed, None)
+            return evaluation(status, fingerprint=candidate.fingerprint, error=f"{status} by design")
         value = self.fitness(tree) + rung * _number(tree.key, f"rung {rung}", 100) / 1000
-        done = evaluation("ok", fitness=value, parts={"ce": value}, fingerprint=entry.screening.fingerprint, steps=9)
-        return Trained(done, f"{tree.key} at {rung}".encode())
+        state = f"{tree.key} at {rung}".encode()
+        parts = {"ce": value}
+        return evaluation("ok", fitness=value, parts=parts, fingerprint=candidate.fingerprint, steps=9, state=state)
 
     def _screening(self, tree: Tree) -> Any:
         if self.troubled and _number(tree.key, "rejected", 4) == 0:
@@ -120,8 +107,8 @@ class Recorder:
         self.populations: list[list[Any]] = []
         self.search: Search | None = None
 
-    def evaluated(self, candidate: Any, evaluation: Evaluation, *, fresh: bool) -> None:
-        self.seen.append((candidate.proposal, evaluation, fresh))
+    def evaluated(self, proposal: Proposal, evaluation: Evaluation, *, fresh: bool) -> None:
+        self.seen.append((proposal, evaluation, fresh))
 
     def generation_done(self, arm: Any, generation: int, stats: dict[str, Any]) -> None:
         self.stats.append(stats)

@@ -9,17 +9,18 @@ from typing import Any
 import pytest
 from scipy.stats import t as student_t
 
-from kdzero_gp.evaluate.full import Entrant, FullResult
-from kdzero_gp.evolve.final import Contender, Row, run_final
+from kdzero_gp.evaluate.candidate import FullTraining
+from kdzero_gp.evolve.final import Row, run_final
 from kdzero_gp.execute.protocol import FullJob
 from kdzero_gp.store import RunStore
+from kdzero_gp.tasks.kinds import kind_of
 
 KD, BEST, WORST = "weight(0.9, kl(logits, 4))", "weight(1, l2(stage1))", "weight(1, l1(stage1))"
-CONTENDERS = [
-    Contender("evolved 1", "evolved", Entrant(WORST, (2.0,)), 1.5),
-    Contender("random search", "random", Entrant(BEST, (3.0,)), 1.7),
-    Contender("kd", "method", Entrant(KD, None, 0.1)),
-    Contender("student alone", "alone", Entrant(None)),
+OPEN_ROWS = [
+    Row("evolved 1", "evolved", WORST, calibration=(2.0,), fitness=1.5),
+    Row("random search", "random", BEST, calibration=(3.0,), fitness=1.7),
+    Row("kd", "method", KD, ce_weight=0.1),
+    Row("student alone", "alone"),
 ]
 ACCURACIES: dict[str | None, tuple[float | None, ...]] = {
     BEST: (0.95, 0.97, 0.93, 0.96),
@@ -42,25 +43,24 @@ class Trainings:
             if len(self.done) == self.stop_after:
                 raise InterruptedError
             self.done.append(jobs[index])
-            accuracy = self.accuracies[jobs[index].entrant.tree][jobs[index].number]
+            accuracy = self.accuracies[jobs[index].candidate.tree][jobs[index].number]
             failed = accuracy is None
-            yield index, FullResult(None if failed else {"accuracy": accuracy}, 0.5, "by design" if failed else None)
+            yield index, FullTraining(None if failed else {"accuracy": accuracy}, 0.5, "by design" if failed else None)
 
     def close(self) -> None:
         pass
 
 
-def table(folder: Path, executor: Trainings, seeds: int = 4, told: list[Any] | None = None) -> list[Row]:
+def table(folder: Path, executor: Trainings, seeds: int = 4, calls: list[Any] | None = None) -> list[Row]:
     opened = RunStore.resume(folder) if folder.exists() else RunStore.create(folder, {})
     with opened as store:
         return run_final(
-            CONTENDERS,
+            OPEN_ROWS,
             seeds,
             executor,
             store,
-            baseline="kd",
-            quality="accuracy",
-            done=lambda name, number: (told if told is not None else []).append((name, number)),
+            kind_of(),
+            done=lambda name, number: (calls if calls is not None else []).append((name, number)),
         )
 
 
@@ -120,13 +120,13 @@ def test_few_or_constant_differences_give_no_test(tmp_path: Path, seeds: int) ->
 
 def test_every_training_is_on_the_test_split_with_a_seed_of_its_number(tmp_path: Path) -> None:
     executor = Trainings(ACCURACIES)
-    told: list[Any] = []
-    table(tmp_path / "run", executor, told=told)
+    calls: list[Any] = []
+    table(tmp_path / "run", executor, calls=calls)
     assert {job.split for job in executor.done} == {"test"}
-    assert {(job.entrant, job.number) for job in executor.done} == {
-        (contender.entrant, number) for contender in CONTENDERS for number in range(4)
+    assert {(job.candidate, job.number) for job in executor.done} == {
+        (row.candidate, number) for row in OPEN_ROWS for number in range(4)
     }
-    assert sorted(told) == sorted((contender.name, number) for contender in CONTENDERS for number in range(4))
+    assert sorted(calls) == sorted((row.name, number) for row in OPEN_ROWS for number in range(4))
 
 
 def test_resumed_it_repeats_no_stored_training(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from kdzero_gp import parse
-from kdzero_gp.evolve.search import was_trained
 from kdzero_gp.evolve.settings import SearchSettings
 from kdzero_gp.grammar.grammar import Grammar
 from kdzero_gp.grammar.registry import active_registry
@@ -25,7 +24,7 @@ def settings(**changes: Any) -> SearchSettings:
 @pytest.mark.parametrize(("arm", "selection"), KINDS)
 def test_the_budget_is_population_times_generations_plus_one(laboratory: Any, arm: str, selection: str) -> None:
     run = laboratory.run(settings(selection=selection), arm=arm)
-    trained = [p for p, e in run.records if was_trained(e)]
+    trained = [p for p, e in run.records if e.was_trained]
     assert len(trained) == 6 * (5 + 1)
     assert len(run.executor.trainings) == 36
     assert Counter(p.generation for p in trained) == dict.fromkeys(range(6), 6)
@@ -37,7 +36,7 @@ def test_no_canonical_form_is_evaluated_twice(laboratory: Any, arm: str, selecti
     keys = [p.canonical for p, _ in run.records]
     assert len(keys) == len(set(keys)) > 72
     assert all(parse(p.tree).key == p.canonical for p, _ in run.records)
-    prints = [e.fingerprint for _, e in run.records if was_trained(e)]
+    prints = [e.fingerprint for _, e in run.records if e.was_trained]
     assert len(prints) == len(set(prints))
     assert any(e.stage == "functional_duplicate" for _, e in run.records)
 
@@ -221,5 +220,5 @@ def test_the_funnel_counts_every_proposal_once(laboratory: Any) -> None:
         own = [e for p, e in run.records if p.generation == number]
         for stage in ("no_progress", "functional_duplicate"):
             assert funnel.get(stage, 0) == sum(e.stage == stage for e in own)
-        turned_down = sum(not was_trained(e) for e in own)
+        turned_down = sum(not e.was_trained for e in own)
         assert funnel["proposed"] == funnel["trained"] + turned_down

@@ -7,7 +7,8 @@ import pytest
 from scipy.stats import mannwhitneyu
 
 from kdzero_gp import Map, parse, random_tree
-from kdzero_gp.evolve.individual import Individual, individual
+from kdzero_gp.evolve.individual import Individual
+from kdzero_gp.evolve.selection import Tournament
 from kdzero_gp.evolve.settings import SearchSettings
 from kdzero_gp.evolve.shrink import FACTOR, FLOOR, LEAST_CARRIERS, LEVEL, shrunk_weights
 from kdzero_gp.grammar.grammar import Grammar, default_grammar
@@ -18,7 +19,7 @@ from kdzero_gp.store.record import Proposal
 def trained(laboratory: Any, text: str, fitness: float) -> Individual:
     tree = parse(text)
     proposal = Proposal(0, 0, "evolve", "random", (), text, tree.key, 0)
-    return individual(tree, proposal, laboratory.evaluation("ok", fitness=fitness), with_size=False)
+    return Individual.of(proposal, laboratory.evaluation("ok", fitness=fitness), Tournament)
 
 
 def members(laboratory: Any, text: str, fitnesses: list[float]) -> list[Individual]:

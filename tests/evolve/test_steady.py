@@ -12,7 +12,6 @@ import pytest
 from kdzero_gp import parse
 from kdzero_gp.errors import StoreError
 from kdzero_gp.evaluate.rungs import Ladder
-from kdzero_gp.evolve.search import was_trained
 from kdzero_gp.evolve.settings import SearchSettings
 from kdzero_gp.evolve.steady import SteadySearch
 from kdzero_gp.execute.protocol import ScreenJob
@@ -94,8 +93,8 @@ class SteadyLaboratory:
         folder, stats = self.folder / name, []
         executor = executor or self.executor()
         observer: Any = SimpleNamespace(
-            evaluated=lambda candidate, evaluation, fresh: None,
-            generation_done=lambda arm, generation, told: stats.append(told),
+            evaluated=lambda proposal, evaluation, fresh: None,
+            generation_done=lambda arm, generation, table: stats.append(table),
         )
         opened = RunStore.resume(folder) if folder.exists() else RunStore.create(folder, {})
         with opened as store:
@@ -124,7 +123,7 @@ def steady(laboratory: Any) -> SteadyLaboratory:
 def test_the_budget_is_that_of_generations(steady: SteadyLaboratory, arm: str, selection: str, fuse: int) -> None:
     chosen = settings(selection=selection, fuse=fuse, ladder=LADDER)
     run = steady.run(chosen, arm=arm)
-    trained = Counter(p.rung for p, e in run.records if was_trained(e))
+    trained = Counter(p.rung for p, e in run.records if e.was_trained)
     assert trained[0] == 6 * 5
     assert 0 < trained[1] <= 2 * 5
     assert 0 < trained[2] <= 1 * 5
@@ -138,7 +137,7 @@ def test_seeds_without_progress_are_trained_all_the_same(steady: SteadyLaborator
     inner = steady.laboratory.Executor()
     seed = next(tree for tree in trees if getattr(inner._screening(tree), "stage", None) == "no_progress")
     run = steady.run(settings(), seeds=[seed])
-    assert [p.tree for p, e in run.records if p.operator == "seed" and was_trained(e)] == [str(seed)]
+    assert [p.tree for p, e in run.records if p.operator == "seed" and e.was_trained] == [str(seed)]
 
 
 def test_no_worker_waits_while_there_is_work(steady: SteadyLaboratory) -> None:
@@ -163,7 +162,7 @@ def test_no_tree_and_no_effect_is_trained_twice(steady: SteadyLaboratory) -> Non
     run = steady.run(settings(generations=12))
     keys = [p.canonical for p, _ in run.records]
     assert len(keys) == len(set(keys))
-    prints = [e.fingerprint for _, e in run.records if was_trained(e)]
+    prints = [e.fingerprint for _, e in run.records if e.was_trained]
     assert len(prints) == len(set(prints))
     assert any(e.stage == "functional_duplicate" for _, e in run.records)
     assert [i.value for i in run.found] == sorted(i.value for i in run.found)

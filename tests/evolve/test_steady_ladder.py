@@ -1,30 +1,28 @@
 """Promotion while others still run, against plain recomputation after every result."""
 
 import random
-from typing import Any
 
 import pytest
 
 from kdzero_gp import parse
 from kdzero_gp.evaluate.rungs import Ladder
-from kdzero_gp.evolve.individual import Individual, individual
+from kdzero_gp.evolve.individual import Individual
+from kdzero_gp.evolve.selection import Tournament
 from kdzero_gp.evolve.steady_ladder import SteadyLadder
 from kdzero_gp.store.record import Evaluation, Proposal
 
 TREE = parse("weight(1, kl(logits, 4))")
 
 
-def runner(number: int, rung: int, fitness: float) -> Individual:
+def finished_at(number: int, rung: int, fitness: float) -> Individual:
     proposal = Proposal(number, 0, "evolve", "random", (), str(TREE), TREE.key, rung)
-    fields: dict[str, Any] = {"stage": None, "parts": {}, "calibration": (), "fingerprint": None, "steps": 1}
-    done = Evaluation("ok", fitness=fitness, seed=0, seconds=0.0, host="", error=None, **fields)
-    return individual(TREE, proposal, done, with_size=False)
+    return Individual.of(proposal, Evaluation("ok", fitness=fitness), Tournament)
 
 
 @pytest.mark.parametrize(("eta", "most"), [(2, 1), (3, 1), (3, 4)])
 def test_the_best_of_those_that_finished_go_on_at_once_and_once(eta: int, most: int) -> None:
     rng = random.Random(0)
-    ladder = SteadyLadder(Ladder((1, 2, 3), eta), entrants=60, generations=1)
+    ladder = SteadyLadder(Ladder((1, 2, 3), eta), population=60, generations=1)
     finished: list[dict[int, float]] = [{}, {}, {}]
     gone: list[set[int]] = [set(), set(), set()]
     for number in range(60):
@@ -32,7 +30,7 @@ def test_the_best_of_those_that_finished_go_on_at_once_and_once(eta: int, most: 
         while arrivals:
             who, rung = arrivals.pop()
             finished[rung][who] = rng.random()
-            ladder.add(runner(who, rung, finished[rung][who]))
+            ladder.add(finished_at(who, rung, finished[rung][who]))
             while True:
                 expected = plain(finished, gone, eta, most)
                 assert ladder.promote(most) == expected
@@ -60,33 +58,33 @@ def plain(
 
 def test_no_rung_takes_more_than_whole_generations_would_send() -> None:
     """Ever better candidates are each the best of their time, and would all go on."""
-    ladder = SteadyLadder(Ladder((1, 2, 3)), entrants=4, generations=5)
+    ladder = SteadyLadder(Ladder((1, 2, 3)), population=4, generations=5)
     assert ladder.room == [20, 10, 5]
     promoted = []
     for number in range(40):
-        ladder.add(runner(number, 0, -float(number)))
+        ladder.add(finished_at(number, 0, -float(number)))
         while (chosen := ladder.promote(1)) is not None:
             promoted.append(chosen)
     assert len(promoted) == 10
 
 
 def test_in_the_end_somebody_goes_on_even_from_a_few() -> None:
-    ladder = SteadyLadder(Ladder((1, 2, 3)), entrants=2, generations=1)
+    ladder = SteadyLadder(Ladder((1, 2, 3)), population=2, generations=1)
     for number, fitness in enumerate((0.5, 0.25)):
-        ladder.add(runner(number, 0, fitness))
+        ladder.add(finished_at(number, 0, fitness))
     assert ladder.promote(9) is None
     assert ladder.promote_last(9) == (1, (1,))
     assert ladder.promote_last(9) is None
-    ladder.add(runner(1, 1, 0.125))
+    ladder.add(finished_at(1, 1, 0.125))
     assert ladder.promote(9) is None
     assert ladder.promote_last(9) == (2, (1,))
-    ladder.add(runner(1, 2, 0.1))
+    ladder.add(finished_at(1, 2, 0.1))
     assert ladder.promote_last(9) is None
 
 
 def test_without_a_race_nobody_goes_on() -> None:
-    ladder = SteadyLadder(Ladder((7,)), entrants=3, generations=2)
+    ladder = SteadyLadder(Ladder((7,)), population=3, generations=2)
     for number in range(6):
-        ladder.add(runner(number, 0, float(number)))
+        ladder.add(finished_at(number, 0, float(number)))
     assert ladder.promote(1) is None
     assert ladder.promote_last(1) is None

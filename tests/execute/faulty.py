@@ -14,8 +14,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from kdzero_gp.evaluate.evaluator import Entry, Trained
-from kdzero_gp.evaluate.full import Entrant, FullResult, FullSplit
+from kdzero_gp.evaluate.candidate import Candidate, FullSplit, FullTraining
 from kdzero_gp.evaluate.screen import Screening
 from kdzero_gp.grammar.tree import Tree
 from kdzero_gp.randomness import derive_seed
@@ -38,17 +37,17 @@ class FaultyEvaluator:
     def screen(self, tree: Tree) -> Screening:
         return Screening(None, (float(tree.size),), f"print of {tree}")
 
-    def train(self, entries: Sequence[Entry], rung: int) -> tuple[Trained, ...]:
-        self._note(" & ".join(entry.tree for entry in entries))
-        return tuple(self._train(entry, rung, len(entries)) for entry in entries)
+    def train(self, candidates: Sequence[Candidate], rung: int) -> tuple[Evaluation, ...]:
+        self._note(" & ".join(str(candidate.tree) for candidate in candidates))
+        return tuple(self._train(candidate, rung, len(candidates)) for candidate in candidates)
 
-    def full(self, entrant: Entrant, number: int, split: FullSplit) -> FullResult:
-        self._act(entrant.tree or "ok")
-        return FullResult({"accuracy": derive_seed(number, entrant.tree, split) / 2**63}, 0.5, None)
+    def full(self, candidate: Candidate, number: int, split: FullSplit) -> FullTraining:
+        self._act(candidate.tree or "ok")
+        return FullTraining({"accuracy": derive_seed(number, candidate.tree, split) / 2**63}, 0.5, None)
 
-    def _train(self, entry: Entry, rung: int, together: int) -> Trained:
-        status = self._act(entry.tree, together)
-        return trained(entry, rung, status)
+    def _train(self, candidate: Candidate, rung: int, together: int) -> Evaluation:
+        status = self._act(str(candidate.tree), together)
+        return trained(candidate, rung, status)
 
     def _act(self, text: str, together: int = 1) -> Status:
         word, _, argument = text.partition(" ")
@@ -83,24 +82,21 @@ class FaultyEvaluator:
             file.write(f"{text}\n")
 
 
-def trained(entry: Entry, rung: int, status: Status = "ok") -> Trained:
+def trained(candidate: Candidate, rung: int, status: Status = "ok") -> Evaluation:
     """The result of a candidate that nothing befalls, by the same formula wherever it is trained."""
-    fitness = derive_seed(rung, entry.tree, len(entry.state or b"")) / 2**63
-    return Trained(
-        Evaluation(
-            status=status,
-            stage=None,
-            fitness=fitness if status == "ok" else None,
-            parts={"ce": fitness},
-            calibration=entry.screening.calibration,
-            fingerprint=entry.screening.fingerprint,
-            steps=7,
-            seed=3,
-            seconds=0.25,
-            host="test",
-            error=None if status == "ok" else "reported",
-        ),
-        entry.tree.encode() * 100_000 if status == "ok" else None,  # more than a pipe holds
+    fitness = derive_seed(rung, candidate.tree, len(candidate.state or b"")) / 2**63
+    return Evaluation(
+        status=status,
+        fitness=fitness if status == "ok" else None,
+        parts={"ce": fitness},
+        calibration=candidate.calibration or (),
+        fingerprint=candidate.fingerprint,
+        steps=7,
+        seed=3,
+        seconds=0.25,
+        host="test",
+        error=None if status == "ok" else "reported",
+        state=str(candidate.tree).encode() * 100_000 if status == "ok" else None,  # more than a pipe holds
     )
 
 

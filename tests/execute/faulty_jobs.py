@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from kdzero_gp.evaluate.evaluator import Entry, Trained
-from kdzero_gp.evaluate.screen import Screening
+from kdzero_gp.evaluate.candidate import Candidate
 from kdzero_gp.execute.deadlines import Deadlines
 from kdzero_gp.execute.protocol import AnyJob, Executor, FullJob, Result, TrainJob
+from kdzero_gp.store.record import Evaluation
 
 HANGING = {"hang", "spin"}
 
@@ -17,24 +17,24 @@ class FaultyDeadlines(Deadlines):
 
     def __call__(self, job: AnyJob) -> float | None:
         match job:
-            case TrainJob(entries):
-                hangs = any(entry.tree in HANGING for entry in entries)
-            case FullJob(entrant):
-                hangs = entrant.tree in HANGING
+            case TrainJob(candidates):
+                hangs = any(candidate.tree in HANGING for candidate in candidates)
+            case FullJob(candidate):
+                hangs = candidate.tree in HANGING
             case _:
                 hangs = False
         return super().__call__(job) if hangs else 300.0
 
 
-def entry(tree: str, state: bytes | None = None) -> Entry:
-    return Entry(tree, Screening(None, (2.0,), f"print of {tree}"), state)
+def candidate(tree: str, state: bytes | None = None) -> Candidate:
+    return Candidate(tree, (2.0,), f"print of {tree}", state)
 
 
 def job(*trees: str, rung: int = 0) -> TrainJob:
-    return TrainJob(tuple(map(entry, trees)), rung)
+    return TrainJob(tuple(map(candidate, trees)), rung)
 
 
-def only(executor: Executor, *trees: str) -> tuple[Trained, ...]:
+def only(executor: Executor, *trees: str) -> tuple[Evaluation, ...]:
     """The result of a single training."""
     ((index, result),) = executor.run([job(*trees)])
     assert index == 0
@@ -45,13 +45,13 @@ def only(executor: Executor, *trees: str) -> tuple[Trained, ...]:
 def statuses(results: Result) -> list[str]:
     """Of a training."""
     assert isinstance(results, tuple)
-    return [result.evaluation.status for result in results]
+    return [result.status for result in results]
 
 
-def error(result: Trained) -> str:
-    assert result.evaluation.error is not None
+def error(result: Evaluation) -> str:
+    assert result.error is not None
     assert result.state is None
-    return result.evaluation.error
+    return result.error
 
 
 def attempts(notes: Path) -> list[str]:

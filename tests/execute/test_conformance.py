@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from faulty import trained
-from faulty_jobs import attempts, entry, error, job, only, statuses
+from faulty_jobs import attempts, candidate, error, job, only, statuses
 
-from kdzero_gp.evaluate.full import Entrant, FullResult
+from kdzero_gp.evaluate.candidate import Candidate, FullTraining
 from kdzero_gp.evaluate.screen import Screening
 from kdzero_gp.execute.protocol import Executor, FullJob, Result, ScreenJob, TrainJob
 from kdzero_gp.execute.queued import ExecutorError
@@ -20,16 +20,16 @@ JOBS = (
     *map(ScreenJob, TREES),
     job("ok a"),
     job("ok a", rung=1),
-    TrainJob((entry("ok a", b"a state"), entry("ok b", b"another one"), entry("ok c")), 2),
+    TrainJob((candidate("ok a", b"a state"), candidate("ok b", b"another one"), candidate("ok c")), 2),
     job("sleep 0.05"),
-    *(FullJob(Entrant("ok a"), number, "test") for number in range(3)),
+    *(FullJob(Candidate("ok a"), number, "test") for number in range(3)),
 )
 
 
 def expected() -> list[Result]:
     """Of `JOBS`, by plain calls."""
     results: list[Result] = [Screening(None, (float(parse(tree).size),), f"print of {tree}") for tree in TREES]
-    results += [tuple(trained(e, j.rung) for e in j.entries) for j in JOBS if isinstance(j, TrainJob)]
+    results += [tuple(trained(e, j.rung) for e in j.candidates) for j in JOBS if isinstance(j, TrainJob)]
     return results
 
 
@@ -37,7 +37,7 @@ def test_results_are_those_of_plain_calls_every_time_and_in_every_order(executor
     first = dict(executor.run(JOBS))
     assert [first[i] for i in range(6)] == expected()
     full = [first[i] for i in range(6, 9)]
-    assert all(isinstance(result, FullResult) and result.error is None for result in full)
+    assert all(isinstance(result, FullTraining) and result.error is None for result in full)
     assert len({str(result) for result in full}) == 3, "each number is a training of its own"
     backwards = dict(executor.run(JOBS[::-1]))
     assert [backwards[i] for i in reversed(range(9))] == [first[i] for i in range(9)]
@@ -48,7 +48,7 @@ def test_tickets_are_dense_and_each_is_answered_once(executor: Executor) -> None
     tickets = [executor.submit(job(f"ok {n}")) for n in range(5)]
     assert tickets == list(range(tickets[0], tickets[0] + 5))
     answers = dict(executor.wait() for _ in range(5))
-    assert [answers[ticket] for ticket in tickets] == [(trained(entry(f"ok {n}"), 0),) for n in range(5)]
+    assert [answers[ticket] for ticket in tickets] == [(trained(candidate(f"ok {n}"), 0),) for n in range(5)]
     with pytest.raises(ExecutorError, match="no job to wait for; submit one first"):
         executor.wait()
 
@@ -59,13 +59,13 @@ def test_jobs_submitted_aside_are_kept_for_whoever_waits_for_them(executor: Exec
     for index, result in executor.run([job("ok 0"), job("ok 1")]):
         results.append((index, result))
     assert sorted(index for index, _ in results) == [0, 1]
-    assert executor.wait() == (ticket, (trained(entry("ok aside"), 0),))
+    assert executor.wait() == (ticket, (trained(candidate("ok aside"), 0),))
 
 
 def test_a_run_left_early_leaves_nothing_behind(executor: Executor) -> None:
     taken = list(itertools.islice(executor.run([job(f"ok {n}") for n in range(20)]), 2))
     assert len(taken) == 2
-    assert dict(executor.run([job("ok now")])) == {0: (trained(entry("ok now"), 0),)}
+    assert dict(executor.run([job("ok now")])) == {0: (trained(candidate("ok now"), 0),)}
     with pytest.raises(ExecutorError):
         executor.wait()
 
@@ -73,7 +73,7 @@ def test_a_run_left_early_leaves_nothing_behind(executor: Executor) -> None:
 @pytest.mark.parametrize(("word", "last_line"), [("raise", "ZeroDivisionError: by design"), ("exit", "SystemExit: 3")])
 def test_what_a_candidate_raises_is_its_own_error(executor: Executor, word: str, last_line: str) -> None:
     (result,) = only(executor, word)
-    assert result.evaluation.status == "error"
+    assert result.status == "error"
     assert error(result).splitlines()[-1] == last_line
 
 
@@ -85,13 +85,13 @@ def test_the_last_words_of_a_failing_candidate_stand_above_its_traceback(executo
 def test_of_several_only_the_one_that_raises_fails(executor: Executor, notes: Path) -> None:
     results = only(executor, "ok a", "raise", "ok b")
     assert statuses(results) == ["ok", "error", "ok"]
-    assert [results[0], results[2]] == [trained(entry("ok a"), 0), trained(entry("ok b"), 0)]
+    assert [results[0], results[2]] == [trained(candidate("ok a"), 0), trained(candidate("ok b"), 0)]
     assert sorted(attempts(notes)) == ["ok a", "ok a & raise & ok b", "ok b", "raise"]
 
 
 def test_a_full_training_that_raises_has_no_parts(executor: Executor) -> None:
-    ((_, result),) = executor.run([FullJob(Entrant("raise"), 0, "val")])
-    assert isinstance(result, FullResult)
+    ((_, result),) = executor.run([FullJob(Candidate("raise"), 0, "val")])
+    assert isinstance(result, FullTraining)
     assert result.parts is None
     assert (result.error or "").endswith("ZeroDivisionError: by design\n")
 
@@ -100,12 +100,12 @@ def test_a_full_training_that_raises_has_no_parts(executor: Executor) -> None:
 def test_memory_that_does_not_suffice_twice_is_recorded(executor: Executor, notes: Path, word: str) -> None:
     """Be it raised, or reported by the evaluator."""
     (result,) = only(executor, word)
-    assert result.evaluation.status == "oom"
+    assert result.status == "oom"
     assert attempts(notes) == [word, word]
 
 
 def test_memory_that_suffices_the_second_time_is_no_failure(executor: Executor) -> None:
-    assert only(executor, "memory-once") == (trained(entry("memory-once"), 0),)
+    assert only(executor, "memory-once") == (trained(candidate("memory-once"), 0),)
 
 
 def test_what_does_not_fit_into_memory_together_is_trained_one_by_one(executor: Executor, notes: Path) -> None:

@@ -3,7 +3,7 @@
 import pytest
 from faulty_jobs import job
 
-from kdzero_gp.evaluate.full import Entrant
+from kdzero_gp.evaluate.candidate import Candidate
 from kdzero_gp.execute.deadlines import Deadlines
 from kdzero_gp.execute.protocol import AnyJob, FullJob, ScreenJob
 
@@ -14,7 +14,7 @@ from kdzero_gp.execute.protocol import AnyJob, FullJob, ScreenJob
         (ScreenJob("x"), 17),
         (job("a"), 27),  # the student alone may have to be trained beside it
         (job("a", "b", "c"), 47),
-        (FullJob(Entrant(None), 0, "val"), 107),
+        (FullJob(Candidate(None), 0, "val"), 107),
     ],
 )
 def test_seconds(asked: AnyJob, seconds: float) -> None:
@@ -22,4 +22,4 @@ def test_seconds(asked: AnyJob, seconds: float) -> None:
 
 
 def test_full_trainings_may_take_their_time() -> None:
-    assert Deadlines(training=10)(FullJob(Entrant(None), 0, "val")) is None
+    assert Deadlines(training=10)(FullJob(Candidate(None), 0, "val")) is None

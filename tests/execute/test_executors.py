@@ -5,11 +5,13 @@ from typing import Any, cast
 
 import pytest
 
+from kdzero_gp.compare.setup import comparison_config
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.evaluate.evaluator import Evaluator
 from kdzero_gp.execute.deadlines import Deadlines
 from kdzero_gp.execute.executors import EXECUTORS, Plan, executor
 from kdzero_gp.execute.inprocess import InProcess
+from kdzero_gp.execute.processes import Processes
 from kdzero_gp.execute.protocol import Executor
 from kdzero_gp.execute.start import start_executor
 from kdzero_gp.run.config import RunConfig, make_config
@@ -53,3 +55,27 @@ def test_an_unknown_one_is_told_the_known() -> None:
         ConfigError, match="--executor is 'cluster', but should be auto, inprocess, processes, ray or noting"
     ):
         make_config(executor="cluster")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"executor": "inprocess", "workers": 2}, "--executor inprocess is this one process, but --workers is 2"),
+        ({"ray_address": "auto"}, "--ray-address auto names a Ray cluster, but --executor is auto; add --executor ray"),
+        ({"ray_address": "auto", "executor": "noting"}, "but --executor is noting; .* or leave the address out"),
+    ],
+)
+def test_an_option_that_it_does_not_take_is_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        make_config(**options)
+
+
+def test_it_takes_the_options_that_it_declares() -> None:
+    with EXECUTORS.restored():
+        executor("shouting", own_options={"ray_address": "is where it shouts"})(lambda plan: InProcess(plan.evaluator))
+        assert make_config(executor="shouting", ray_address="hill").ray_address == "hill"
+        assert comparison_config({"executor": "shouting"}, None)[0].executor == "shouting"
+
+
+def test_several_workers_are_processes_unasked() -> None:
+    assert isinstance(started(make_config(), 2), Processes), "which start when there is work"

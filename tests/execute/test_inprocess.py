@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from faulty import FaultyEvaluator, trained
-from faulty_jobs import FaultyDeadlines, entry, job
+from faulty_jobs import FaultyDeadlines, candidate, job
 
 from kdzero_gp.execute.inprocess import InProcess, deadline
 from kdzero_gp.loops.single import DeadlineError
@@ -23,9 +23,9 @@ def executor(notes: Path) -> InProcess:
 
 def test_python_that_hangs_times_out(tmp_path: Path) -> None:
     results: Any = dict(executor(tmp_path).run([job("hang"), job("ok a")]))
-    assert results[0][0].evaluation.status == "timeout"
-    assert results[0][0].evaluation.error == "took longer than 0.2 s"
-    assert results[1] == (trained(entry("ok a"), 0),)
+    assert results[0][0].status == "timeout"
+    assert results[0][0].error == "took longer than 0.2 s"
+    assert results[1] == (trained(candidate("ok a"), 0),)
     assert signal.getsignal(signal.SIGALRM) is signal.SIG_DFL
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
 
@@ -39,7 +39,7 @@ def test_an_interrupted_job_is_done_when_it_is_waited_for_again(
         patch.setattr(FaultyEvaluator, "train", interrupted)
         with pytest.raises(KeyboardInterrupt):
             one.wait()
-    assert one.wait() == (0, (trained(entry("ok a"), 0),))
+    assert one.wait() == (0, (trained(candidate("ok a"), 0),))
 
 
 def interrupted(*_: object) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import faulty
 import pytest
 from faulty import trained
-from faulty_jobs import attempts, entry, job
+from faulty_jobs import attempts, candidate, job
 
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.execute.ray import Ray
@@ -35,7 +35,7 @@ def test_a_lost_node_costs_nothing_but_time(ray_cluster: Any, tmp_path: Path) ->
     factory: Any = partial(faulty.make, str(tmp_path))
     with closing(Ray(1, factory, address=ray_cluster.address, threads=MORE_THAN_THE_FIRST_NODE_HAS)) as executor:
         executor.submit(job("ok before"))
-        assert executor.wait() == (0, (trained(entry("ok before"), 0),))
+        assert executor.wait() == (0, (trained(candidate("ok before"), 0),))
         executor.submit(job("hang-once"))
         deadline = time.monotonic() + 300
         while not (tmp_path / "hang-once").exists() and time.monotonic() < deadline:
@@ -43,7 +43,7 @@ def test_a_lost_node_costs_nothing_but_time(ray_cluster: Any, tmp_path: Path) ->
         ray_cluster.remove_node(first, allow_graceful=False)
         second = ray_cluster.add_node(num_cpus=MORE_THAN_THE_FIRST_NODE_HAS)
         try:
-            assert executor.wait() == (1, (trained(entry("hang-once"), 0),))
+            assert executor.wait() == (1, (trained(candidate("hang-once"), 0),))
         finally:
             ray_cluster.remove_node(second, allow_graceful=False)
     assert attempts(tmp_path) == ["ok before", "hang-once", "hang-once"]

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from kdzero_gp.evaluate.evaluator import Entry, Trained
-from kdzero_gp.evaluate.full import Entrant
+from kdzero_gp.evaluate.candidate import Candidate
 from kdzero_gp.evaluate.screen import Screening
 from kdzero_gp.execute.inprocess import InProcess
 from kdzero_gp.execute.pool import WorkerError
@@ -29,7 +28,7 @@ TEXTS = (
     "weight(1, l2(mask(stage1)))",
     "weight(1, faulty(logits))",
 )
-ENTRANTS = (Entrant(None), Entrant(TEXTS[0], None, 0.1), Entrant("weight(1, l2(stage9))"))
+CANDIDATES = (Candidate(None), Candidate(TEXTS[0], ce_weight=0.1), Candidate("weight(1, l2(stage9))"))
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +55,6 @@ def make(kind: str, config: RunConfig, request: Any) -> Executor:
 
 def lasting(result: Any) -> dict[str, Any]:
     """A result without what depends on the clock or the machine."""
-    if isinstance(result, Trained):
-        return lasting(result.evaluation) | {"state": result.state}
     fields = {name: value for name, value in asdict(result).items() if name not in ("seconds", "host", "error")}
     error = getattr(result, "error", None)
     return fields | {"type": type(result).__name__, "error": error and error.splitlines()[-1]}
@@ -66,10 +63,10 @@ def lasting(result: Any) -> dict[str, Any]:
 def everything(executor: Executor) -> list[dict[str, Any]]:
     """Screenings, trainings alone and together, and full trainings, each by the order of its jobs."""
     screened = dict(executor.run([ScreenJob(text) for text in TEXTS]))
-    entries = [Entry(text, s) for i, text in enumerate(TEXTS) if isinstance(s := screened[i], Screening)]
-    groups = [*((entry,) for entry in entries), tuple(entries[:2])]
+    passed = [s.candidate(text) for i, text in enumerate(TEXTS) if isinstance(s := screened[i], Screening)]
+    groups = [*((candidate,) for candidate in passed), tuple(passed[:2])]
     trained = dict(executor.run([TrainJob(group, 0) for group in groups]))
-    jobs = [FullJob(entrant, number, "test") for entrant in ENTRANTS for number in range(2)]
+    jobs = [FullJob(candidate, number, "test") for candidate in CANDIDATES for number in range(2)]
     full = dict(executor.run(jobs))
     results = [lasting(screened[i]) for i in range(len(TEXTS))]
     for i in range(len(groups)):

@@ -1,16 +1,16 @@
 """What kills or hangs a worker, really done: it costs its own candidate the result, and nobody else anything.
 
 Every death means another worker to start, which takes seconds; so the cases share what they can, and the rules of what
-is tried again are tested without workers in `test_desk.py`.
+is tried again are tested without workers in `test_jobs.py`.
 """
 
 from pathlib import Path
 
 import pytest
 from faulty import trained
-from faulty_jobs import attempts, entry, error, job, statuses
+from faulty_jobs import attempts, candidate, error, job, statuses
 
-from kdzero_gp.evaluate.full import Entrant, FullResult
+from kdzero_gp.evaluate.candidate import Candidate, FullTraining
 from kdzero_gp.execute.protocol import Executor, FullJob
 
 WORKERS = pytest.mark.parametrize("noted", ["2", "ray"], indirect=True)
@@ -22,10 +22,10 @@ def test_candidates_that_kill_or_hang_their_worker_are_lost_alone(executor: Exec
     results = dict(executor.run([job(tree) for tree in trees]))
     assert [statuses(results[i]) for i in range(5)] == [["ok"], ["worker_lost"], ["ok"], ["ok"], ["ok"]]
     for place in (0, 2, 3, 4):
-        assert results[place] == (trained(entry(trees[place]), 0),), "as if nothing had happened"
+        assert results[place] == (trained(candidate(trees[place]), 0),), "as if nothing had happened"
     (lost,) = results[1]  # type: ignore[misc]
     assert error(lost).splitlines()[-1] == "the worker died 2 times on this job"
-    assert (lost.evaluation.fingerprint, lost.evaluation.calibration) == (f"print of {poison}", (2.0,))
+    assert (lost.fingerprint, lost.calibration) == (f"print of {poison}", (2.0,))
     assert sorted(attempts(notes)) == sorted([*trees, poison, "die-once"])
 
 
@@ -39,8 +39,8 @@ def test_candidates_that_hang_time_out(executor: Executor, hang: str) -> None:
 
 @pytest.mark.parametrize("noted", ["2"], indirect=True)
 def test_a_full_training_that_hangs_is_given_up(executor: Executor) -> None:
-    ((_, result),) = executor.run([FullJob(Entrant("hang"), 0, "val")])
-    assert isinstance(result, FullResult)
+    ((_, result),) = executor.run([FullJob(Candidate("hang"), 0, "val")])
+    assert isinstance(result, FullTraining)
     assert (result.parts, result.error) == (None, "took longer than 1.5 s")
 
 
@@ -51,4 +51,4 @@ def test_closed_amid_work_it_ends_at_once_and_can_be_used_again(executor: Execut
     executor.submit(job("sleep 1000"))
     executor.wait()
     executor.close()
-    assert dict(executor.run([job("ok a")])) == {0: (trained(entry("ok a"), 0),)}
+    assert dict(executor.run([job("ok a")])) == {0: (trained(candidate("ok a"), 0),)}

@@ -15,7 +15,7 @@ from kdzero_gp.errors import ConfigError, KdzeroError, StoreError
 from kdzero_gp.loops.ranks import Ranks
 from kdzero_gp.methods.named import Named
 from kdzero_gp.models import build, load_weights
-from kdzero_gp.store.lock import FolderLock
+from kdzero_gp.store.folder import FolderLock
 from kdzero_gp.tasks.classification.measures import student_shares
 from kdzero_gp.tasks.task import Task
 from kdzero_gp.train.files import read_checkpoint

@@ -16,7 +16,7 @@ from kdzero_gp.data import Dataset
 from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.loops.ranks import Ranks
-from kdzero_gp.loops.sharded import WholeBatchTraining
+from kdzero_gp.loops.sharded import ShardedTraining
 from kdzero_gp.loops.single import Training
 from kdzero_gp.methods.named import Named
 from kdzero_gp.models import build
@@ -46,7 +46,7 @@ def assert_close(ours: dict[str, Tensor], theirs: dict[str, Tensor], tolerance: 
 @pytest.mark.parametrize("text", TEXTS)
 def test_undivided_it_is_training_to_the_bit(task: Task, named: Callable[[str], Named], text: str) -> None:
     plain = Training(task, distiller(named(text)), task.recipe, **SEEDS, distiller_warmup=3)
-    whole = WholeBatchTraining(task, distiller(named(text)), task.recipe, **SEEDS, distiller_warmup=3)
+    whole = ShardedTraining(task, distiller(named(text)), task.recipe, **SEEDS, distiller_warmup=3)
     plain.advance(plain.steps)
     whole.advance(whole.steps)
     assert all(torch.equal(whole.state()[name], value) for name, value in plain.state().items())
@@ -56,7 +56,7 @@ def test_undivided_it_is_training_to_the_bit(task: Task, named: Callable[[str], 
 def test_several_passes_are_one(unnormed_task: Task, named: Callable[[str], Named], text: str) -> None:
     options = SEEDS | {"distiller_warmup": 4}
     plain = Training(unnormed_task, distiller(named(text)), unnormed_task.recipe, **options)
-    parts = WholeBatchTraining(unnormed_task, distiller(named(text)), unnormed_task.recipe, **options, accumulate=3)
+    parts = ShardedTraining(unnormed_task, distiller(named(text)), unnormed_task.recipe, **options, accumulate=3)
     plain.advance(plain.steps)
     parts.advance(parts.steps)
     assert_close(parts.state(), plain.state())
@@ -70,7 +70,7 @@ def test_several_passes_in_bfloat16(few_digits: Dataset, teacher: nn.Module, nam
 
     recipe = replace(RECIPE, epochs=1)
     task = Task("halved", teacher, student, few_digits, recipe=recipe, proxy=recipe, amp=True)
-    training = WholeBatchTraining(task, distiller(named(FEATURES)), recipe, **SEEDS, accumulate=2)
+    training = ShardedTraining(task, distiller(named(FEATURES)), recipe, **SEEDS, accumulate=2)
     training.advance(training.steps)
     assert 0 < training.meter.take()[0] < 10
     assert all(p.grad is not None and p.grad.dtype == torch.float32 for p in training.student.parameters())
@@ -103,20 +103,20 @@ def test_a_round_that_is_done_twice_leaves_no_trace(task: Task, named: Callable[
 
     build = lambda: WithDropout(task.student(5))  # noqa: E731
     with_dropout = Task("dropout", task.teacher, build, task.data, recipe=task.recipe, proxy=task.recipe)
-    parts = WholeBatchTraining(with_dropout, distiller(named("kd")), task.recipe, **SEEDS, accumulate=2)
+    parts = ShardedTraining(with_dropout, distiller(named("kd")), task.recipe, **SEEDS, accumulate=2)
     parts.advance(1)
     tracked = next(v for n, v in parts.student.state_dict().items() if n.endswith("num_batches_tracked"))
     assert int(tracked) == 2
-    again = WholeBatchTraining(with_dropout, distiller(named("kd")), task.recipe, **SEEDS, accumulate=2)
+    again = ShardedTraining(with_dropout, distiller(named("kd")), task.recipe, **SEEDS, accumulate=2)
     again.advance(1)
     assert all(torch.equal(a, b) for a, b in zip(parts.student.parameters(), again.student.parameters(), strict=True))
-    alone = WholeBatchTraining(with_dropout, None, replace(task.recipe, ce_weight=0.1), **SEEDS, accumulate=2)
+    alone = ShardedTraining(with_dropout, None, replace(task.recipe, ce_weight=0.1), **SEEDS, accumulate=2)
     alone.advance(1)  # one round: its random numbers end where those of the second round do
     assert torch.equal(alone.state()["random.cpu"], parts.state()["random.cpu"])
 
 
 def test_the_meter_adds_up_to_the_loss(task: Task, named: Callable[[str], Named]) -> None:
-    training = WholeBatchTraining(task, distiller(named("dkd")), task.recipe, **SEEDS, distiller_warmup=6)
+    training = ShardedTraining(task, distiller(named("dkd")), task.recipe, **SEEDS, distiller_warmup=6)
     losses = []
     backward = training._backward
 
@@ -134,7 +134,7 @@ def test_the_meter_adds_up_to_the_loss(task: Task, named: Callable[[str], Named]
 
 def test_a_batch_that_cannot_be_shared_out_is_refused(task: Task) -> None:
     with pytest.raises(ConfigError, match="--accumulate is 33, but must be 1 to 32"):
-        WholeBatchTraining(task, None, task.recipe, **SEEDS, accumulate=33)
+        ShardedTraining(task, None, task.recipe, **SEEDS, accumulate=33)
     with pytest.raises(ConfigError, match="32 images, but must be a multiple of the 5 processes; change --batch-size"):
         Ranks(0, 5).check(32)
 

@@ -74,8 +74,8 @@ def test_a_taken_name_is_refused(registry: Registry, name: str) -> None:
 @pytest.mark.parametrize(
     ("declare", "message"),
     [
-        (lambda: transform(Map, constants=(float,)), "constants are of type Value or Tau"),
-        (lambda: transform(Map, constants=(Map,)), "constants are of type Value or Tau"),
+        (lambda: transform(Map, constants=(float,)), "constants are of type Value, Tau or of a subclass of Constant"),
+        (lambda: transform(Map, constants=(Map,)), "constants are of type Value, Tau or of a subclass of Constant"),
         (lambda: transform(PerSample), "inputs are Map, Rows, Vector or Logits"),
         (lambda: transform(Loss), "inputs are Map"),
         (lambda: transform(Value), "inputs are Map"),

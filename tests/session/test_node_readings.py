@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from kdzero_gp.evolve.individual import Individual, individual
+from kdzero_gp.evolve.individual import Individual
+from kdzero_gp.evolve.selection import Tournament
 from kdzero_gp.grammar.decorators import transform
-from kdzero_gp.grammar.parse import parse
 from kdzero_gp.grammar.registry import active_registry
 from kdzero_gp.grammar.types import Logits, Vector
 from kdzero_gp.knowledge import Knowledge
@@ -57,8 +57,7 @@ class Reader:
 
 def member(text: str) -> Individual:
     proposal = Proposal(0, 0, "evolve", "random", (), text, text, 0)
-    evaluation = Evaluation("ok", None, 1.0, {}, (0.5,), None, 1, 0, 0.1, "h", None)
-    return individual(parse(text), proposal, evaluation, with_size=False)
+    return Individual.of(proposal, Evaluation("ok", fitness=1.0, calibration=(0.5,)), Tournament)
 
 
 def test_every_node_has_a_value_a_gradient_and_a_state() -> None:

@@ -16,7 +16,7 @@ from kdzero_gp.evaluate.fitness import FITNESS
 from kdzero_gp.grammar.generate import random_tree
 from kdzero_gp.grammar.registry import active_registry
 from kdzero_gp.loops.fused.training import FusedTraining
-from kdzero_gp.loops.sharded import WholeBatchTraining
+from kdzero_gp.loops.sharded import ShardedTraining
 from kdzero_gp.loops.single import Training
 from kdzero_gp.methods.registry import METHODS
 from kdzero_gp.randomness import seeded
@@ -185,7 +185,7 @@ def test_students_in_one_program_have_the_losses_that_they_have_alone(task: Task
 
 def test_a_batch_in_passes_is_the_batch_at_once(task: Task) -> None:
     whole = Training(task, None, RECIPE, student_seed=0, order_seed=0)
-    passes = WholeBatchTraining(task, None, RECIPE, student_seed=0, order_seed=0, accumulate=2)
+    passes = ShardedTraining(task, None, RECIPE, student_seed=0, order_seed=0, accumulate=2)
     for training in (whole, passes):
         for module in training.student.modules():
             if isinstance(module, nn.BatchNorm2d):

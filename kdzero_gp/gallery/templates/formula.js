@@ -1,7 +1,7 @@
 // A distiller's formula as MathML, which browsers set themselves: no font, no network, and screen readers read it.
 // E is the mean over the batch; s and t mark the student's and the teacher's tensor.
 
-const UNKNOWN = { kind: "unknown", inputs: [], side: "both" };
+const UNKNOWN = { kind: "unknown", signs: [], side: "both" };
 
 class Formula {
   constructor(operations, calibration) {
@@ -53,13 +53,13 @@ class Formula {
   }
 
   call(node, apart) {
-    const { inputs, side } = lookup(this.operations, node.symbol, UNKNOWN);
-    const isTau = (child, place) => isNumber(child) && inputs[place] === "Tau";
-    const temperatures = node.children.filter(isTau).map((child) => row(math("mi", {}, "τ"), operator("="), number(Number(child.symbol))));
-    const values = node.children.filter((child, place) => !isTau(child, place)).flatMap((child) =>
+    const { signs = [], side } = lookup(this.operations, node.symbol, UNKNOWN);
+    const signOf = (child, place) => (isNumber(child) ? signs[place] : "");
+    const signed = node.children.flatMap((child, place) => (signOf(child, place) ? [row(math("mi", {}, signs[place]), operator("="), number(Number(child.symbol)))] : []));
+    const values = node.children.filter((child, place) => !signOf(child, place)).flatMap((child) =>
       apart && !isNumber(child) ? this.sides(child) : [this.expression(child)]);
     let name = named(node.symbol);
-    if (temperatures.length) name = math("msub", {}, name, row(separated(temperatures)));
+    if (signed.length) name = math("msub", {}, name, row(separated(signed)));
     if (side !== "both") name = math("msup", {}, name, math("mi", {}, side[0]));
     return row(name, operator("("), separated(values), operator(")"));
   }

@@ -65,26 +65,29 @@ function colourKey() {
 }
 
 function finalSection(run) {
-  const { rows, facts } = run.data.final;
-  const line = (entry) => h("tr", {},
-    h("th", { scope: "row" }, entry.place ? h("a", { href: run.card(entry.place) }, entry.name) : entry.name),
-    h("td", {}, shown(entry.mean, 2)), h("td", {}, shown(entry.std, 2)), h("td", {}, signed(entry.gain)),
-    h("td", {}, shown(entry.p_value, 3)), h("td", {}, accuracyStrip(rows, entry)),
-    h("td", { class: "text" }, entry.tree ? h("code", {}, entry.tree) : "–"));
-  const head = ["Mean %", "Std", "Gain", "p"].map((name) => h("th", { scope: "col" }, name));
+  const { columns, rows, facts } = run.data.final;
+  const cell = (column, entry, place) => {
+    const text = lookup(entry.cells, column.key, null) ?? "–";
+    if (place === 0) return h("th", { scope: "row" }, entry.place ? h("a", { href: run.card(entry.place) }, text) : text);
+    if (column.form === "seeds") return h("td", {}, accuracyStrip(rows, entry, text));
+    if (column.form === "code") return h("td", { class: "text" }, h("code", {}, text));
+    return h("td", { class: column.align === "left" ? "text narrow" : null }, text.replace(/^-(?=\d)/, "−"));
+  };
+  const head = columns.map((column) => h("th", { scope: "col", class: column.align === "left" ? "text" : null }, column.heading));
   return section("Final table",
-    h("p", { class: "quiet" }, `Retrained from fresh seeds and tested once; ${facts.map(([name, value]) => `${name}: ${value}`).join("; ")}. Gain: against the student alone. p: paired test against the baseline. Points: seeds; bar: mean ± standard deviation.`),
-    wide("Final table", h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Distiller"), head, h("th", { scope: "col", class: "text" }, `Test ${run.data.quality}`), h("th", { scope: "col", class: "text" }, "Text form"))), h("tbody", {}, rows.map(line)))));
+    h("p", { class: "quiet" }, `Retrained from fresh seeds and tested once; ${facts.map(([name, value]) => `${name}: ${value}`).join("; ")}. ± standard deviation over the seeds. Gain: points over the student alone. p: paired test against the baseline. Points: seeds; bar: mean ± standard deviation.`),
+    wide("Final table", h("table", {}, h("thead", {}, h("tr", {}, head)),
+      h("tbody", {}, rows.map((entry) => h("tr", {}, columns.map((column, place) => cell(column, entry, place))))))));
 }
 
-function accuracyStrip(rows, entry) {
+function accuracyStrip(rows, entry, text) {
   const all = rows.flatMap((other) => other.accuracy);
   if (entry.mean === null || !all.length) return null;
   const [low, high] = [Math.min(...all), Math.max(...all)];
   const at = (value) => (8 + ((value - low) / (high - low || 1)) * 164).toFixed(1);
   const std = entry.std ?? 0;
   const colour = lookup({ evolved: "--evolve", random: "--random", method: "--method" }, entry.kind, "--alone");
-  return svg("svg", { class: "strip", viewBox: "0 0 180 22", width: 180, height: 22, role: "img", "aria-label": `Seeds: ${entry.accuracy.map((value) => shown(value, 2)).join(", ")} %` },
+  return svg("svg", { class: "strip", viewBox: "0 0 180 22", width: 180, height: 22, role: "img", "aria-label": `Seeds: ${text} %` },
     svg("line", { class: "grid", x1: 0, x2: 180, y1: 11, y2: 11 }),
     svg("rect", { x: at(Math.max(low, entry.mean - std)), y: 7, width: Math.max(1, at(Math.min(high, entry.mean + std)) - at(Math.max(low, entry.mean - std))), height: 8, rx: 2, fill: `var(${colour})`, "fill-opacity": 0.3 }),
     entry.accuracy.map((value) => svg("circle", { cx: at(value), cy: 11, r: 3, fill: `var(${colour})`, "fill-opacity": 0.65 })),

@@ -11,13 +11,13 @@ from kdzero_gp.compare.comparison import Comparison
 from kdzero_gp.compare.entries import make_entries
 from kdzero_gp.compare.report import Facts
 from kdzero_gp.compare.statistics import make_rows
-from kdzero_gp.evaluate.full import FullResult
+from kdzero_gp.evaluate.candidate import FullTraining
 
 
 def comparison(accuracies: dict[str, list[float]]) -> Comparison:
     texts = {"evolved": "evolved=weight(1, kl(logits, 2))", "random": "random=weight(1, kl(logits, 3))"}
     entries = make_entries([texts.get(name, name) for name in accuracies], ("stage1",))
-    results = {e.key: [FullResult({"accuracy": a}, 1.0, None) for a in accuracies[e.label]] for e in entries}
+    results = {e.key: [FullTraining({"accuracy": a}, 1.0, None) for a in accuracies[e.label]] for e in entries}
     rows, baseline = make_rows(entries, results, {})
     facts = Facts("x", 1, 2, 1, 0.7263, baseline, {}, "2025-01-02T03:04:05+00:00", "a machine", {})
     return Comparison(Path(), rows, facts)

@@ -2,7 +2,7 @@
 
 import torch
 
-from kdzero_gp.evaluate.memory import out_of_memory
+from kdzero_gp.evaluate.failures import out_of_memory
 
 
 def caused(error: BaseException, cause: BaseException) -> BaseException:
