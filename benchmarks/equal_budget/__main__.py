@@ -18,7 +18,7 @@ from benchmarks.harness.checkout import RESULTS
 from benchmarks.harness.result import Claim, Row, make_result
 from benchmarks.harness.side_by_side import side_by_side
 from benchmarks.harness.table import report
-from kdzero_gp.compare.statistics import paired_test
+from kdzero_gp.evolve.final import paired_test
 
 LEAD = "evolution's lead, points"
 

@@ -56,7 +56,8 @@ class Operation:
             `(own, other)`, and its module brings the one to the other, so that no aligner is needed.
         ragged: of a distance: the two sides may differ in dimension 1, in channels, rows or features.
         labels: the function takes a keyword `targets`: (N,) int64, the class of each image; where classes do not
-            exclude one another (N, K) float of 0 and 1, which an operation sees only if its `classes` are not `exclusive`.
+            exclude one another (N, K) float of 0 and 1, which an operation sees only if its `classes` are not
+            `exclusive`.
         classes: what it takes class scores for. Of an `exclusive` one, the typings with `Logits` (a weighting as a
             whole) fit only tasks whose images have exactly one class; an `independent` one is drawn only in others.
         extended: outside the search space of the paper's Table 1, drawn only with `--space extended`.

@@ -55,7 +55,7 @@ class Agreement:
     def _ask(self, parameter: Tensor) -> None:
         if not self._asked:
             self._asked = True
-            torch.autograd.Variable._execution_engine.queue_callback(self._average)  # type: ignore[attr-defined]
+            torch.autograd.Variable._execution_engine.queue_callback(self._average)
 
     def _average(self) -> None:
         self._asked = False

@@ -125,7 +125,7 @@ class Distillation(nn.Module):
         return {name: value for name, value in self.__dict__.items() if name != "_agreement"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
         self._agreement = Agreement(self._readers[1].model, self.parameters())
 
     def _taught(self, images: Tensor) -> Knowledge:

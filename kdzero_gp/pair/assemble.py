@@ -5,8 +5,8 @@ from functools import partial
 from kdzero_gp.data import Dataset, load_dataset, named_augmentation
 from kdzero_gp.grammar.registry import active_registry
 from kdzero_gp.pair.check import make_pair
-from kdzero_gp.taps.override import parse_taps
 from kdzero_gp.pair.config import PairConfig, ProcessConfig
+from kdzero_gp.taps.override import parse_taps
 from kdzero_gp.tasks.kinds import kind_of
 from kdzero_gp.tasks.task import Task
 from kdzero_gp.tasks.teacher.pretrain import cached_teacher

@@ -18,7 +18,7 @@ from kdzero_gp.plot.networks import load_pair, pair_config, require_one_class
 from kdzero_gp.plot.style import CLASSES, MARKERS, WIDTH, bare, grid_of, printed
 from kdzero_gp.plot.training_folders import read_trainings
 from kdzero_gp.randomness import settled_torch
-from kdzero_gp.taps.find import POOL
+from kdzero_gp.taps.read import POOL
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

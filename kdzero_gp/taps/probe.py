@@ -175,7 +175,7 @@ class _Reached(TorchDispatchMode):
     """
 
     def __init__(self, model: nn.Module) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._storages = {_storage(parameter) for parameter in model.parameters()}
 
     def holds(self, tensor: Tensor) -> bool:

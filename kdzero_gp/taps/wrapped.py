@@ -27,7 +27,8 @@ def uncompiled(model: nn.Module) -> AbstractContextManager[object]:
     A compiled graph calls no hooks that were set after it was made, and is made anew for each that was set before.
     """
     if any(_is_compiled(module) for module in model.modules()):
-        return torch.compiler.set_stance("force_eager")
+        eager: AbstractContextManager[object] = torch.compiler.set_stance("force_eager")
+        return eager
     return nullcontext()
 
 

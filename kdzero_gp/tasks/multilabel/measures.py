@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from kdzero_gp.data import Dataset, Split
-from kdzero_gp.taps.find import POOL, SCORES
+from kdzero_gp.taps.find import SCORES
+from kdzero_gp.taps.read import POOL
 from kdzero_gp.tasks.class_scores import FEATURES
 from kdzero_gp.tasks.gaps import cka_gap
 from kdzero_gp.tasks.kind import Measured

@@ -119,12 +119,12 @@ def _file_name(
     name: str, model: nn.Module, dataset: Dataset, recipe: Recipe, seed: int, adapt: NetworkInput, kind: TaskKind
 ) -> str:
     content: str | list[str] = [source_digest(name, model), weights_digest(model)] if is_user_model(name) else name
-    origin = [_VERSION, content, dataset.num_classes, dataset.fingerprint(), asdict(recipe), seed]
+    parts: list[object] = [_VERSION, content, dataset.num_classes, dataset.fingerprint(), asdict(recipe), seed]
     if not adapt.unchanged:
-        origin.append(adapt.identity)
+        parts.append(adapt.identity)
     if kind.name != DEFAULT:
-        origin.append(kind.name)
-    digest = hashlib.sha256(json.dumps(origin, sort_keys=True).encode()).hexdigest()[:16]
+        parts.append(kind.name)
+    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
     readable = re.sub(r"[^A-Za-z0-9_.]+", "_", f"{name}-{dataset.name}")[:60]
     return f"{readable}-{digest}.safetensors"
 
