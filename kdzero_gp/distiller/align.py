@@ -8,6 +8,8 @@ from torch.nn import functional
 
 from kdzero_gp.errors import TapError
 
+Size = tuple[int, int]
+
 
 def class_mismatch(student: tuple[int, ...], teacher: tuple[int, ...]) -> TapError:
     """The error for logits (N, K) of different class counts, which no aligner may bridge."""
@@ -15,6 +17,10 @@ def class_mismatch(student: tuple[int, ...], teacher: tuple[int, ...]) -> TapErr
         f"the student has {student[1]} classes and the teacher {teacher[1]}; distillation between logits "
         "needs the same classes: build both networks for one data set"
     )
+
+
+def _pooled(x: Tensor, size: Size | None) -> Tensor:
+    return x if size is None or tuple(x.shape[2:]) == size else functional.adaptive_avg_pool2d(x, size)
 
 
 class Aligner(nn.Module):
@@ -43,8 +49,6 @@ class Aligner(nn.Module):
         if learned and len(student) == 3 and student[1] != teacher[1]:
             raise TapError(f"tap `{tap}` has {student[1]} rows in the student and {teacher[1]} in the teacher")
         self.size = (min(student[2], teacher[2]), min(student[3], teacher[3])) if len(student) == 4 else None
-        self.pool_student = self.size is not None and self.size != tuple(student[2:])
-        self.pool_teacher = self.size is not None and self.size != tuple(teacher[2:])
         channel = 2 if len(student) == 3 else 1
         inputs, outputs = student[channel], teacher[channel]
         self.weight: nn.Parameter | None = None
@@ -55,10 +59,15 @@ class Aligner(nn.Module):
             self.weight = nn.Parameter(weight)
             self.bias = nn.Parameter(torch.zeros(outputs))
 
-    def student(self, x: Tensor, mapped: bool = True) -> Tensor:
-        """The student's tensor in the common shape, or with its own channels in the common resolution."""
-        if self.pool_student and self.size is not None:
-            x = functional.adaptive_avg_pool2d(x, self.size)
+    def student(self, x: Tensor, mapped: bool = True, size: Size | None = None) -> Tensor:
+        """The student's tensor in the common shape, or with its own channels in the common resolution.
+
+        Args:
+            x: (N, C, H, W), (N, R, D) or (N, D).
+            mapped: whether channels are mapped.
+            size: the common resolution (H, W) where images are of another size than those it was made for.
+        """
+        x = _pooled(x, size or self.size)
         if self.weight is None or not mapped:
             return x
         weight, bias = self.weight.to(x.dtype), self.bias.to(x.dtype)
@@ -66,9 +75,9 @@ class Aligner(nn.Module):
             return functional.linear(x.permute(0, 2, 3, 1), weight, bias).permute(0, 3, 1, 2)
         return functional.linear(x, weight, bias)
 
-    def teacher(self, x: Tensor) -> Tensor:
+    def teacher(self, x: Tensor, size: Size | None = None) -> Tensor:
         """The teacher's tensor in the common shape."""
-        return functional.adaptive_avg_pool2d(x, self.size) if self.pool_teacher and self.size else x
+        return _pooled(x, size or self.size)
 
     def extra_repr(self) -> str:
         """The learned map and the common resolution, for printing."""

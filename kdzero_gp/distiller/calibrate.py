@@ -47,8 +47,8 @@ def calibration_constants(
     target = norm(gradient(task_loss, trained))
     if not math.isfinite(target) or target == 0:
         raise CalibrationError(
-            f"the gradient norm of the student's own loss is {target}, but must be positive and finite to calibrate "
-            "by; give it with its graph, or use the distiller uncalibrated"
+            f"the gradient norm of the student's own loss (the cross-entropy, unless it is given) is {target}, but "
+            "must be positive and finite to calibrate by; give it with its graph, or use the distiller uncalibrated"
         )
     factors = []
     for mean, name in zip(means, names, strict=True):

@@ -21,6 +21,7 @@ from kdzero_gp.grammar.parse import parse
 from kdzero_gp.grammar.tree import Node, Tree
 from kdzero_gp.grammar.types import CONSTANTS, RANK, Logits
 from kdzero_gp.knowledge import Knowledge, unhalved
+from kdzero_gp.torch_state import same_torch
 
 SIDES: tuple[Side, Side] = ("student", "teacher")
 PROBED = 4
@@ -60,6 +61,7 @@ class Distiller(PairState):
         self.learned = nn.ModuleDict()
         self.register_buffer("calibration", torch.ones(len(self.terms_in_order), dtype=torch.float64))
         self._program: Program | None = None
+        self._resized: dict[tuple[tuple[torch.Size, ...], ...], Program] = {}
         self._shapes: tuple[tuple[torch.Size, ...], ...] = ()
         self._tap_types = self._read_taps()
         self._taps = tuple(self._tap_types)
@@ -176,8 +178,14 @@ class Distiller(PairState):
         self.calls += 1
         context = Context(student, teacher, targets, self._generator, [])
         device = next(iter(student.values())).device.type
-        with torch.autocast(device, enabled=False):
+        with torch.autocast(device, enabled=False), same_torch(self._operations_text):
             return [distance.mean() for distance in program(context)], context, program
+
+    def _operations_text(self) -> str:
+        """Which operations it computes, with their places, for a message."""
+        nodes = [node for term in self.terms_in_order for node in term.distance.walk()]
+        found = {node.operation.name: node.operation.source for node in nodes if node.operation is not None}
+        return f"One of the operations {', '.join(f'`{name}` ({source})' for name, source in found.items())}"
 
     def terms(self) -> dict[str, Tensor]:
         """Every weighted term of the last call by its text, without gradient, for logging."""
@@ -218,7 +226,13 @@ class Distiller(PairState):
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        rebuilt: dict[str, Any] = {"_program": None, "terms_in_order": (), "_scales": None, "_generators": {}}
+        rebuilt: dict[str, Any] = {
+            "_program": None,
+            "_resized": {},
+            "terms_in_order": (),
+            "_scales": None,
+            "_generators": {},
+        }
         return {**self.__dict__, **rebuilt, "_prepared": self._program is not None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -263,17 +277,56 @@ class Distiller(PairState):
         return taps
 
     def _prepared_program(self, student: Knowledge, teacher: Knowledge) -> Program:
-        """The program, after a check that it was made for these shapes."""
-        for knowledge, shapes, side in zip((student, teacher), self._shapes, SIDES, strict=True):
-            for tap, shape in zip(self.taps, shapes, strict=True):
-                if knowledge[tap].shape[1:] != shape:
-                    raise TapError(
-                        f"the {side}'s `{tap}` has shape {tuple(knowledge[tap].shape)}, but this distiller was "
-                        f"prepared for (N, {', '.join(map(str, shape))}); make a new Distiller for another pair"
-                    )
-        if self._program is None:
+        """The program, after a check that it was made for these shapes, or for maps of another resolution."""
+        found = tuple(tuple(k[tap].shape[1:] for tap in self.taps) for k in (student, teacher))
+        if found != self._shapes and found not in self._resized:
+            for knowledge, shapes, side in zip((student, teacher), self._shapes, SIDES, strict=True):
+                for tap, shape in zip(self.taps, shapes, strict=True):
+                    given = knowledge[tap].shape[1:]
+                    if given != shape and not (len(given) == len(shape) == 3 and given[0] == shape[0]):
+                        raise TapError(
+                            f"the {side}'s `{tap}` has shape {tuple(knowledge[tap].shape)}, but this distiller was "
+                            f"prepared for (N, {', '.join(map(str, shape))}); make a new Distiller for another pair"
+                        )
+            self._resized[found] = self._resized_program({"student": student.shapes(), "teacher": teacher.shapes()})
+        program = self._program if found == self._shapes else self._resized[found]
+        if program is None:
             raise AssertionError("prepare() leaves a program")
-        return self._program
+        return program
+
+    def _resized_program(self, shapes: Mapping[str, Mapping[str, Shape]]) -> Program:
+        """The program for images of another size, with the aligners and learned operations that there are.
+
+        Raises:
+            TapError: something would have to be learned anew.
+        """
+        root = self.tree.canonical().root
+        alignment = alignment_of(root, shapes["student"], shapes["teacher"])
+        bridges = {
+            tap: Aligner(tap, shapes["student"][tap], shapes["teacher"][tap], self.seed, tap in alignment.learned)
+            for tap in alignment.taps
+        }
+        before = set(self.learned)
+        learned = self._build_learned(alignment, shapes, None)
+        fresh = [name for name in self.learned if name not in before]
+        for name in fresh:
+            del self.learned[name]
+        fresh += [tap for tap, bridge in bridges.items() if bridge.weight is not None and tap not in self.aligners]
+        if fresh:
+            raise TapError(
+                f"at another image size this distiller needs parameters of another shape ({', '.join(fresh)}); keep to "
+                "images of one size, or make a new Distiller"
+            )
+
+        def align(tap: str, side: Side, x: Tensor, mapped: bool) -> Tensor:
+            if tap not in bridges:
+                return x
+            aligner, size = self.aligners[tap] if tap in self.aligners else bridges[tap], bridges[tap].size
+            if not isinstance(aligner, Aligner):
+                raise TapError(f"the aligner of `{tap}` was replaced by a {type(aligner).__name__}")
+            return aligner.student(x, mapped, size) if side == "student" else aligner.teacher(x, size)
+
+        return Program(self.terms_in_order, alignment.level, align, learned)
 
     def _warn_of_late_parameters(self) -> None:
         if torch.is_grad_enabled() and (late := sum(p.numel() for p in self.parameters())):

@@ -210,7 +210,9 @@ def _weighting(operation: Operation, distance: int) -> Step:
 
 
 def _labels(operation: Operation, context: Context) -> tuple[Tensor, Tensor]:
-    """The class of every sample, and whether it is known."""
+    """The class of every sample, or all its classes where the operation takes them, and whether they are known."""
+    if operation.classes != "exclusive" and context.targets is not None and context.targets.dim() == 2:
+        return context.targets, torch.ones(len(context.targets), dtype=torch.bool, device=context.targets.device)
     if context.labels is None:
         scores = context.student[SCORES] if SCORES in context.student else None  # noqa: SIM401  # no tap is an error
         fault = label_fault(context.targets, f"`{operation.name}`", scores)

@@ -29,6 +29,7 @@ from kdzero_gp.loops.single import DeadlineError, DivergedError, Training
 from kdzero_gp.randomness import derive_seed
 from kdzero_gp.store.record import Evaluation, Status
 from kdzero_gp.tasks.task import Task
+from kdzero_gp.torch_state import same_torch
 
 __all__ = [
     "Entrant",
@@ -295,7 +296,8 @@ class Evaluator:
         """Runs a candidate's work; its failure becomes a status, never a fitness and never the run's end."""
         status: Status
         try:
-            return work()
+            with same_torch(lambda: "The candidate's operations"):
+                return work()
         except DivergedError as error:
             status, message = "nan", str(error)
         except DeadlineError as error:

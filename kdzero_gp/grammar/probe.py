@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from kdzero_gp.errors import PrimitiveError
 from kdzero_gp.grammar.operation import LEARNED, Operation, Signature
 from kdzero_gp.grammar.types import CONSTANTS, RANK, Logits, PerSample
+from kdzero_gp.torch_state import same_torch
 from kdzero_gp.untrusted import error_text
 
 Shape = tuple[int, ...]
@@ -35,7 +36,8 @@ def probe(operation: Operation) -> None:
     for signature in operation.signatures:
         for label, make in INPUTS.items():
             try:
-                _probe_one(operation, signature, make)
+                with same_torch(lambda: "it"):
+                    _probe_one(operation, signature, make)
             except PrimitiveError as error:
                 raise _refusal(operation, signature, label, str(error)) from None
             except KeyboardInterrupt:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -11,11 +12,13 @@ from torch import Tensor, nn
 from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.knowledge import Knowledge, unhalved
+from kdzero_gp.loops.agreement import Agreement
 from kdzero_gp.methods.named import named_distiller
 from kdzero_gp.taps.find import DEPTHS
 from kdzero_gp.taps.match import TapPair, match_taps
 from kdzero_gp.taps.override import TapOverride, parse_taps
 from kdzero_gp.taps.read import TapReader
+from kdzero_gp.taps.unchanged import KeptBuffers, evaluating, unchanged
 from kdzero_gp.tasks.kind import TaskKind
 from kdzero_gp.tasks.kinds import DEFAULT, check_tree, kind_of
 
@@ -24,8 +27,15 @@ class Distillation(nn.Module):
     """The whole loss of a batch, `loss = distillation(images, labels)`: it runs both networks and taps them.
 
     Its own parameters are those of the distiller alone (aligners, where feature shapes differ): give them to the
-    optimiser beside the student's. The teacher is run without gradient in evaluation mode; the student's mode is left
-    to you. Under `torch.autocast` networks run in half precision and the loss in float32.
+    optimiser beside the student's. The teacher is run without gradient in evaluation mode and is afterwards in the
+    mode that it had; the student's mode is left to you. Under `torch.autocast` networks run in half precision and the
+    loss in float32.
+
+    No hook outlives a call, so both networks can be saved, copied and scripted between two steps. It can be copied,
+    pickled and sent to another process with its networks, and used in a `with` block. A student in
+    `torch.nn.parallel.DistributedDataParallel`, or sharded by `fully_shard` over a mesh of one dimension, is trained as
+    usual: the gradients of our own parameters are averaged over the same processes. `DataParallel` over several devices
+    and the older `FullyShardedDataParallel` are refused.
 
     Args:
         student, teacher: networks for one task, image classifiers of the same classes for instance, as they are.
@@ -80,7 +90,8 @@ class Distillation(nn.Module):
         )
         self._scores = pair.student.of_role("scores")
         self.logits = torch.empty(0, device=device)
-        self._prepare(images)
+        self._moving = self._prepare(images)
+        self._agreement = Agreement(student, self.parameters())
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
         """The loss of one batch, a scalar: the task's own, weighted, and the distiller's terms.
@@ -89,6 +100,7 @@ class Distillation(nn.Module):
             images: (N, C, H, W).
             labels: (N,) int64, or (N, K) of 0 and 1 for `multilabel`.
         """
+        self._agreement.begin()
         knowledge = self._readers[1](images)
         for name in self._scores:
             self.logits = unhalved(knowledge[name]).detach()
@@ -99,20 +111,44 @@ class Distillation(nn.Module):
         """Every weighted term of the last batch by its text, for logging."""
         return self.distiller.terms()
 
-    def _taught(self, images: Tensor) -> Knowledge:
-        reader = self._readers[0]
-        reader.model.eval()
-        with torch.no_grad():
-            return reader(self._teacher_view(images))
+    def close(self) -> None:
+        """Ends it: the networks are as they were, and nothing is averaged over processes any more."""
+        self._agreement.close()
 
-    def _prepare(self, images: Tensor) -> None:
-        """Builds the aligners; the student's running statistics stay as they are."""
-        student = self._readers[1].model
-        mode = student.training
-        student.eval()
-        with torch.no_grad():
-            self.distiller.prepare(self._readers[1](images), self._taught(images))
-        student.train(mode)
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_agreement"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._agreement = Agreement(self._readers[1].model, self.parameters())
+
+    def _taught(self, images: Tensor) -> Knowledge:
+        """What the teacher knows of the images, in evaluation mode; afterwards it is as it was."""
+        reader = self._readers[0]
+        buffers = KeptBuffers(reader.model) if self._moving else None
+        with torch.no_grad(), evaluating(reader.model):
+            knowledge = reader(self._teacher_view(images))
+        if buffers is not None:
+            buffers.put_back()
+        return knowledge
+
+    def _prepare(self, images: Tensor) -> bool:
+        """Builds the aligners; tells whether the teacher's passes change its buffers, as those of observers do."""
+        reader = self._readers[1]
+        self._moving = False
+        with torch.no_grad(), unchanged(reader.model), unchanged(self._readers[0].model):
+            buffers = KeptBuffers(self._readers[0].model)
+            taught = self._taught(images)
+            moving = buffers.put_back()
+            with evaluating(reader.model):
+                self.distiller.prepare(reader(images), taught)
+        return moving
 
 
 def _pair(

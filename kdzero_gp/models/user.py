@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import inspect
+import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -76,6 +79,35 @@ def _names_parameter(factory: Callable[..., Any], name: str) -> bool:
         return False
 
 
+def is_user_model(spec: str) -> bool:
+    """Whether a network's name is that of a factory of the user's own."""
+    return ":" in spec and spec.partition(":")[0] not in LIBRARIES
+
+
+def source_digest(spec: str, model: nn.Module) -> str:
+    """16 hex digits of the source files that a network of the user's own comes from.
+
+    Those are the file of the factory and the files of the classes of all its modules, without installed packages.
+
+    Args:
+        spec: `module:factory`.
+        model: what it gave.
+
+    Raises:
+        ModelError: the factory cannot be found.
+    """
+    factory = _find(spec)
+    origins = {getattr(factory, "__module__", spec.partition(":")[0]), spec.partition(":")[0]}
+    origins |= {type(module).__module__ for module in model.modules()}
+    digest = hashlib.blake2b(digest_size=8)
+    for origin in sorted(origins):
+        file = getattr(sys.modules.get(origin), "__file__", None)
+        if file is not None and not {"site-packages", "dist-packages"} & set(Path(file).parts):
+            digest.update(repr(origin).encode())
+            digest.update(Path(file).read_bytes())
+    return digest.hexdigest()
+
+
 def require_named_networks(holder: str, stored: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     """Refuses a teacher or student that is a factory of somebody's own, unless the same is given.
 
@@ -88,7 +120,7 @@ def require_named_networks(holder: str, stored: Mapping[str, Any], given: Mappin
     """
     for role in ("teacher", "student"):
         name = str(stored.get(role))
-        if ":" in name and name.partition(":")[0] not in LIBRARIES and given.get(role) != name:
+        if is_user_model(name) and given.get(role) != name:
             shown = printable(name, limit=80)
             raise ConfigError(
                 f"{holder} has a {role} of somebody's own, {shown}, whose code would be run; if you trust it, "

@@ -36,7 +36,13 @@ def make_task(config: RunConfig, data: Dataset | None = None) -> Task:
     check_pair(config, data)
     specs, kind = input_specs(config), kind_of(config.task)
     teacher = cached_teacher(
-        config.teacher, data, weights=config.teacher_weights, device=config.device, spec=specs.teacher, kind=kind
+        config.teacher,
+        data,
+        weights=config.teacher_weights,
+        device=config.device,
+        spec=specs.teacher,
+        scores=parse_taps(config.taps).teacher.get("logits"),
+        kind=kind,
     )
     recipe, proxy = _recipes(config, data)
     channels, *size = NetworkInput(specs.student, data).shape

@@ -7,10 +7,12 @@ from typing import NamedTuple
 import torch
 
 from kdzero_gp.data import Dataset
-from kdzero_gp.errors import ModelError
+from kdzero_gp.errors import ModelError, TapError
 from kdzero_gp.models import input_size
 from kdzero_gp.run.config import RunConfig
 from kdzero_gp.taps.override import parse_taps
+from kdzero_gp.taps.scores import scores_alone
+from kdzero_gp.taps.training import require_same_in_training
 from kdzero_gp.tasks.input import InputSpec, NetworkInput, parse_normalisation
 from kdzero_gp.tasks.kind import TaskKind
 from kdzero_gp.tasks.kinds import kind_of
@@ -32,11 +34,17 @@ def check_pair(config: RunConfig, data: Dataset) -> PairTaps:
     """
     images = data.normalise(data.train.images[:IMAGES])
     specs, kind = input_specs(config), kind_of(config.task)
-    seats = []
+    seats, override = [], parse_taps(config.taps)
     for role, name, spec in (("teacher", config.teacher, specs.teacher), ("student", config.student, specs.student)):
         seats.append(untrained(name, spec, data, kind))
-        _check(role, name, seats[-1], images, data, kind)
-    return pair_taps(seats[0], seats[1], images, parse_taps(config.taps), kind.find_taps)
+        with scores_alone(seats[-1].model, getattr(override, role).get("logits")):
+            _check(role, name, seats[-1], images, data, kind)
+    found = pair_taps(seats[0], seats[1], images, override, kind.find_taps)
+    try:
+        require_same_in_training(seats[1].model, seats[1].input(images), found.shared.student)
+    except TapError as error:
+        raise TapError(f"the student {config.student}: {error}") from None
+    return found
 
 
 def _check(role: str, name: str, seat: Seat, images: torch.Tensor, data: Dataset, kind: TaskKind) -> None:

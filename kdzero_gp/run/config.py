@@ -26,7 +26,6 @@ class RunConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    task: str = DEFAULT
     data: str = "digits"
     limit: int | None = Field(None, ge=2)
     teacher: str = "cnn32"
@@ -36,6 +35,7 @@ class RunConfig(BaseModel):
     student_input: int | None = Field(None, ge=1, le=4096)
     teacher_norm: str = "data"
     taps: tuple[str, ...] = ()
+    task: str = DEFAULT
 
     pop: int = Field(20, ge=2, le=100_000)
     gens: int = Field(25, ge=0, le=100_000)

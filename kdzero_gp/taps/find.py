@@ -5,16 +5,20 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 from kdzero_gp.errors import TapError
+from kdzero_gp.taps.read import POOL, form_of
 from kdzero_gp.taps.tap import Role, Tap, Taps
 from kdzero_gp.taps.watch import Sight, Watch, watched_pass
+from kdzero_gp.taps.wrapped import bare
 
-POOL, SCORES = "pool", "logits"
-"""Names of the penultimate vector and of the class scores; feature maps are stage1 … stageK."""
+SCORES = "logits"
+"""Name of the class scores, as `pool` is of the penultimate vector; feature maps are stage1 … stageK."""
 ROLES: dict[str, Role] = {POOL: "vector", SCORES: "scores"}
 DEPTHS = 3
 """Stages of a transformer whose blocks all work on one resolution, unless its partner has another number."""
@@ -28,13 +32,15 @@ def find_taps(
     - `stage1 … stageK`: for each resolution (H, W) above 1x1 among the modules' 4-D outputs, in order of appearance,
       the last output; each smaller than those before. Of nested modules that give the same tensor that is the
       outermost. What a block that goes on to the next resolution computes at the former one (a bottleneck, an
-      expansion) does not count. Tokens (N, P + H·W, C) that a transformer's blocks give, and channels-last maps, count
-      as maps and are folded to (N, C, H, W), without the P tokens that are no place of the image (see
-      `kdzero_gp.taps.fold`).
+      expansion) does not count, nor does what is no feature (see `kdzero_gp.taps.probe`): the images themselves,
+      weights that modules compute, products of an attention. Tokens (N, P + H·W, C) that a transformer's blocks give,
+      and channels-last maps, count as maps and are folded to (N, C, H, W), without the P tokens that are no place of
+      the image (see `kdzero_gp.taps.fold`).
     - Where all blocks of a transformer work on one resolution, the stages are the outputs of `depths` of them at equal
       steps from the first to the last: of twelve blocks and three stages, blocks 0, 6 and 11, as in "Locality Guidance
       for Improving Vision Transformers on Tiny Datasets", https://arxiv.org/abs/2207.10026.
-    - `pool`: the input of the last linear layer (or convolution of 1x1 maps) that gives the logits, as (N, D).
+    - `pool`: the input of the last linear layer (or convolution of 1x1 maps) that gives the logits, as (N, D); there is
+      none where no such layer does.
     - `logits`: the model's output.
 
     The model is left as it was: training modes, BatchNorm statistics and hooks included.
@@ -47,43 +53,47 @@ def find_taps(
         depths: stages of a transformer of one resolution, or as many as it has blocks.
 
     Raises:
-        TapError: the model fails on the example or gives no scores, no linear layer gives the logits, an override
-            names an unknown tap or module, or a module whose output does not fit the tap.
+        TapError: the model fails on the example or gives no scores, or an override names an unknown tap or module, or a
+            module whose output does not fit the tap.
     """
     override = dict(override or {})
     paths = _resolved(model, override)
     result, watch = watched_pass(model, example, set(paths.values()))
     places: dict[str, Tap] = {
-        f"stage{number}": sight.tap("map") for number, sight in enumerate(_stages(watch, depths), 1)
+        f"stage{number}": sight.tap("map", why=why) for number, (sight, why) in enumerate(_stages(watch, depths), 1)
     }
-    places |= {name: _overridden(name, paths[name], watch) for name in override}
+    places |= {name: replace(_overridden(name, paths[name], watch), why="set by hand") for name in override}
     if SCORES not in places:
-        places[SCORES] = Tap("", _scores(result).shape[1:], "scores")
-    if POOL not in places:
-        places[POOL] = _penultimate(watch, result, places[SCORES])
+        places[SCORES] = Tap("", _scores(result, watch).shape[1:], "scores", why="what the network gives")
+    if POOL not in places and (vector := _penultimate(watch, result, places[SCORES])) is not None:
+        places[POOL] = vector
     maps = [name for name, tap in places.items() if tap.role == "map"]
-    order = [*(f"stage{number}" for number in range(1, len(maps) + 1)), *ROLES]
+    order = [*(f"stage{number}" for number in range(1, len(maps) + 1)), *(name for name in ROLES if name in places)]
     if missing := [name for name in order if name not in places]:
         given = ", ".join(maps)
         raise TapError(f"There is no {missing[0]} among the stages {given}; number them from stage1 without gaps")
     return Taps(tuple((name, places[name]) for name in order))
 
 
-def _stages(watch: Watch, depths: int) -> list[Sight]:
+def _stages(watch: Watch, depths: int) -> list[tuple[Sight, str]]:
+    """The stages in order of execution, and why each was chosen."""
     grids = {block.grid for block in watch.blocks}
+    count = len(watch.blocks)
     if len(grids) == 1 and set(watch.maps) <= grids:  # its patch embedding is no stage
-        last = len(watch.blocks) - 1
-        steps = min(depths, len(watch.blocks)) - 1
+        last = count - 1
+        steps = min(depths, count) - 1
         # The half is rounded up: of twelve blocks the middle one is block 6.
-        return [watch.blocks[(2 * last * step + steps) // (2 * steps) if steps else last] for step in range(steps + 1)]
+        chosen = [(2 * last * step + steps) // (2 * steps) if steps else last for step in range(steps + 1)]
+        return [(watch.blocks[number], f"block {number + 1} of {count} of one resolution") for number in chosen]
     stages = dict(watch.maps)
     for block in watch.blocks:  # a network that begins with convolutions ends with its blocks
         stages[block.grid] = block
-    return list(stages.values())
+    return [(sight, f"last output of {height} x {width} places") for (height, width), sight in stages.items()]
 
 
 def _resolved(model: nn.Module, override: Mapping[str, str]) -> dict[str, str]:
     """The path under which each overriding module is met first: a shared module has several."""
+    model = bare(model)
     modules = dict(model.named_modules(remove_duplicate=False))
     first = {module: path for path, module in model.named_modules()}
     for name, path in override.items():
@@ -114,17 +124,19 @@ def _overridden(name: str, path: str, watch: Watch) -> Tap:
     return sight.tap(role)
 
 
-def _scores(result: Any) -> Tensor:
+def _scores(result: Any, watch: Watch) -> Tensor:
     if isinstance(result, Tensor) and result.dim() == 2:
         return result
-    found = f"a tensor of shape {tuple(result.shape)}" if isinstance(result, Tensor) else f"a {type(result).__name__}"
+    giving = [source.path for source, output in watch.linears if any(output is part for part in tree_leaves(result))]
+    named = f"; '{giving[0]}' gives one of them: --taps logits={giving[0]}" if giving else ""
     raise TapError(
-        f"The model returns {found}, but must return class scores (N, K); wrap it in a module that does, or "
-        "set the tap 'logits' to the module that gives them"
+        f"The model returns {form_of(result)}, but must return class scores (N, K); wrap it in a module that does, or "
+        f"set the tap 'logits' to the module that gives them{named}"
     )
 
 
-def _penultimate(watch: Watch, result: Any, scores: Tap) -> Tap:
+def _penultimate(watch: Watch, result: Any, scores: Tap) -> Tap | None:
+    """The vector before the scores; None where no linear layer gives them."""
     same = [
         source
         for source, output in watch.linears
@@ -135,8 +147,5 @@ def _penultimate(watch: Watch, result: Any, scores: Tap) -> Tap:
     # Scores that are rescaled after the classifier are another tensor of the same shape.
     alike = [source for source, output in watch.linears if tuple(output.flatten(1).shape[1:]) == scores.shape]
     if not same and not alike:
-        raise TapError(
-            "No linear layer gives the logits, so the penultimate vector is unknown; set the tap 'pool' to the module "
-            "whose output it is"
-        )
-    return (same or alike)[-1].tap("vector", "input")
+        return None
+    return (same or alike)[-1].tap("vector", "input", "what the last linear layer makes the scores from")

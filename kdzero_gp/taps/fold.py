@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from kdzero_gp.errors import TapError
 from kdzero_gp.taps.tap import Tap
 
 MOST_PREFIX = 8
@@ -12,14 +13,28 @@ MOST_PREFIX = 8
 Size = tuple[int, int]
 
 
-def folded(value: Tensor, tap: Tap) -> Tensor:
+def folded(value: Tensor, tap: Tap, image: Size | None = None) -> Tensor:
     """A stage as (N, C, H, W), a view of what the module gave, without class token.
 
     Args:
         value: (N, C, H, W), (N, P + H·W, C) or (N, H, W, C), as `tap.layout` says.
+        image: (H, W) of the images, which may be of another size than those that the taps were found by.
+
+    Raises:
+        TapError: the tokens lie on no grid.
     """
     if tap.layout == "tokens":
-        maps: Tensor = value[:, tap.prefix :].transpose(1, 2).unflatten(2, tap.shape[1:])
+        tokens = value[:, tap.prefix :].transpose(1, 2)
+        grid = tap.shape[1], tap.shape[2]
+        if tokens.shape[2] != grid[0] * grid[1]:
+            found = token_grid(tokens.shape[2], image, 0) if image is not None else None
+            if found is None or found[0]:
+                raise TapError(
+                    f"The {tokens.shape[2]} tokens of {tap} lie on no grid of an image {image}; the taps were found "
+                    f"with {grid[0]}x{grid[1]} of them"
+                )
+            grid = found[1]
+        maps: Tensor = tokens.unflatten(2, grid)
         return maps
     if tap.layout == "channels_last":
         return value.permute(0, 3, 1, 2)

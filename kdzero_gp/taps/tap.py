@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Role = Literal["map", "vector", "scores", "dense_scores", "region_scores"]
@@ -28,6 +28,7 @@ class Tap:
         clone: the model overwrites the tensor in place later on, so a copy is taken at once.
         layout: of a map, as the module gives it.
         prefix: P, the class token and others that come before the places of the image.
+        why: it was chosen, for people.
     """
 
     path: str
@@ -38,6 +39,7 @@ class Tap:
     clone: bool = False
     layout: Layout = "map"
     prefix: int = 0
+    why: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         place = self.path or "the model"

@@ -11,8 +11,10 @@ from torch import Tensor, nn
 
 from kdzero_gp.errors import TapError
 from kdzero_gp.taps.fold import Size, stated_prefix, token_grid
-from kdzero_gp.taps.read import version
+from kdzero_gp.taps.probe import Probe, probe
 from kdzero_gp.taps.tap import Layout, Role, Tap
+from kdzero_gp.taps.unchanged import evaluating, unchanged, version
+from kdzero_gp.taps.wrapped import bare, is_sharded, require_readable, uncompiled
 
 
 @dataclass(eq=False)
@@ -27,13 +29,13 @@ class Sight:
     prefix: int = 0
     grid: Size = (1, 1)  # (H, W) of a map
 
-    def tap(self, role: Role, side: Any = "output") -> Tap:
-        """The tap that reads it in this role."""
+    def tap(self, role: Role, side: Any = "output", why: str = "") -> Tap:
+        """The tap that reads it in this role, and why it was chosen."""
         clone = version(self.value) != self.version
         if role != "map":
-            return Tap(self.path, (self.value[0].numel(),), role, side, self.call, clone)
+            return Tap(self.path, (self.value[0].numel(),), role, side, self.call, clone, why=why)
         channels = self.value.shape[1] if self.layout == "map" else self.value.shape[-1]
-        return Tap(self.path, (channels, *self.grid), role, side, self.call, clone, self.layout, self.prefix)
+        return Tap(self.path, (channels, *self.grid), role, side, self.call, clone, self.layout, self.prefix, why)
 
 
 @dataclass
@@ -85,32 +87,43 @@ def watched_pass(model: nn.Module, example: Tensor, wanted: set[str]) -> tuple[A
     Raises:
         TapError: the model fails on the example.
     """
+    require_readable(model)
     shapes: set[tuple[int, ...]] = set()
-    if any(isinstance(module, nn.LayerNorm) for module in model.modules()):
-        _hooked_pass(model, example, lambda path, module: [module.register_forward_hook(_note_channels_last(shapes))])
-    watch = Watch(prefix=stated_prefix(model))
-    spectator = _Spectator(model, watch, shapes, wanted)
-    result = _hooked_pass(model, example, spectator.hooks)
+    inner = bare(model)
+    with unchanged(model), evaluating(model):
+
+        def first_look(more: Hooks) -> Any:
+            def hooks(path: str, module: nn.Module) -> list[Any]:
+                return [module.register_forward_hook(_note_channels_last(shapes)), *more(path, module)]
+
+            return _hooked_pass(model, example, hooks)
+
+        seen = probe(model, example, first_look)
+        watch = Watch(prefix=stated_prefix(inner))
+        spectator = _Spectator(inner, watch, shapes, wanted, seen)
+        result = _hooked_pass(model, example, spectator.hooks)
     return result, watch
 
 
-def _hooked_pass(model: nn.Module, example: Tensor, hooks: Callable[[str, nn.Module], list[Any]]) -> Any:
-    modes = [(module, module.training) for module in model.modules()]
-    handles = [handle for path, module in model.named_modules() for handle in hooks(path, module)]
+Hooks = Callable[[str, nn.Module], list[Any]]
+"""Sets the hooks of a module at its path."""
+
+
+def _hooked_pass(model: nn.Module, example: Tensor, hooks: Hooks) -> Any:
+    inner = bare(model)
+    handles = [handle for path, module in inner.named_modules() for handle in hooks(path, module)]
     try:
-        model.eval()
-        with torch.no_grad():
-            return model(example)
+        with torch.no_grad(), uncompiled(model):
+            # Not the wrapper: what it sends to other processes is no part of the network.
+            return model(example) if is_sharded(model) else inner(example)
     except Exception as error:  # whatever a user's model raises
         raise TapError(
-            f"{type(model).__name__} failed on an example of shape {tuple(example.shape)} with {type(error).__name__}: "
+            f"{type(inner).__name__} failed on an example of shape {tuple(example.shape)} with {type(error).__name__}: "
             f"{error}. Check that it takes images of this size and number of channels"
         ) from error
     finally:
         for handle in handles:
             handle.remove()
-        for module, training in modes:
-            module.training = training
 
 
 def _note_channels_last(shapes: set[tuple[int, ...]]) -> Callable[[nn.Module, Any, Any], None]:
@@ -139,9 +152,11 @@ class _Frame:
 class _Spectator:
     """Fills a `Watch` by hooks on all modules."""
 
-    def __init__(self, model: nn.Module, watch: Watch, channels_last: set[tuple[int, ...]], wanted: set[str]) -> None:
+    def __init__(
+        self, model: nn.Module, watch: Watch, channels_last: set[tuple[int, ...]], wanted: set[str], seen: Probe
+    ) -> None:
         self._modules = dict(model.named_modules())
-        self._watch, self._channels_last, self._wanted = watch, channels_last, wanted
+        self._watch, self._channels_last, self._wanted, self._seen = watch, channels_last, wanted, seen
         self._calls: dict[str, int] = {}
         self._running: list[_Frame] = []
 
@@ -177,11 +192,12 @@ class _Spectator:
             self._watch.outputs[path] = sight
         # Inside a layer that works on tokens, 4-D tensors are attention scores, and the like.
         among_tokens = any(outer.taken is not None and outer.taken.dim() == 3 for outer in self._running)
-        if located and output.dim() == 4 and not among_tokens:
+        feature = located and self._seen.is_feature(path, call)
+        if feature and output.dim() == 4 and not among_tokens:
             if max(sight.grid) > 1:
                 self._keep_map(sight)
             self._forget_beginnings(module, frame, sight)
-        if located and output.dim() == 3 and max(sight.grid) > 1:
+        if feature and output.dim() == 3 and max(sight.grid) > 1:
             self._keep_block(module, frame, sight)
         if frame.taken is not None and (isinstance(module, nn.Linear) or _is_linear(module, frame.taken, output)):
             self._watch.linears.append((Sight(path, call, frame.taken, version(frame.taken)), output))

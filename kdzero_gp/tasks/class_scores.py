@@ -5,7 +5,8 @@ from torch import Tensor, nn
 from kdzero_gp.data import Dataset
 from kdzero_gp.errors import ModelError
 from kdzero_gp.models import build
-from kdzero_gp.taps.find import POOL, SCORES
+from kdzero_gp.taps.find import SCORES
+from kdzero_gp.taps.read import OTHER_SCORES, POOL, form_of
 from kdzero_gp.taps.tap import Taps
 
 FEATURES = (POOL, SCORES)
@@ -24,10 +25,10 @@ def check_scores(output: object, data: Dataset, images: Tensor, network: str) ->
         ModelError: it is not.
     """
     if not isinstance(output, Tensor) or output.dim() != 2 or len(output) != len(images):
-        found = f"shape {tuple(output.shape)}" if isinstance(output, Tensor) else f"a {type(output).__name__}"
+        found = f"shape {tuple(output.shape)}" if isinstance(output, Tensor) else form_of(output)
         raise ModelError(
             f"{network} gives {found} for images of shape {tuple(images.shape)}, but must give class scores "
-            f"({len(images)}, {data.num_classes})"
+            f"({len(images)}, {data.num_classes}). {OTHER_SCORES}"
         )
     if output.shape[1] != data.num_classes:
         raise ModelError(

@@ -129,5 +129,11 @@ def test_the_list_of_taps_trains_nothing(invoke: Any, tmp_path: Path, monkeypatc
     )
     assert outcome.code == 0, outcome.err
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in outcome.out.splitlines() if "│" in line]
-    assert rows[0] == ["stage1", "layer1", "(16, 8, 8)", "blocks.2 (tokens)", "(192, 14, 14)"]
-    assert rows[1] == ["stage2", "layer2.1", "(32, 4, 4)", "blocks.6 (tokens)", "(192, 14, 14)"]
+    assert rows[0] == [
+        *("stage1", "layer1", "(16, 8, 8)", "last output of 8 x 8 places"),
+        *("blocks.2 (tokens)", "(192, 14, 14)", "set by hand"),
+    ]
+    assert rows[1] == [
+        *("stage2", "layer2.1", "(32, 4, 4)", "set by hand"),
+        *("blocks.6 (tokens)", "(192, 14, 14)", "block 7 of 12 of one resolution"),
+    ]

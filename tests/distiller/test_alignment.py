@@ -159,7 +159,7 @@ def test_changed_shapes_are_refused_and_a_changed_batch_is_not() -> None:
     with pytest.raises(TapError, match=r"the student's `stage1` has shape \(5, 9, 8, 8\), but .* \(N, 3, 8, 8\)"):
         distiller(knowledge(0, channels=(9, 4, 6)), knowledge(1))
     with pytest.raises(TapError, match="the teacher's `stage1`"):
-        distiller(knowledge(0), knowledge(1, sizes=(4, 4, 4)))
+        distiller(knowledge(0), knowledge(1, channels=(9, 4, 6)))
 
 
 def test_aligners_depend_on_the_seed_alone() -> None:

@@ -120,3 +120,16 @@ def test_an_operation_for_independent_classes_gets_the_targets_as_they_are() -> 
     assert seen[-1] is several
     expected = ((knowledge(0)["logits"] - knowledge(1)["logits"]).square() * (1 + several)).mean()
     torch.testing.assert_close(loss, expected)
+
+
+def test_an_operation_for_several_classes_gets_them_as_they_are() -> None:
+    with default_registry().copy().active():
+
+        @distance(Logits, labels=True, classes="independent")
+        def missed(student: torch.Tensor, teacher: torch.Tensor, *, targets: torch.Tensor) -> torch.Tensor:
+            return ((student - teacher).square() * targets).mean(1)
+
+        several = torch.tensor([[1.0, 0.0, 1.0], [0.0, 0.0, 0.0]])
+        student, teacher = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), torch.zeros(2, 3)
+        loss = Distiller("weight(1, missed(logits))")(Knowledge(logits=student), Knowledge(logits=teacher), several)
+        assert float(loss) == pytest.approx((1 + 9) / 3 / 2)

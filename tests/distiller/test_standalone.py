@@ -15,7 +15,7 @@ from slow_twin import knowledge, targets
 from kdzero_gp import Distiller, Knowledge, Map, parse, random_tree, transform
 from kdzero_gp.errors import ConfigError, KdzeroError, PrimitiveError
 from kdzero_gp.export.module import standalone_source, write_standalone
-from kdzero_gp.grammar.grammar import default_grammar
+from kdzero_gp.grammar.grammar import Grammar, default_grammar, usual_taps
 from kdzero_gp.grammar.registry import Registry, default_registry
 
 Case = tuple[Distiller, Knowledge, Knowledge]
@@ -292,10 +292,11 @@ def test_the_teacher_gets_no_gradient() -> None:
 
 
 def test_every_operation_can_be_written() -> None:
-    grammar = default_grammar(extended=True)
+    taps = usual_taps(("stage1", "stage2", "stage3"))
+    grammars = [Grammar(default_registry(), taps, extended=True, exclusive=exclusive) for exclusive in (True, False)]
     left = {o.name for o in default_registry().values() if o.kind != "structure" and not o.identity}
     for seed in range(5000):
-        tree = random_tree(seed, grammar=grammar)
+        tree = random_tree(seed, grammar=grammars[seed % 2])
         names = {n.operation.name for n in tree.canonical().root.walk() if n.operation} & left
         if names:
             ast.parse(standalone_source(Distiller(parse(str(tree)))))

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FLOORS = (
     ("errors",),
-    ("version", "untrusted", "knowledge", "randomness", "provenance", "whole_file"),
+    ("version", "untrusted", "knowledge", "randomness", "provenance", "whole_file", "torch_state"),
     ("grammar",),
     ("primitives", "drawing"),
     ("distiller",),

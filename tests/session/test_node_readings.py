@@ -27,7 +27,7 @@ class SmallTask:
     def first_images(self, split: str, count: int) -> torch.Tensor:
         return torch.randn(count, 6, generator=torch.Generator().manual_seed(0))
 
-    def labels(self, split: str) -> torch.Tensor:
+    def targets(self, split: str) -> torch.Tensor:
         return torch.arange(10) % 3
 
     def student(self, seed: int) -> torch.nn.Module:

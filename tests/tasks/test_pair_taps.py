@@ -79,9 +79,10 @@ def test_the_table_shows_both_networks_and_their_own_names() -> None:
         console.print(tap_table(found, "a pair"))
     lines = [line.split("│")[1:-1] for line in printed.get().splitlines() if line.startswith("│")]
     rows = [[cell.strip() for cell in line] for line in lines]
-    assert rows[0] == ["stage1", "layer1", "(16, 32, 32)", "layer1, its stage2", "(240, 32, 32)"]
+    why = "last output of 32 x 32 places"
+    assert rows[0] == ["stage1", "layer1", "(16, 32, 32)", why, "layer1, its stage2", "(240, 32, 32)", why]
     assert rows[3][0] == "pool"
-    assert rows[-1] == ["–", "", "", "relu, its stage1", "(24, 64, 64)"]
+    assert rows[-1] == ["–", "", "", "", "relu, its stage1", "(24, 64, 64)", "last output of 64 x 64 places"]
 
 
 class Still(nn.Module):

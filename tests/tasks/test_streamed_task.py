@@ -12,7 +12,6 @@ from kdzero_gp.data import Augmentation, Dataset, load_dataset
 from kdzero_gp.data.sources import folder
 from kdzero_gp.data.sources.files import ImageFiles
 from kdzero_gp.distiller.distiller import Distiller
-from kdzero_gp.grammar.parse import parse
 from kdzero_gp.knowledge import Knowledge
 from kdzero_gp.loops.single import Training
 from kdzero_gp.methods.kd import kd
@@ -59,7 +58,7 @@ def make_task(data: Dataset) -> Task:
 
 def make_training(data: Dataset) -> Training:
     task = make_task(data)
-    distiller = Distiller(parse(kd(())))
+    distiller = Distiller(kd.tree(()))
     return Training(task, distiller, RECIPE, student_seed=1, order_seed=2)
 
 

@@ -21,6 +21,7 @@ from filelock import FileLock
 from torch import Tensor, nn
 
 from kdzero_gp.errors import ConfigError
+from kdzero_gp.tasks.teacher.folder import bound_cache
 
 FORMAT = "kdzero_gp teacher outputs 1"
 
@@ -131,11 +132,12 @@ class TeacherFiles:
             partial.unlink(missing_ok=True)
 
     def make_room(self, size: int) -> None:
-        """Removes what other teachers left, the longest unused first, until the disk has room for `size` bytes.
+        """Removes what other teachers left, the longest unused first, until disk and limit have room for `size` bytes.
 
         Raises:
             ConfigError: it has not.
         """
+        bound_cache(self.folder, size, spare=self._stem)
         others = [p for p in self.folder.glob(f"teacher-*{SUFFIX}") if not p.name.startswith(self._stem)]
         for path in sorted(others, key=lambda path: path.stat().st_mtime):
             if self._free() >= size:
