@@ -10,7 +10,7 @@ from typing import Literal
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.evaluate.full import Entrant
 from kdzero_gp.methods.named import Named, is_file_name, named_distiller
-from kdzero_gp.methods.registry import METHODS
+from kdzero_gp.methods.registry import method, names_method
 from kdzero_gp.store.json_text import encode
 
 Kind = Literal["alone", "method", "file", "text"]
@@ -36,13 +36,15 @@ class Entry:
     def entrant(self) -> Entrant:
         """What is trained."""
         tree = None if self.named.tree is None else str(self.named.tree)
-        return Entrant(tree, self.named.calibration, self.named.ce_weight, self.named.warmup)
+        return Entrant(tree, self.named.calibration, self.named.ce_weight, self.named.warmup, self.named.module)
 
     @property
     def key(self) -> str:
         """What it is, whatever it is called: equal for entries whose trainings are the same."""
         entrant = self.entrant
         content = [entrant.tree, entrant.calibration, entrant.ce_weight, entrant.warmup]
+        if entrant.module is not None:
+            content.append(entrant.module)
         return hashlib.blake2b(encode(content).encode(), digest_size=8).hexdigest()
 
 
@@ -93,8 +95,8 @@ def _entry(text: str, stages: Sequence[str], number: int) -> Entry:
     given, wanted = (labelled[1].strip(), labelled[2].strip()) if labelled else (None, text)
     named = named_distiller(wanted, stages)
     kind: Kind
-    if wanted in METHODS:
-        kind, label, source = ("alone" if named.tree is None else "method"), wanted, METHODS[wanted].source
+    if names_method(wanted):
+        kind, label, source = ("alone" if named.alone else "method"), wanted, method(wanted).source
     elif is_file_name(wanted):
         kind, label, source = "file", _shown(Path(wanted).name), _shown(wanted)
     else:

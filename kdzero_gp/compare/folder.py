@@ -103,7 +103,8 @@ class ComparisonFolder:
         Raises:
             StoreError: it cannot be written.
         """
-        record = {"key": entry.key, "label": entry.label, **asdict(entry.entrant), "seed": number, **asdict(result)}
+        entrant = {name: value for name, value in asdict(entry.entrant).items() if name != "module" or value}
+        record = {"key": entry.key, "label": entry.label, **entrant, "seed": number, **asdict(result)}
         write_whole(self._file(entry, number), [_pretty(record)], then=THEN)
 
     def forget(self, entry: Entry, number: int) -> None:

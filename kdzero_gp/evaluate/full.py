@@ -13,6 +13,9 @@ from kdzero_gp.loops.fused.stack import FuseError
 from kdzero_gp.loops.fused.training import FusedTraining
 from kdzero_gp.loops.fused.ways import Way
 from kdzero_gp.loops.single import Training
+from kdzero_gp.methods.loss import MethodLoss
+from kdzero_gp.methods.named import make_loss
+from kdzero_gp.methods.registry import method
 from kdzero_gp.randomness import derive_seed
 from kdzero_gp.tasks.classification.measures import full_parts
 from kdzero_gp.tasks.task import Task
@@ -29,12 +32,14 @@ class Entrant:
         tree: text form, or None for the student alone.
         calibration: one factor per term, or None for the formula as written.
         warmup: share of the steps over which the distiller's weight rises linearly from 0.
+        module: a method that is a module, as `kdzero_gp.methods.registry.method` reads it; a tree is added to it.
     """
 
     tree: str | None
     calibration: tuple[float, ...] | None = None
     ce_weight: float = 1.0
     warmup: float = 0.0
+    module: str | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,7 @@ class FullTrainings:
     def __init__(self, task: Task, run_seed: int, stacking: Way | None = None) -> None:
         self.task, self.run_seed, self.stacking = task, run_seed, stacking
         self._apart = False
+        self._reasons: dict[str, str] = {}  # by method that is a module, why its student is trained alone
 
     def alone(self, entrant: Entrant, number: int, split: FullSplit) -> FullResult:
         """One training with the fresh seeds of this number.
@@ -104,9 +110,12 @@ class FullTrainings:
         fault it was.
         """
         results: list[FullResult | None] = [None] * len(entrants)
-        if len(entrants) > 1 and not self._apart:
+        fusable = [place for place, entrant in enumerate(entrants) if self._fusable(entrant)]
+        if len(fusable) > 1 and not self._apart:
             try:
-                results = self._in_one_program(entrants, number, split)
+                together = self._in_one_program([entrants[place] for place in fusable], number, split)
+                for place, result in zip(fusable, together, strict=True):
+                    results[place] = result
             except FuseError as error:
                 self._apart = True
                 _log.warning("students are trained one by one, since they cannot be trained together: %s", error)
@@ -114,6 +123,17 @@ class FullTrainings:
                 _log.info("%d students are trained one by one after %s: %s", len(entrants), type(error).__name__, error)
         pairs = zip(entrants, results, strict=True)
         return FullResults(tuple(self.alone(entrant, number, split) if r is None else r for entrant, r in pairs))
+
+    def _fusable(self, entrant: Entrant) -> bool:
+        """Whether a student may be trained in one program with others; the log says once for each method why not."""
+        if entrant.module is None:
+            return True
+        if entrant.module not in self._reasons:
+            loss = method(entrant.module).loss(self.task.student_taps.stages)
+            self._reasons[entrant.module] = reason = loss.fusable(self.task.student_taps)
+            if reason:
+                _log.info("students of %s are trained one by one: it has %s", entrant.module, reason)
+        return not self._reasons[entrant.module]
 
     def _in_one_program(self, entrants: Sequence[Entrant], number: int, split: FullSplit) -> list[FullResult | None]:
         started = time.perf_counter()
@@ -139,8 +159,12 @@ class FullTrainings:
     def _seed(self, split: FullSplit, use: str, number: int) -> int:
         return derive_seed(self.run_seed, "full", split, use, number)
 
-    def _distiller(self, entrant: Entrant, number: int, split: FullSplit) -> Distiller | None:
-        if entrant.tree is None:
-            return None
-        own_seed = self._seed(split, f"distiller {entrant.tree}", number)
-        return Distiller(entrant.tree, calibration=entrant.calibration, seed=own_seed)
+    def _distiller(self, entrant: Entrant, number: int, split: FullSplit) -> Distiller | MethodLoss | None:
+        what = str(entrant.tree) if entrant.module is None else f"{entrant.module} {entrant.tree}"
+        return make_loss(
+            entrant.tree,
+            entrant.module,
+            self.task.student_taps.stages,
+            calibration=entrant.calibration,
+            seed=self._seed(split, f"distiller {what}", number),
+        )

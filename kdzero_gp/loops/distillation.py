@@ -13,9 +13,13 @@ from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.knowledge import Knowledge
 from kdzero_gp.loops.single import unhalved
-from kdzero_gp.methods.named import named_distiller
+from kdzero_gp.methods.loss import MethodLoss, as_method
+from kdzero_gp.methods.named import make_loss, named_distiller
+from kdzero_gp.methods.phase import Phase
+from kdzero_gp.methods.world import World
 from kdzero_gp.taps.find import DEPTHS, find_taps
 from kdzero_gp.taps.match import TapPair, match_taps
+from kdzero_gp.taps.network import Network
 from kdzero_gp.taps.override import TapOverride, parse_taps
 from kdzero_gp.taps.read import TapReader
 
@@ -23,14 +27,14 @@ from kdzero_gp.taps.read import TapReader
 class Distillation(nn.Module):
     """The whole loss of a batch, `loss = distillation(images, labels)`: it runs both networks and taps them.
 
-    Its own parameters are those of the distiller alone (aligners, where feature shapes differ): give them to the
-    optimiser beside the student's. The teacher is run without gradient in evaluation mode; the student's mode is left
-    to you. Under `torch.autocast` networks run in half precision and the loss in float32.
+    Its own parameters are those of the distiller alone (aligners, where feature shapes differ, and what a method
+    learns): give them to the optimiser beside the student's. The teacher is run without gradient in evaluation mode;
+    the student's mode is left to you. Under `torch.autocast` networks run in half precision and the loss in float32.
 
     Args:
         student, teacher: image classifiers of the same classes, as they are.
-        distiller: the path of a `best.json`, a text form, the name of a method (`kd`, `dkd`, …; the warm-up of its
-            weight that dkd is published with is left to your loop), or a `Distiller`.
+        distiller: the path of a `best.json`, a text form, the name of a method (`kd`, `vid`, `dkd(beta=8)`, …; the
+            warm-up of its weight that dkd is published with is left to your loop), a `Distiller` or a `MethodLoss`.
         images: a few of your training images, (N, C, H, W), as your loader gives them, N at least 2: the taps are found
             by them.
         teacher_view: what the teacher is shown of a batch of images, where that is not the images themselves: of its
@@ -42,6 +46,7 @@ class Distillation(nn.Module):
 
     Raises:
         TapError: no taps are found, or the distiller reads some that this pair does not have.
+        ConfigError: a method that needs more of a loop than images and labels.
         KdzeroError: the distiller cannot be read.
     """
 
@@ -49,7 +54,7 @@ class Distillation(nn.Module):
         self,
         student: nn.Module,
         teacher: nn.Module,
-        distiller: str | Path | Distiller,
+        distiller: str | Path | Distiller | MethodLoss,
         images: Tensor,
         *,
         teacher_view: Callable[[Tensor], Tensor] | None = None,
@@ -62,17 +67,29 @@ class Distillation(nn.Module):
         networks = (teacher.to(device), student)  # in a tuple: they are no submodules, so not among our parameters
         pair = _pair(*networks, self._teacher_view(images), images, parse_taps(taps))
         self.ce_weight = 1.0
-        if isinstance(distiller, Distiller):
+        self.distiller: Distiller | MethodLoss
+        if isinstance(distiller, Distiller | MethodLoss):
             self.distiller = distiller.to(device)
         else:
             named = named_distiller(str(distiller), pair.student.stages)
-            if named.tree is None:
-                raise ConfigError("`none` is the student alone and has no distiller; keep your own loss for that")
             self.ce_weight = named.ce_weight
-            self.distiller = Distiller(named.tree, calibration=named.calibration).to(device)
-        self._readers = (
-            TapReader(teacher, pair.teacher, self.distiller.taps),
-            TapReader(student, pair.student, tuple(dict.fromkeys((*self.distiller.taps, "logits")))),
+            made = make_loss(named.tree, named.module, pair.student.stages, calibration=named.calibration)
+            if made is None:
+                raise ConfigError("`none` is the student alone and has no distiller; keep your own loss for that")
+            self.distiller = made.to(device)
+        self._method = _for_any_loop(self.distiller)
+        view = self._teacher_view
+        self._networks = (
+            Network("student", student, pair.student, lambda: images),
+            Network("teacher", teacher, pair.teacher, lambda: view(images)),
+        )
+        self._readers = tuple(
+            TapReader(network.model, network.places(names), names)
+            for network, names in zip(
+                self._networks,
+                (tuple(dict.fromkeys((*self._method[0].student_taps, "logits"))), self._method[0].teacher_taps),
+                strict=True,
+            )
         )
         self.logits = torch.empty(0, device=device)
         self._prepare(images)
@@ -84,10 +101,10 @@ class Distillation(nn.Module):
             images: (N, C, H, W).
             labels: (N,) int64.
         """
-        knowledge = self._readers[1](images)
+        knowledge = self._readers[0](images)
         scores = unhalved(knowledge["logits"])
         self.logits = scores.detach()
-        distilled: Tensor = self.distiller(knowledge, self._taught(images), labels)
+        distilled: Tensor = self._method[0](knowledge, self._taught(images), labels)
         return self.ce_weight * functional.cross_entropy(scores, labels) + distilled
 
     def terms(self) -> dict[str, Tensor]:
@@ -95,19 +112,36 @@ class Distillation(nn.Module):
         return self.distiller.terms()
 
     def _taught(self, images: Tensor) -> Knowledge:
-        reader = self._readers[0]
+        reader = self._readers[1]
         reader.model.eval()
         with torch.no_grad():
             return reader(self._teacher_view(images))
 
     def _prepare(self, images: Tensor) -> None:
-        """Builds the aligners; the student's running statistics stay as they are."""
-        student = self._readers[1].model
+        """Builds what is learned; the student's running statistics stay as they are."""
+        student = self._readers[0].model
         mode = student.training
         student.eval()
         with torch.no_grad():
-            self.distiller.prepare(self._readers[1](images), self._taught(images))
+            known, taught = self._readers[0](images), self._taught(images)
+            ours, theirs = self._networks
+            world = World(classes=known["logits"].shape[1], device=images.device, student=ours, teacher=theirs)
+            self._method[0].prepare(known, taught, world)
         student.train(mode)
+
+
+def _for_any_loop(loss: Distiller | MethodLoss) -> tuple[MethodLoss]:
+    """The loss as a method, in a tuple: its parameters are those of the loss, which is registered already."""
+    method = as_method(loss)
+    if method is None:
+        raise AssertionError("a loss is given")
+    wants = [*method.needs, *(["phases of its own"] if method.phases != (Phase(),) else [])]
+    if wants:
+        raise ConfigError(
+            f"this method needs {', '.join(wants)}, which a loop of your own does not give it; train by "
+            "python -m kdzero_gp.train"
+        )
+    return (method,)
 
 
 def _pair(teacher: nn.Module, student: nn.Module, shown: Tensor, images: Tensor, override: TapOverride) -> TapPair:

@@ -118,7 +118,9 @@ class TapReader:
                 "found; tap the module that overwrites it (such as a Dropout(inplace=True)), or make that "
                 "one not in-place"
             )
-        return folded(value, tap) if name.startswith("stage") else value.flatten(1)
+        if len(tap.shape) == 3:
+            return folded(value, tap)
+        return value if len(tap.shape) == 2 else value.flatten(1)
 
 
 def version(value: Tensor) -> int:

@@ -87,14 +87,19 @@ def watched_pass(model: nn.Module, example: Tensor, wanted: set[str]) -> tuple[A
     """
     shapes: set[tuple[int, ...]] = set()
     if any(isinstance(module, nn.LayerNorm) for module in model.modules()):
-        _hooked_pass(model, example, lambda path, module: [module.register_forward_hook(_note_channels_last(shapes))])
+        hooked_pass(model, example, lambda path, module: [module.register_forward_hook(_note_channels_last(shapes))])
     watch = Watch(prefix=stated_prefix(model))
     spectator = _Spectator(model, watch, shapes, wanted)
-    result = _hooked_pass(model, example, spectator.hooks)
+    result = hooked_pass(model, example, spectator.hooks)
     return result, watch
 
 
-def _hooked_pass(model: nn.Module, example: Tensor, hooks: Callable[[str, nn.Module], list[Any]]) -> Any:
+def hooked_pass(model: nn.Module, example: Tensor, hooks: Callable[[str, nn.Module], list[Any]]) -> Any:
+    """One forward pass in evaluation mode without gradient, with hooks on every module; the model is left as it was.
+
+    Raises:
+        TapError: the model fails on the example.
+    """
     modes = [(module, module.training) for module in model.modules()]
     handles = [handle for path, module in model.named_modules() for handle in hooks(path, module)]
     try:

@@ -1,6 +1,6 @@
 """A distillation task: a teacher, a way to build students, data, taps and a training recipe."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import astuple
 from functools import cached_property
@@ -13,6 +13,8 @@ from kdzero_gp.data import NO_AUGMENTATION, Augmentation, Batches, Dataset, Spli
 from kdzero_gp.errors import ConfigError, ModelError, TapError
 from kdzero_gp.grammar.grammar import tap_type
 from kdzero_gp.knowledge import Knowledge
+from kdzero_gp.taps.anatomy import Anatomy
+from kdzero_gp.taps.network import Network
 from kdzero_gp.taps.override import TapOverride
 from kdzero_gp.taps.read import TapReader
 from kdzero_gp.taps.tap import Taps
@@ -25,6 +27,8 @@ from kdzero_gp.tasks.teacher.cache import TeacherCache
 from kdzero_gp.tasks.teacher.files import TeacherFiles, teacher_identity
 from kdzero_gp.tasks.teacher.folder import cache_folder
 
+EXAMPLES = 4
+"""Images by which networks are looked into."""
 CHUNK = MOST
 """Images per forward pass at most where nothing is learned."""
 CACHE_GB = 4.0
@@ -130,9 +134,30 @@ class Task:
         return student
 
     def reader(self, student: nn.Module, names: Iterable[str]) -> TapReader:
-        """Reads the named taps of a student while it runs on images as the data set has them."""
+        """Reads the named taps of a student while it runs on images as the data set has them.
+
+        Raises:
+            TapError: a tap that the student does not have.
+        """
         self.student_input.attach(student)
-        return TapReader(student, self.student_taps, names)
+        names = tuple(names)
+        return TapReader(student, self.student_network(student).places(names), names)
+
+    @cached_property
+    def teacher_network(self) -> Network:
+        """What the teacher has beside its taps."""
+        return Network("teacher", self.teacher, self.teacher_taps, lambda: self.teacher_input(self._examples()))
+
+    def student_network(self, student: nn.Module) -> Network:
+        """The same of a student."""
+        return Network("student", student, self.student_taps, self._examples, lambda: self._student_anatomy)
+
+    @cached_property
+    def _student_anatomy(self) -> Anatomy:
+        return Network("student", self.student(seed=0), self.student_taps, self._examples).anatomy
+
+    def _examples(self) -> Tensor:
+        return self.first_images("train", EXAMPLES)
 
     def autocast(self) -> AbstractContextManager[object]:
         """What a student's forward pass runs under: bfloat16 where the task says so, nothing otherwise."""
@@ -173,7 +198,7 @@ class Task:
         def taught(numbers: Tensor, view: int | None, images: Tensor) -> Knowledge:
             if self.online:
                 return self._teach(images, names)
-            return self._teacher_cache.batch("train", names, numbers, view)
+            return self._cached(names, lambda cache, some: cache.batch("train", some, numbers, view))
 
         return Feed(self._images("train"), self.labels("train"), taught if names else _nothing)
 
@@ -183,7 +208,7 @@ class Task:
         Raises:
             TapError: a tap that the pair does not have.
         """
-        return self._teacher_cache.whole(split_name, self._known(names))
+        return self._cached(self._known(names), lambda cache, some: cache.whole(split_name, some))
 
     def teacher_probe(self, names: Iterable[str], count: int) -> Knowledge:
         """The teacher's taps for the first training images, without those for the rest of a large split.
@@ -193,11 +218,27 @@ class Task:
         """
         return self._teach(self.first_images("train", count), self._known(names))
 
+    def _cached(self, names: Sequence[str], read: Callable[[TeacherCache, Sequence[str]], Knowledge]) -> Knowledge:
+        """Taps out of the caches: that of the shared ones, and that of what a method reads beside them."""
+        extra = [name for name in names if name not in self.teacher_taps]
+        if not extra:
+            return read(self._teacher_cache, names)
+        shared = [name for name in names if name in self.teacher_taps]
+        parts = dict(read(self._extra_cache, extra)) | (dict(read(self._teacher_cache, shared)) if shared else {})
+        return Knowledge(**{name: parts[name] for name in names})
+
     @cached_property
     def _teacher_cache(self) -> TeacherCache:
+        return self._make_cache(self.teacher_taps)
+
+    @cached_property
+    def _extra_cache(self) -> TeacherCache:
+        return self._make_cache(Taps(tuple(self.teacher_network.anatomy.extra.items())))
+
+    def _make_cache(self, taps: Taps) -> TeacherCache:
         return TeacherCache(
             self._teach,
-            self.teacher_taps,
+            taps,
             {name: self._images(name) for name in ("train", "val", "test")},
             chunk=self._teacher_chunk,
             views=self.augment.views,
@@ -240,13 +281,17 @@ class Task:
 
     def _known(self, names: Iterable[str]) -> tuple[str, ...]:
         names = tuple(names)
-        for name in names:
-            if name not in self.teacher_taps:
-                raise TapError(f"no tap `{name}` in {self.name}; it has {', '.join(self.teacher_taps)}")
+        try:
+            self.teacher_network.places(names)
+        except TapError as error:
+            missing = next(name for name in names if name not in self.teacher_taps)
+            known = ", ".join(self.teacher_taps)
+            raise TapError(f"no tap `{missing}` in {self.name}; it has {known}. {error}") from None
         return names
 
     def _teach(self, images: Tensor, names: Iterable[str]) -> Knowledge:
-        with torch.no_grad(), TapReader(self.teacher, self.teacher_taps, names) as reader:
+        names = tuple(names)
+        with torch.no_grad(), TapReader(self.teacher, self.teacher_network.places(names), names) as reader:
             return reader(self.teacher_input(images))
 
 

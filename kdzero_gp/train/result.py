@@ -8,7 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.loops.sharded import WholeBatchTraining
+from kdzero_gp.methods.added import AddedTree
 from kdzero_gp.provenance import hardware, versions
 from kdzero_gp.tasks.classification.measures import top_accuracies
 from kdzero_gp.tasks.task import Task
@@ -23,7 +25,8 @@ def ended(
     """Measures the student of the last epoch and writes `student.safetensors` and `result.json` into the folder."""
     student = training.student.eval()
     top1, top5 = top_accuracies(job.task, student, "test")
-    factors = None if training.distiller is None else tuple(training.distiller.calibration.tolist())
+    distiller = training.distiller.distiller if isinstance(training.distiller, AddedTree) else training.distiller
+    factors = tuple(distiller.calibration.tolist()) if isinstance(distiller, Distiller) else None
     seconds = sum(row.seconds for row in log)
     result = FitResult(student, top1, top5, tuple(log), factors, folder, seconds)
     if folder is not None:
@@ -37,7 +40,7 @@ def _write(job: Fit, result: FitResult, folder: Path, about: dict[str, str]) -> 
     header = {
         **about,
         "input": json.dumps(_input(job.task)),
-        "distiller": tree or "none",
+        "distiller": job.named.module or tree or "none",
         "seed": str(job.seed),
         "epochs": str(len(result.log)),
         "accuracy": f"{result.top1:.6f}",
