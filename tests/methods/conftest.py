@@ -94,7 +94,7 @@ def task(few_digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Task:
     """A teacher and a student of other widths on few digits, six steps an epoch."""
     torch.manual_seed(0)
     teacher = build("cnn8", num_classes=10, in_channels=1)
-    train_teacher(teacher, few_digits, RECIPE)
+    train_teacher(teacher, few_digits, RECIPE).zero_grad(set_to_none=True)
     student = partial(build, "cnn2", num_classes=10, in_channels=1)
     cache = tmp_path_factory.mktemp("cache")
     return Task("small", teacher, student, few_digits, recipe=RECIPE, proxy=RECIPE, cache_dir=cache)
