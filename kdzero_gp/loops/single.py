@@ -128,13 +128,16 @@ class Training:
     def _enter(self, segment: Segment) -> None:
         """Begins a phase: its parameters and optimiser, unless it goes on with those of the one before."""
         self.segment = segment
-        if not segment.phase.continues:
+        phase = segment.phase
+        task = self.task if phase.anchor is None else self.task.at_anchor(phase.anchor)
+        self.feed = task.feed(self._taught_taps() if phase.distils else ())
+        if not phase.continues:
             network = partial(self.task.student_network, self._bare)
-            self.parameters = parameters_of_phase(segment.phase, self.student, self.method, network)
+            self.parameters = parameters_of_phase(phase, self.student, self.method, network)
             self.optimiser = self.recipe.make_optimiser(self.parameters)
         if len(self.schedule.segments) > 1:
             hold_still(self._everything, self.parameters)
-        self.student.train(segment.phase.student == "train")
+        self.student.train(phase.student == "train")
 
     @property
     def steps(self) -> int:

@@ -29,7 +29,7 @@ class Phase:
             whole schedule of learning rates for itself.
         student: whether the student is in training mode, in evaluation mode, or not run at all.
         continues: goes on with optimiser and learning rates of the phase before.
-        anchor: which checkpoint of the teacher's route teaches, from 0; None is the teacher itself.
+        anchor: the teacher is as it was after this share of its own training; None is as it is now.
     """
 
     name: str = MAIN
@@ -41,4 +41,4 @@ class Phase:
     lr: float = 1.0
     student: Literal["train", "eval", "idle"] = "train"
     continues: bool = False
-    anchor: int | None = None
+    anchor: float | None = None

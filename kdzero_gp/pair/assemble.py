@@ -15,6 +15,7 @@ from kdzero_gp.tasks.presets import recipes_for
 from kdzero_gp.tasks.recipe import Recipe
 from kdzero_gp.tasks.task import Task
 from kdzero_gp.tasks.teacher.pretrain import cached_teacher
+from kdzero_gp.tasks.teacher.route import cached_route
 
 
 def make_data(config: RunConfig) -> Dataset:
@@ -57,6 +58,9 @@ def make_task(config: RunConfig, data: Dataset | None = None) -> Task:
         teacher_input=specs.teacher,
         student_input=specs.student,
         taps=parse_taps(config.taps),
+        route=None
+        if config.teacher_weights
+        else cached_route(config.teacher, data, device=config.device, spec=specs.teacher),
     )
 
 

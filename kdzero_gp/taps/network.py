@@ -24,23 +24,23 @@ class Head:
 
     Its weights are read at every call, so it follows a network that is still trained.
 
-    Args:
+    Attributes:
         module: a linear layer, or a convolution on maps of 1x1.
     """
 
     def __init__(self, module: nn.Module) -> None:
-        self._module = module
+        self.module = module
 
     @property
     def weight(self) -> Tensor:
         """(K, D), without gradient."""
-        return next(self._module.parameters()).detach().flatten(1)
+        return next(self.module.parameters()).detach().flatten(1)
 
     def __call__(self, pool: Tensor) -> Tensor:
         """(N, D) to (N, K)."""
-        frozen = {name: value.detach().to(pool.dtype) for name, value in self._module.named_parameters()}
-        taken = pool[:, :, None, None] if isinstance(self._module, nn.Conv2d) else pool
-        scores: Tensor = functional_call(self._module, frozen, (taken,))
+        frozen = {name: value.detach().to(pool.dtype) for name, value in self.module.named_parameters()}
+        taken = pool[:, :, None, None] if isinstance(self.module, nn.Conv2d) else pool
+        scores: Tensor = functional_call(self.module, frozen, (taken,))
         return scores.flatten(1)
 
 

@@ -1,6 +1,9 @@
 """A distillation task: a teacher, a way to build students, data, taps and a training recipe."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import astuple
 from functools import cached_property
@@ -18,6 +21,7 @@ from kdzero_gp.taps.network import Network
 from kdzero_gp.taps.override import TapOverride
 from kdzero_gp.taps.read import TapReader
 from kdzero_gp.taps.tap import Taps
+from kdzero_gp.taps.wrapped import bare, places_in
 from kdzero_gp.tasks.feed import Feed
 from kdzero_gp.tasks.input import InputSpec, NetworkInput, adapts_itself
 from kdzero_gp.tasks.layout import MOST, chunk_size, fitting_layout, laid_out
@@ -58,6 +62,7 @@ class Task:
         student_input: the same for the student. Every student that the task hands out or reads adapts its own input, so
             images are handed about as the data set has them, whatever the networks want.
         taps: places that the user sets by hand.
+        route: gives the teacher's weights as they were after a share of its own training.
 
     Attributes:
         teacher_taps, student_taps: what distillers read, under common names.
@@ -86,6 +91,7 @@ class Task:
         teacher_input: InputSpec | None = None,
         student_input: InputSpec | None = None,
         taps: TapOverride | None = None,
+        route: Callable[[float], Mapping[str, Tensor]] | None = None,
     ) -> None:
         if not cache_gb >= 0:
             raise ConfigError(f"The cache is {cache_gb} GiB, but must be 0 (the teacher runs in every step) or more")
@@ -100,8 +106,10 @@ class Task:
         self.teacher = teacher.to(self.device).eval().requires_grad_(False)
         self.channels_last = False
         self._build_student = build_student
+        self._route = route
         self._cache_gb, self._cache_dir = cache_gb, cache_dir
         self._batches: dict[str, Batches] = {}
+        self._anchors: dict[float, Task] = {}
         if adapts_itself(teacher):
             raise ModelError(
                 "the teacher adapts its images by itself, being a student of another task; load its weights into a new "
@@ -139,9 +147,9 @@ class Task:
         Raises:
             TapError: a tap that the student does not have.
         """
-        self.student_input.attach(student)
+        self.student_input.attach(bare(student))
         names = tuple(names)
-        return TapReader(student, self.student_network(student).places(names), names)
+        return TapReader(student, places_in(student, self.student_network(bare(student)).places(names)), names)
 
     @cached_property
     def teacher_network(self) -> Network:
@@ -201,6 +209,36 @@ class Task:
             return self._cached(names, lambda cache, some: cache.batch("train", some, numbers, view))
 
         return Feed(self._images("train"), self.labels("train"), taught if names else _nothing)
+
+    def live_teacher(self, taps: Iterable[str]) -> Callable[[Tensor], Knowledge]:
+        """Runs the teacher on images as the data set has them, with gradient to them."""
+        names = self._known(taps)
+
+        def run(images: Tensor) -> Knowledge:
+            with TapReader(self.teacher, self.teacher_network.places(names), names) as reader:
+                return reader(self.teacher_input(images))
+
+        return run
+
+    def at_anchor(self, share: float) -> Task:
+        """The same task with the teacher as it was after a share of its own training.
+
+        Raises:
+            ConfigError: that is not known.
+        """
+        if self._route is None:
+            raise ConfigError(
+                f"the teacher of {self.name} came with its weights, so what it was while it was trained is not known; "
+                "let it be trained here (without --teacher-weights), or leave out the methods that follow its route"
+            )
+        if share not in self._anchors:
+            self._anchors.clear()  # one at a time: each keeps outputs of its own
+            earlier = self._anchors[share] = copy.copy(self)
+            earlier.teacher = copy.deepcopy(self.teacher)
+            earlier.teacher.load_state_dict(dict(self._route(share)))
+            for name in ("teacher_network", "_teacher_cache", "_extra_cache"):
+                vars(earlier).pop(name, None)
+        return self._anchors[share]
 
     def teacher_knowledge(self, split_name: str, names: Iterable[str]) -> Knowledge:
         """The teacher's taps for a whole split without augmentation, computed once for each tap and kept.

@@ -82,6 +82,7 @@ def assert_same(
 
 
 RECIPE = Recipe(epochs=2, batch_size=32, lr=0.1)
+TEACHER = Recipe(epochs=4, batch_size=32, lr=0.1)
 
 
 @pytest.fixture(scope="session")
@@ -94,7 +95,18 @@ def task(few_digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Task:
     """A teacher and a student of other widths on few digits, six steps an epoch."""
     torch.manual_seed(0)
     teacher = build("cnn8", num_classes=10, in_channels=1)
-    train_teacher(teacher, few_digits, RECIPE).zero_grad(set_to_none=True)
+    route: dict[int, dict[str, Tensor]] = {}
+
+    def keep(epoch: int) -> None:
+        route[epoch] = {name: value.clone() for name, value in teacher.state_dict().items()}
+
+    train_teacher(teacher, few_digits, TEACHER, after_epoch=keep).zero_grad(set_to_none=True)
     student = partial(build, "cnn2", num_classes=10, in_channels=1)
     cache = tmp_path_factory.mktemp("cache")
-    return Task("small", teacher, student, few_digits, recipe=RECIPE, proxy=RECIPE, cache_dir=cache)
+    return Task(
+        *("small", teacher, student, few_digits),
+        recipe=RECIPE,
+        proxy=RECIPE,
+        cache_dir=cache,
+        route=lambda share: route[round(share * TEACHER.epochs)],
+    )

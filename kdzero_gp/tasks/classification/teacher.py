@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -19,11 +21,15 @@ def train_teacher(
     *,
     seed: int = 0,
     device: torch.device | str = "cpu",
+    after_epoch: Callable[[int], None] | None = None,
 ) -> nn.Module:
     """Train `model` in place with cross-entropy on the training split.
 
     The same model, data, recipe and seed give the same weights on one machine with one number of threads.
     Torch's global random state is left as it was.
+
+    Args:
+        after_epoch: told how many epochs are done, after each.
 
     Returns:
         The model, on `device`, in evaluation mode.
@@ -53,4 +59,6 @@ def train_teacher(
                     f"Training {type(model).__name__} diverged in epoch {epoch + 1}: the loss is {loss.item()}; "
                     f"lower the learning rate, which is {recipe.lr}"
                 )
+            if after_epoch is not None:
+                after_epoch(epoch + 1)
     return model.eval()

@@ -75,7 +75,7 @@ def cached_teacher(
     if weights is not None:
         load_weights(model, weights)
     else:
-        path = cache_folder(cache_dir) / _file_name(name, dataset, recipe, seed, adapt)
+        path = cache_folder(cache_dir) / teacher_file(name, dataset, recipe, seed, adapt)
         with FileLock(path.with_suffix(".lock")):
             if not _restored(model, path):
                 handle = adapt.attach(model)
@@ -86,7 +86,8 @@ def cached_teacher(
     return model.to(device).eval().requires_grad_(False)
 
 
-def _file_name(name: str, dataset: Dataset, recipe: Recipe, seed: int, adapt: NetworkInput) -> str:
+def teacher_file(name: str, dataset: Dataset, recipe: Recipe, seed: int, adapt: NetworkInput) -> str:
+    """The name of a teacher's file in the cache, with a hash of everything that determines its weights."""
     origin = [_VERSION, name, dataset.num_classes, dataset.fingerprint(), asdict(recipe), seed]
     if not adapt.unchanged:
         origin.append(adapt.identity)
@@ -107,8 +108,6 @@ def _restored(model: nn.Module, path: Path) -> bool:
 
 
 def _keep(model: nn.Module, path: Path, name: str, dataset: Dataset, recipe: Recipe, seed: int) -> None:
-    # Copies, because tied weights share memory, which the format refuses.
-    weights = {key: value.detach().cpu().clone().contiguous() for key, value in model.state_dict().items()}
     header = {
         "model": name,
         "num_classes": str(dataset.num_classes),
@@ -119,6 +118,17 @@ def _keep(model: nn.Module, path: Path, name: str, dataset: Dataset, recipe: Rec
         "val_accuracy": f"{network_accuracy(model, dataset, dataset.val):.6f}",
         "torch": str(torch.__version__),
     }
+    write_weights(path, model, header)
+
+
+def write_weights(path: Path, model: nn.Module, header: dict[str, str]) -> None:
+    """Writes a network's weights whole, with a header of texts.
+
+    Raises:
+        ConfigError: the cache cannot be written.
+    """
+    # Copies, because tied weights share memory, which the format refuses.
+    weights = {key: value.detach().cpu().clone().contiguous() for key, value in model.state_dict().items()}
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         save_file(weights, partial, header)
