@@ -60,7 +60,7 @@ test: setup
 lint: setup
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
-	$(PY) -m mypy --strict kdzero_gp primitives
+	$(PY) -m mypy --strict kdzero_gp primitives benchmarks
 
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

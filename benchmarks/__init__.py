@@ -1,1 +1,1 @@
-"""Scripts that measure: each prints a table and writes `benchmarks/results/NAME.json`."""
+"""Packages and modules that measure: each prints a table and writes `benchmarks/results/NAME.json`."""

@@ -19,10 +19,10 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmarks.result import RESULTS, Claim, Row, Scalar, make_result
-from benchmarks.table import report
+from benchmarks.harness.checkout import RESULTS, ROOT
+from benchmarks.harness.result import Claim, Row, Scalar, make_result
+from benchmarks.harness.table import report
 
-ROOT = Path(__file__).resolve().parents[1]
 ROWS = {"student alone": "student alone", "KD": "kd", "random search": "random search", "evolved": "evolved 1"}
 QUICK = ["--pop", "2", "--gens", "0", "--epochs", "1", "--final-seeds", "2", "--leader-seeds", "1"]
 
@@ -109,17 +109,14 @@ def main(
     ] = None,
 ) -> None:
     """Compare a default run on the digits with that of an older checkout."""
-    options = (
-        ["--pop", "2", "--gens", "0", "--epochs", "1", "--final-seeds", "2", "--leader-seeds", "1"] if quick else []
-    )
     checkouts = {"before": before.resolve(), "after": ROOT}
     rows: list[Row] = []
     for seed in range(seeds):
         for which, checkout in checkouts.items():
-            found = run(checkout, seed, options)
+            found = run(checkout, seed, QUICK if quick else [])
             rows.append({"part": "runs", "checkout": which, "commit": commit(checkout), "seed": seed, **found})
     own, claims = summary(rows)
-    described = {"before": commit(checkouts["before"]), "seeds": seeds, "quick": quick}
+    described: dict[str, Scalar] = {"before": commit(checkouts["before"]), "seeds": seeds, "quick": quick}
     result = make_result("before_after", described, seeds=range(seeds), rows=[own, *rows], claims=claims)
     report(result, out or (None if quick else RESULTS / "before_after.json"))
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import typer
 
-from benchmarks.cifar100_command import (
+from benchmarks.cifar100.command import (
     Also,
     Amp,
     Call,
@@ -22,7 +22,7 @@ from benchmarks.cifar100_command import (
     Workers,
     carry_out,
 )
-from benchmarks.cifar100_settings import DEIT, QUICK
+from benchmarks.cifar100.settings import DEIT, QUICK
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks.figures import app
+from benchmarks.figures.__main__ import app
 
 if __name__ == "__main__":
     app(["--setting", "cifar100", *sys.argv[1:]])

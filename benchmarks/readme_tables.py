@@ -12,8 +12,9 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.result import RESULTS, ROOT, Result, read_result
-from benchmarks.table import Table, claims_table, make_table
+from benchmarks.harness.checkout import RESULTS, ROOT, has_benchmark
+from benchmarks.harness.result import Result, read_result
+from benchmarks.harness.table import Table, claims_table, make_table
 
 BEGIN = re.compile(r"<!-- (table|claims): ([a-z0-9_., ]+) -->")
 NAME = re.compile(r"([a-z0-9_]+)(?:\.([a-z0-9_]+))?")
@@ -91,8 +92,8 @@ def _all_claims(names: list[str], results: Path, number: int) -> list[str]:
 def _section(benchmark: str, part: str | None, results: Path, number: int) -> list[str]:
     path = results / f"{benchmark}.json"
     if not path.is_file():
-        if not (ROOT / "benchmarks" / f"{benchmark}.py").is_file():
-            raise ValueError(f"line {number}: there is neither a {path} nor a script benchmarks/{benchmark}.py")
+        if not has_benchmark(benchmark):
+            raise ValueError(f"line {number}: there is neither a {path} nor a benchmark of this name")
         return ["", f"Not measured yet: `python -m benchmarks.{benchmark}`.", ""]
     result = read_result(path)
     if part == "claims":

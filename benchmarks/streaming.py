@@ -18,11 +18,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
-from benchmarks.result import RESULTS, Claim, Result, Row, make_result
-from benchmarks.table import report
+from benchmarks.harness.checkout import RESULTS
+from benchmarks.harness.result import Claim, Result, Row, make_result
+from benchmarks.harness.table import report
 from kdzero_gp.data import Augmentation, Dataset, StreamedBatches, load_dataset, named_augmentation
-from kdzero_gp.data.files import ImageFiles
-from kdzero_gp.data.loader import AHEAD, Request
+from kdzero_gp.data.batches.loader import AHEAD, Request
+from kdzero_gp.data.sources.files import ImageFiles
 
 SIZE = (375, 500)
 WAYS = ("threads", "processes")
@@ -74,7 +75,7 @@ def by_processes(data: Dataset, augmentation: Augmentation, order: Sequence[Requ
         raise TypeError("the data are not streamed")
     loader = DataLoader(
         Decoded(files, augmentation),
-        sampler=order,  # type: ignore[arg-type]
+        sampler=order,
         batch_size=None,
         num_workers=workers,
         prefetch_factor=max(1, AHEAD // workers),

@@ -23,7 +23,7 @@ def tempered(parts: Parts, reference: Parts) -> float:
     """Cross-entropy at the best temperature, relative to the student alone: 1 is the student alone, below is better.
 
     Chosen on a sample of trees on which it ranked short trainings best; on fresh trees it is as good as the other sums
-    where trainings are short, and better than the plain sum where they are long (`benchmarks/proxy_rank.py`).
+    where trainings are short, and better than the plain sum where they are long (`benchmarks/proxy_rank`).
     """
     return _relative("tempered_ce", parts, reference)
 

@@ -22,8 +22,10 @@ from typing import Any, NoReturn
 from kdzero_gp.errors import PrimitiveError
 from kdzero_gp.export.module_names import bindings, bound_inside, free_names, import_statement, is_installed, renamed
 from kdzero_gp.grammar.operation import Operation, Signature
+from kdzero_gp.provenance import ROOT
 
-HERE = Path(__file__).resolve().parent
+PROGRAM = ROOT / "kdzero_gp"
+"""Below it stand the files whose `Aligner` and `TapError` a stand-alone file has by itself."""
 IMPORTS = {
     "import torch": "torch",
     "from torch import Tensor": "Tensor",
@@ -133,7 +135,7 @@ class Sources:
 
     def _global(self, file: SourceFile, name: str, operation: Operation, space: dict[str, Any]) -> bool:
         """Adds what a global name of a file stands for; False if nothing that can be copied is known of it."""
-        if name in file.names or (name in self._given and Path(file.path).parent == HERE):
+        if name in file.names or (name in self._given and Path(file.path).resolve().is_relative_to(PROGRAM)):
             return True
         statements = file.bindings.get(name)
         if not statements:

@@ -10,7 +10,7 @@ GENERAL = Recipe(epochs=60, batch_size=64, lr=0.05)
 """For any other data set in a search; the published long schedules are a matter of the final training."""
 DIGITS_PROXY_EPOCHS = 3
 """Of the full schedule's 16, annealed: they rank distillers as well as one training of the whole schedule does, fewer
-do not (`benchmarks/proxy_rank.py`)."""
+do not (`benchmarks/proxy_rank`)."""
 DIGITS_FUSE = 5
 """Students of the digits in one program: of 20 there are four equal groups, which share out well among workers."""
 PROXY_SHARE = 0.1

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from benchmarks.before_after import ROOT, app, summary
-from benchmarks.result import read_result
+from benchmarks.before_after import app, summary
+from benchmarks.harness.checkout import ROOT
+from benchmarks.harness.result import read_result
 
 
 def test_ratio_of_medians_and_difference_of_means() -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from benchmarks.harness.checkout import RESULTS
+from benchmarks.harness.result import Claim, make_result, write_result
 from benchmarks.readme_tables import PAGES, app, filled
-from benchmarks.result import RESULTS, Claim, make_result, write_result
 
 
 @pytest.fixture
@@ -89,7 +90,7 @@ def test_what_was_not_run_is_not_passed_over(results: Path) -> None:
     [
         (["<!-- table: toy -->"], "no `<!-- end -->`"),
         (["<!-- table: toy -->", "<!-- table: toy -->", "<!-- end -->"], "begins before"),
-        (["<!-- table: none -->", "<!-- end -->"], "nor a script benchmarks/none.py"),
+        (["<!-- table: none -->", "<!-- end -->"], "nor a benchmark of this name"),
         (["<!-- table: toy.none -->", "<!-- end -->"], "no part `none`, but speed, counts, claims"),
         (["<!-- table toy -->", "<!-- end -->"], "is no marker"),
         (["<!-- table: toy, digits -->", "<!-- end -->"], "is no table"),

@@ -6,7 +6,7 @@ import torch
 from typer.testing import CliRunner
 
 from benchmarks import streaming
-from benchmarks.result import read_result
+from benchmarks.harness.result import read_result
 from kdzero_gp.data import StreamedBatches, load_dataset, named_augmentation
 
 

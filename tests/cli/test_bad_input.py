@@ -96,7 +96,7 @@ def refused(invoke: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any
         (("--student", "my_bad_models:gone"), ("has no 'gone'", "right")),
         (("--student", "my_bad_models:broken"), ("raised RuntimeError: by design",)),
         (("--primitives", "gone.py"), ("gone.py is not a Python file", "--primitives takes")),
-        (("--seed-methods", "kd,fitnets"), ("Unknown method 'fitnets'", "Known: kd, at, sp")),
+        (("--seed-methods", "kd,fitnets"), ("Unknown method 'fitnets'", "Known: at, dist, dkd")),
         (("--algorithm", "anneal"), ("--algorithm is 'anneal'", "'evolve' or 'random'")),
         (("--pop", "1"), ("--pop is 1", "greater than or equal to 2")),
         (("--gens", "-1"), ("--gens is -1", "greater than or equal to 0")),
@@ -269,7 +269,7 @@ def test_a_cache_that_cannot_be_written_is_named(
 ) -> None:
     file = tmp_path / "a file"
     file.write_text("mine")
-    monkeypatch.setattr("kdzero_gp.tasks.teacher.folder.cache_folder", lambda _: cache_folder(file / "cache"))
+    monkeypatch.setattr("kdzero_gp.tasks.teacher.pretrain.cache_folder", lambda _: cache_folder(file / "cache"))
     outcome = invoke("--workers", 1, "--run-dir", tmp_path / "run")
     assert outcome.code == 2
     assert "KDZERO_GP_CACHE" in outcome.err

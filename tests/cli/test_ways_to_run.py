@@ -47,7 +47,7 @@ def test_what_auto_has_measured_is_kept_with_the_run(
 ) -> None:
     from kdzero_gp.loops.fused.choice import FuseChoice
 
-    monkeypatch.setattr("kdzero_gp.loops.fused.choice.choose_fuse", lambda task: FuseChoice(2, "measured", "grouped"))
+    monkeypatch.setattr("kdzero_gp.run.fusing.choose_fuse", lambda task: FuseChoice(2, "measured", "grouped"))
     assert invoke(*short(tiny), "--gens", "0", "--fuse", "auto", "--run-dir", tmp_path / "run").code == 0
     with RunStore.read(tmp_path / "run") as store:
         assert store.result("fuse") == {"fuse": "2:grouped", "reason": "measured"}

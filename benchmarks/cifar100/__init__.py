@@ -1,0 +1,1 @@
+"""CIFAR-100: a search, then its best beside the methods of the field."""

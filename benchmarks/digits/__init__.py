@@ -1,0 +1,1 @@
+"""The default search on the digits, over run seeds."""

@@ -1,0 +1,1 @@
+"""The engine's costs per tree beside plain DEAP's."""

@@ -1,0 +1,1 @@
+"""The gallery of a long run: its size, and its speed in a browser."""

@@ -1,0 +1,1 @@
+"""What a candidate's training step costs over its floor."""

@@ -1,0 +1,1 @@
+"""Whether a cheap training ranks random distillers as the full one does."""

@@ -1,0 +1,1 @@
+"""Whether a cheap training ranks published methods as their results do."""

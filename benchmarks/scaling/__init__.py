@@ -1,0 +1,1 @@
+"""Candidates per second by executor and number of workers."""

@@ -1,0 +1,1 @@
+"""What racing, screening and deduplication save."""

@@ -1,0 +1,1 @@
+"""What the final training costs beside a bare loop."""

@@ -1,0 +1,1 @@
+"""What holds of every random tree, and what the screening turns down."""
