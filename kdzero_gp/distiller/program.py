@@ -184,8 +184,9 @@ def _weighting(operation: Operation, distance: int) -> Step:
         options = {"targets": _labels(operation, context)} if operation.labels else {}
         with torch.no_grad():
             weights = operation.function(context.student["logits"], context.teacher["logits"], **options)
-            mean = weights.mean()
-            weights = torch.where(mean > 0, weights / mean.clamp_min(torch.finfo(mean.dtype).tiny), 1.0)
+            if operation.normalise:
+                mean = weights.mean()
+                weights = torch.where(mean > 0, weights / mean.clamp_min(torch.finfo(mean.dtype).tiny), 1.0)
         return context.values[distance] * weights
 
     return step

@@ -98,7 +98,8 @@ class Branches:
             self.joint.append("            with torch.no_grad():")
         for name, operation in used.items():
             call = f'{self._functions[name]}(student["logits"], teacher["logits"]{_labels(operation)})'
-            self.joint.append(f"                {self._weight_of[name]} = mean_one({call})")
+            weights = f"mean_one({call})" if operation.normalise else call
+            self.joint.append(f"                {self._weight_of[name]} = {weights}")
 
     def _distance(self, node: Node) -> str:
         if node in self._distances:

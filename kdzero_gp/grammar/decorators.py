@@ -141,7 +141,13 @@ def distance(
 def weight(function: Function, /) -> Function: ...
 @overload
 def weight(
-    *, name: str | None = None, formula: str = "", identity: bool = False, labels: bool = False, extended: bool = False
+    *,
+    name: str | None = None,
+    formula: str = "",
+    identity: bool = False,
+    labels: bool = False,
+    normalise: bool = True,
+    extended: bool = False,
 ) -> Callable[[Function], Function]: ...
 def weight(
     function: Function | None = None,
@@ -151,20 +157,24 @@ def weight(
     formula: str = "",
     identity: bool = False,
     labels: bool = False,
+    normalise: bool = True,
     extended: bool = False,
 ) -> Function | Callable[[Function], Function]:
     """Declares a sample weighting: `(student_logits, teacher_logits) -> u (N,)`, u ≥ 0.
 
-    The engine detaches u, rescales it to mean 1 over the batch (uniform if all are 0) and multiplies the distance.
+    The engine detaches u, rescales it to mean 1 over the batch (uniform if all are 0), unless it is not to be
+    normalised, and multiplies the distance.
 
     Args:
         identity: u is constant, so the canonical form drops the operation.
         labels: the function also takes a keyword `targets`, (N,) int64.
+        normalise: whether it is rescaled.
         name, formula, extended: as for `transform`.
     """
 
     def declare(function: Function) -> Function:
         options = {"name": name, "formula": formula, "identity": identity, "labels": labels, "extended": extended}
+        options["normalise"] = normalise
         return _register("weight", function, (Signature((PerSample,), PerSample),), options)
 
     return declare if function is None else declare(function)

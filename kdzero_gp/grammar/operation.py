@@ -38,6 +38,7 @@ class Operation:
         side: which side a transform touches; the other passes unchanged.
         learned: `function` is a factory `(*input_shapes) -> nn.Module` whose module is trained with the student.
         labels: the function takes a keyword `targets`, (N,) int64.
+        normalise: of a weighting: its weights are rescaled to mean 1 over the batch.
         extended: outside the search space of the paper's Table 1, drawn only with `--space extended`.
         source: file and line of the declaration.
     """
@@ -55,6 +56,7 @@ class Operation:
     side: Side = "both"
     learned: bool = False
     labels: bool = False
+    normalise: bool = True
     extended: bool = False
     _by_inputs: dict[tuple[type, ...], Signature] = field(init=False, repr=False, compare=False)
 

@@ -24,9 +24,9 @@ class ActivationBoundaries(MethodLoss):
     """Which neurons fire, stage by stage, in 30 epochs before the schedule; then cross-entropy alone.
 
     Of maps before their ReLU, the student's through a connector where shapes differ: (s + m)² where s > −m and t ≤ 0,
-    (s − m)² where s ≤ m and t > 0, else 0; m = 1. Loss = 3/1000 · Σ over stages i < n of 2^(i − n + 1) · sum / N, so the
-    last stage weighs 1. In the first phase it trains the layers up to the last stage and the connectors; both
-    published codes keep its term in the second, where it is constant 0.
+    (s − m)² where s ≤ m and t > 0, else 0; m = 1. Loss = 3/1000 · Σ over stages i < n of 2^(i − n + 1) · sum / N, so
+    the last stage weighs 1. In the first phase it trains the layers up to the last stage and the connectors; the
+    published weight of its term in the second phase multiplies a constant 0.
     """
 
     def __init__(self, stages: Stages, *, weight: float = 0.003, margin: float = 1.0) -> None:

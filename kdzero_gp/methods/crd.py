@@ -24,8 +24,8 @@ class Crd(MethodLoss):
     """Each side's embedding of a sample must meet the other side's memory of it among those of other classes.
 
     Embeddings of the pooled features, Linear(D → 128) of norm 1, both trained; memories of both for every training
-    image. o = exp(memory · embedding / 0.07) / Z of the sample itself (o_0) and of K images of other classes, the student
-    against the teacher's memory and the other way round. With m = K, P = 1 / samples, each side's loss is
+    image. o = exp(memory · embedding / 0.07) / Z of the sample itself (o_0) and of K images of other classes, the
+    student against the teacher's memory and the other way round. With m = K, P = 1 / samples, each side's loss is
     −[log(o_0 / (o_0 + mP + ε)) + Σ_j log(mP / (o_j + mP + ε))], its batch mean; the sum of both · 0.8. Z is the mean of
     exp at the very first step · samples. Afterwards memory ← normalised ½·memory + ½·embedding.
 

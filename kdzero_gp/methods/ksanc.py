@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -21,8 +23,8 @@ from kdzero_gp.methods.world import Now, World
 class Ksanc(MethodLoss):
     """Squeezed vectors of the stages and logits by squared error, and a critic that tells whose logits they are.
 
-    λ_A · Σ over stages of mean (Linear(v_s) − v_t)² + λ_L · mean (z_s − z_t)² + 0.1 · BCE(critic(z_s), teacher), where v
-    is the average of a map over its positions, or one weighted by task-driven attention. The critic, an MLP
+    λ_A · Σ over stages of mean (Linear(v_s) − v_t)² + λ_L · mean (z_s − z_t)² + 0.1 · BCE(critic(z_s), teacher), where
+    v is the average of a map over its positions, or one weighted by task-driven attention. The critic, an MLP
     K–128–256–128–1 with Adam at 1e-3, learns by BCE that the teacher's logits are real and the student's are not; a
     third set regularises it, the student's logits under the teacher's label. No code was published: λ_A = λ_L = 1, the
     weights 0.1 and the critic's optimiser are uncertain.
@@ -59,13 +61,15 @@ class Ksanc(MethodLoss):
                     self.queries[f"{side} {name}"] = query
         widths = (student["logits"][1], 128, 256, 128)
         layers: list[nn.Module] = []
-        for inputs, outputs in zip(widths[:-1], widths[1:], strict=True):
+        for inputs, outputs in pairwise(widths):
             layers += [nn.Linear(inputs, outputs), nn.ReLU()]
         self.critic = nn.Sequential(*layers, nn.Linear(widths[-1], 1))
 
     def loss(self, student: Knowledge, teacher: Knowledge, targets: Tensor, now: Now) -> dict[str, Tensor]:
         gaps = [
-            F.mse_loss(self.linears[name](self._vector("student", name, student)), self._vector("teacher", name, teacher))
+            F.mse_loss(
+                self.linears[name](self._vector("student", name, student)), self._vector("teacher", name, teacher)
+            )
             for name in self.stages
         ]
         with frozen(self._judge()):

@@ -21,8 +21,8 @@ from kdzero_gp.methods.world import Now
 class RouteConstrained(MethodLoss):
     """Plain distillation by the teacher as it was at equal steps of its own training, one after another.
 
-    0.9 · τ² · KL of the logits, τ = 4; anchor j of M teaches during the share (j − 1)/M … j/M of one whole schedule, the
-    last is the teacher itself. Four anchors at equal distances are this project's choice; the paper picks them by a
+    0.9 · τ² · KL of the logits, τ = 4; anchor j of M teaches during the share (j − 1)/M … j/M of one whole schedule,
+    the last is the teacher itself. Four anchors at equal distances are this project's choice; the paper picks them by a
     greedy search as well.
     """
 

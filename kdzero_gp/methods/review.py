@@ -30,9 +30,9 @@ class Review(MethodLoss):
 
     Levels are the stages and the pooled vector as a 1x1 map, the teacher's stages before their ReLU. The distance of a
     level is the mean of its squared error at its own size and, with half the weight each time, averaged to 4x4, 2x2 and
-    1x1 where that is smaller. The weight is the authors' for ResNet-56 to ResNet-20 and rises over 20 epochs; theirs is 1
-    for ResNet-110 to ResNet-32, 5 for WRN-40-2 to WRN-16-2, WRN-40-1 and ShuffleNetV1 and for ResNet-32x4 to ResNet-8x4
-    and ShuffleNetV1, 8 for ResNet-32x4 to ShuffleNetV2.
+    1x1 where that is smaller. The weight is the authors' for ResNet-56 to ResNet-20 and rises over 20 epochs; theirs is
+    1 for ResNet-110 to ResNet-32, 5 for WRN-40-2 to WRN-16-2, WRN-40-1 and ShuffleNetV1 and for ResNet-32x4 to
+    ResNet-8x4 and ShuffleNetV1, 8 for ResNet-32x4 to ShuffleNetV2.
     """
 
     def __init__(self, stages: Stages, *, weight: float = 0.6) -> None:

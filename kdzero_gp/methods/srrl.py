@@ -27,8 +27,8 @@ class Srrl(MethodLoss):
     there was one is uncertain.
 
     Args:
-        on: `map`, the authors' form for ImageNet; or `pool`, that of SimKD's repository for CIFAR: the same transform on
-            the pooled vector.
+        on: `map`, the authors' form for ImageNet; or `pool`, that of SimKD's repository for CIFAR: the same transform
+            on the pooled vector.
     """
 
     def __init__(self, stages: Stages, *, weight: float = 1.0, on: Literal["map", "pool"] = "map") -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from kdzero_gp.data import Dataset, load_dataset
 from kdzero_gp.knowledge import Knowledge
@@ -14,6 +14,8 @@ from kdzero_gp.methods.loss import MethodLoss
 from kdzero_gp.methods.registry import method
 from kdzero_gp.methods.world import World
 from kdzero_gp.models import build
+from kdzero_gp.taps.network import Network
+from kdzero_gp.taps.tap import Tap, Taps
 from kdzero_gp.tasks.classification.teacher import train_teacher
 from kdzero_gp.tasks.recipe import Recipe
 from kdzero_gp.tasks.task import Task
@@ -75,10 +77,31 @@ def assert_same(
     value, wanted = loss(student, teacher, **({"targets": TARGETS} | options)), by_hand(student, teacher)
     torch.testing.assert_close(value, wanted, rtol=1e-9, atol=1e-12)
     ours, theirs = gradients(value, student), gradients(wanted, student)
-    assert ours.keys() == theirs.keys() and ours
+    assert ours
+    assert ours.keys() == theirs.keys()
     for name in ours:
         torch.testing.assert_close(ours[name], theirs[name], rtol=1e-9, atol=1e-12)
     return ours
+
+
+def networks(*, teacher_head: nn.Linear) -> dict[str, Any]:
+    """Two networks of a `World`, of which the teacher ends in this classifier."""
+
+    class Ends(nn.Module):
+        def __init__(self, fc: nn.Module) -> None:
+            super().__init__()
+            self.fc = fc
+
+        def forward(self, pooled: Tensor) -> Tensor:
+            scores: Tensor = self.fc(pooled)
+            return scores
+
+    found = {}
+    for role, head in (("student", nn.Linear(5, 3).double()), ("teacher", teacher_head)):
+        places = (("pool", Tap("fc", (head.in_features,), side="input")), ("logits", Tap("", (head.out_features,))))
+        images = random(2, head.in_features, seed=7)
+        found[role] = Network(role, Ends(head), Taps(places), lambda images=images: images)
+    return found
 
 
 RECIPE = Recipe(epochs=2, batch_size=32, lr=0.1)

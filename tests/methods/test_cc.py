@@ -1,5 +1,7 @@
 """Correlation congruence against its formula in plain loops."""
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor
 
@@ -20,7 +22,7 @@ def test_it_is_the_product_of_neighbours_differences() -> None:
             theirs = loss.embed_teacher.weight @ other + loss.embed_teacher.bias
             deltas.append((ours - theirs).abs())
         total = torch.zeros((), dtype=torch.float64)
-        for one, following in zip(deltas[:-1], deltas[1:], strict=True):
+        for one, following in pairwise(deltas):
             for a, b in zip(one, following, strict=True):
                 total = total + a * b
         return 0.02 * total / (len(deltas) - 1)
