@@ -35,6 +35,9 @@ class Crd(MethodLoss):
     """
 
     needs = ("sample numbers",)
+    memory_student: Tensor
+    memory_teacher: Tensor
+    constants: Tensor
 
     def __init__(
         self,
