@@ -70,8 +70,6 @@ def test_the_norm_that_feeds_a_relu_is_known(name: str, norms: list[str]) -> Non
 
 def test_the_stem_is_the_first_activation() -> None:
     found, images = network("resnet20")
-    with TapReader(found.model, found.places(["stem"]), ["stem"]) as reader:
-        stem = reader(images)["stem"]
     model = found.model.eval()
     with TapReader(found.model, found.places(["stem"]), ["stem"]) as reader:
         stem = reader(images)["stem"]
