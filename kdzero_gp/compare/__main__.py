@@ -24,6 +24,7 @@ from kdzero_gp.console.options import (
     Student,
     StudentInput,
     Taps,
+    TaskName,
     Teacher,
     TeacherInput,
     TeacherNorm,
@@ -50,6 +51,7 @@ METHODS_HELP = (
 def compare(
     methods: Annotated[list[str], typer.Option(help=METHODS_HELP)],
     seeds: Annotated[int, typer.Option(help="Trainings of each, numbered from 0.")] = 3,
+    task: TaskName = None,
     data: Data = None,
     limit: Limit = None,
     teacher: Teacher = None,
@@ -101,9 +103,11 @@ def _compare(methods: list[str], options: dict[str, Any], out: Path | None, *, q
     from kdzero_gp.compare.comparison import compare as run_comparison
     from kdzero_gp.compare.progress import ComparisonProgress
     from kdzero_gp.compare.report import print_table
+    from kdzero_gp.tasks.kinds import DEFAULT, kind_of
 
     console = make_console(sys.stderr if as_json else sys.stdout, quiet=quiet)
-    with interruptible(), ComparisonProgress(console) as progress, own_output(quiet):
+    kind = kind_of(options.get("task", DEFAULT))
+    with interruptible(), ComparisonProgress(console, kind) as progress, own_output(quiet):
         try:
             found = run_comparison(methods, out=out, follower=progress, **options)
         except KeyboardInterrupt:

@@ -10,8 +10,8 @@ from kdzero_gp.errors import ConfigError
 from kdzero_gp.models import build
 from kdzero_gp.randomness import seeded
 from kdzero_gp.tasks.classification.teacher import train_teacher
+from kdzero_gp.tasks.kinds import kind_of
 from kdzero_gp.tasks.recipe import Recipe
-from kdzero_gp.tasks.teacher import route as module
 from kdzero_gp.tasks.teacher.pretrain import cached_teacher
 from kdzero_gp.tasks.teacher.route import cached_route
 
@@ -42,7 +42,7 @@ def test_its_weights_are_those_of_the_cached_teachers_own_training(
     def untouched(*arguments: object, **options: object) -> None:
         raise AssertionError("trained once more")
 
-    monkeypatch.setattr(module, "train_teacher", untouched)
+    monkeypatch.setattr(type(kind_of()), "train_teacher", untouched)
     again = cached_route("cnn4", data, cache_dir=tmp_path, recipe=RECIPE)
     assert all(torch.equal(value, seen[2][name]) for name, value in again(0.5).items())
     with pytest.raises(ConfigError, match="trained for 4 epochs"):
