@@ -53,6 +53,8 @@ def learned_parameters(entry: Entry, task: Task) -> int:
         raise AssertionError(f"{entry.label} is not the student alone")
     student = task.student(0).eval()
     try:
+        if "route" in loss.needs:
+            task.require_route()
         with torch.no_grad(), task.reader(student, loss.student_taps or ("logits",)) as reader:
             known = reader(task.first_images("train", SHOWN))
         loss.prepare(known, task.teacher_probe(loss.teacher_taps, SHOWN), World.of(task, student, task.recipe))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Role = Literal["map", "rows", "vector", "scores", "dense_scores", "region_scores"]
-"""What a tap's tensor is: a feature map (N, C, H, W); several vectors (N, R, D) of each image, or one, (N, D); its class
-scores (N, K); class scores of every place, (N, K, H, W); or class scores of R anchors or regions of each image,
+"""What a tap's tensor is: a feature map (N, C, H, W); several vectors (N, R, D) of each image, or one, (N, D); its
+class scores (N, K); class scores of every place, (N, K, H, W); or class scores of R anchors or regions of each image,
 (N·R, K)."""
 
 Layout = Literal["map", "tokens", "channels_last"]

@@ -244,19 +244,28 @@ class Task:
         Raises:
             ConfigError: that is not known.
         """
+        route = self.require_route()
+        if share not in self._anchors:
+            self._anchors.clear()  # one at a time: each keeps outputs of its own
+            earlier = self._anchors[share] = copy.copy(self)
+            earlier.teacher = copy.deepcopy(self.teacher)
+            earlier.teacher.load_state_dict(dict(route(share)))
+            for name in ("teacher_network", "_teacher_cache", "_extra_cache"):
+                vars(earlier).pop(name, None)
+        return self._anchors[share]
+
+    def require_route(self) -> Callable[[float], Mapping[str, Tensor]]:
+        """The teacher's route.
+
+        Raises:
+            ConfigError: it is not known.
+        """
         if self._route is None:
             raise ConfigError(
                 f"the teacher of {self.name} came with its weights, so what it was while it was trained is not known; "
                 "let it be trained here (without --teacher-weights), or leave out the methods that follow its route"
             )
-        if share not in self._anchors:
-            self._anchors.clear()  # one at a time: each keeps outputs of its own
-            earlier = self._anchors[share] = copy.copy(self)
-            earlier.teacher = copy.deepcopy(self.teacher)
-            earlier.teacher.load_state_dict(dict(self._route(share)))
-            for name in ("teacher_network", "_teacher_cache", "_extra_cache"):
-                vars(earlier).pop(name, None)
-        return self._anchors[share]
+        return self._route
 
     def teacher_knowledge(self, split_name: str, names: Iterable[str]) -> Knowledge:
         """The teacher's taps for a whole split without augmentation, computed once for each tap and kept.

@@ -7,9 +7,9 @@ from kdzero_gp.evaluate.full import Entrant, FullTrainings
 from kdzero_gp.loops.single import Training
 from kdzero_gp.methods.named import make_loss
 from kdzero_gp.methods.simkd import Projected, SimKd, projector
-from kdzero_gp.tasks.whole_split import knowledge_of
 from kdzero_gp.tasks.recipe import Recipe
 from kdzero_gp.tasks.task import Task
+from kdzero_gp.tasks.whole_split import knowledge_of
 
 
 def trained(task: Task, steps: int) -> Training:
