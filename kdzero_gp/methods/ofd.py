@@ -27,7 +27,7 @@ class Overhaul(MethodLoss):
     t' = max(t, m), s' = BN(conv1x1(s)); (s' − t')² counts where s' > t' or t' > 0, sum / N of each stage, the last with
     weight 1 and each before it with half of the next; all · 1e-3 (the authors' for CIFAR; 1e-4 ImageNet, 1e-5
     segmentation). m is the mean of a negative value of the normal distribution that the channel's batch normalisation
-    says, mean β and deviation |γ|; −3·|γ| where such a value has a chance below 0.001. Where a stage ends in an addition
+    says, mean β and deviation |γ|; −3·|γ| where such a value has a chance below 0.001. Where a stage ends in a sum,
     that is the normalisation of its last convolution, so m is an approximation, as in the authors' code.
 
     The teacher is in evaluation mode; in the authors' code it normalises by the batch. Maps of other sizes meet at the
