@@ -79,8 +79,8 @@ class GlobalContext(nn.Module):
         self.query = nn.Conv2d(channels, 1, 1, bias=False)  # the softmax does not see a bias
         last = nn.Conv2d(middle, channels, 1)
         self.transform = nn.Sequential(nn.Conv2d(channels, middle, 1), nn.LayerNorm([middle, 1, 1]), nn.ReLU(), last)
-        nn.init.zeros_(last.weight)
-        nn.init.constant_(last.bias, 0.0)
+        for parameter in last.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, maps: Tensor) -> Tensor:
         """(N, C, H, W), as it is taken."""

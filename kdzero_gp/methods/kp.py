@@ -34,6 +34,10 @@ class KnowledgeProjection(MethodLoss):
     No code was published. Uncertain: the linear fall, where the ReLU stands, and that a tenth is the paper's step.
     """
 
+    left: Tensor
+    sums: Tensor
+    part: Tensor
+
     def __init__(self, stages: Stages, *, weight: float = 1.0) -> None:
         super().__init__(stages)
         self.weight = weight
@@ -62,8 +66,9 @@ class KnowledgeProjection(MethodLoss):
 
     def _gap(self, stage: str, student: Knowledge, teacher: Knowledge) -> Tensor:
         s, t = to_common_size(student[stage], teacher[stage])
-        rows = unit(self.project_teacher[stage].weight.flatten(1))[:, :, None, None]
-        return (self.project_student[stage](s).relu() - F.conv2d(t, rows).relu()).abs().mean()
+        rows = unit(self.project_teacher[stage].get_parameter("weight").flatten(1))[:, :, None, None]
+        projected: Tensor = self.project_student[stage](s)
+        return (projected.relu() - F.conv2d(t, rows).relu()).abs().mean()
 
     @torch.no_grad()
     def _prune(self, part: int) -> None:

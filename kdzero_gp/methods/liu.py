@@ -45,6 +45,6 @@ class KnowledgeFlow(MethodLoss):
 
     def _stage(self, stage: str, student: Knowledge, teacher: Knowledge) -> Tensor:
         s, t = (side[stage].mean((2, 3)) for side in (student, teacher))
-        given = F.linear(t, unit(self.transform_teacher[stage].weight))
+        given = F.linear(t, unit(self.transform_teacher[stage].get_parameter("weight")))
         ours, theirs = (F.log_softmax(x / self.temperature, 1) for x in (self.transform_student[stage](s), given))
         return self.temperature**2 * F.kl_div(ours, theirs, reduction="batchmean", log_target=True)

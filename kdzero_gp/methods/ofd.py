@@ -56,7 +56,7 @@ class Overhaul(MethodLoss):
     def _partial(self, tap: str, student: Knowledge, teacher: Knowledge) -> Tensor:
         """The squared distances that count, sum / N."""
         s, t = to_common_size(student[tap], teacher[tap])
-        maps = self.connectors[tap](s)
+        maps: Tensor = self.connectors[tap](s)
         wanted = torch.maximum(t, self.get_buffer(f"margin_{tap}")[:, None, None].to(t.dtype))
         counted = (maps > wanted) | (wanted > 0)
         return ((maps - wanted).square() * counted).sum() / len(maps)

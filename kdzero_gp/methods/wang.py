@@ -57,4 +57,5 @@ def strongest_half(maps: Tensor) -> Tensor:
     """(N, H, W), 1 at half of the positions of each map (N, C, H, W), at one at least, else 0."""
     strength = maps.abs().mean(1).flatten(1)
     chosen = strength.topk(max(1, strength.shape[1] // 2), dim=1).indices
-    return torch.zeros_like(strength).scatter_(1, chosen, 1.0).unflatten(1, maps.shape[2:])
+    mask: Tensor = torch.zeros_like(strength).scatter_(1, chosen, 1.0).unflatten(1, maps.shape[2:])
+    return mask

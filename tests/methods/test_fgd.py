@@ -30,7 +30,8 @@ def context(x: Tensor, block: Any) -> Tensor:
     mean = hidden.sum() / len(hidden)
     hidden = (hidden - mean) / (((hidden - mean) ** 2).sum() / len(hidden) + 1e-5).sqrt()
     hidden = (hidden * norm.weight.flatten() + norm.bias.flatten()).clamp(min=0)
-    return x + (last.weight[:, :, 0, 0] @ hidden + last.bias)[:, None, None]
+    added: Tensor = last.weight[:, :, 0, 0] @ hidden + last.bias
+    return x + added[:, None, None]
 
 
 def by_hand(loss: FocalGlobal, s: Knowledge, t: Knowledge) -> Tensor:

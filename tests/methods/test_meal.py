@@ -92,7 +92,7 @@ def test_without_the_adversary_equal_taps_give_no_gradient() -> None:
 
 
 def test_similarities_count_more_towards_the_end() -> None:
-    student = knowledge(0, **{f"stage{n}": (4, 5, 8, 8) for n in (1, 2, 3, 4, 5)})
+    student = knowledge(0, stage4=(4, 5, 2, 2), stage5=(4, 5, 1, 1))
     stages = ("stage1", "stage2", "stage3", "stage4", "stage5")
     loss = prepared("meal", student, student, stages=stages)
     assert isinstance(loss, Meal)

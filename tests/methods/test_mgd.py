@@ -1,5 +1,7 @@
 """Masked generative distillation against its formula in plain loops, and what its masks drop."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -23,10 +25,12 @@ def built(text: str, channels: int = 5) -> tuple[Knowledge, Knowledge, MaskedGen
 @pytest.mark.parametrize("masks", ["channels", "positions"])
 def test_it_is_the_error_of_what_is_generated_from_the_rest(masks: str) -> None:
     student, teacher, loss = built(f'mgd(dropped=0.5, masks="{masks}")')
+    align: Any = loss.align
+    layers: Any = loss.generate
 
     def by_hand(s: Knowledge, t: Knowledge) -> Tensor:
-        maps = torch.einsum("oi,nihw->nohw", loss.align.weight[:, :, 0, 0], s["stage3"])
-        maps = maps + loss.align.bias[:, None, None]
+        maps = torch.einsum("oi,nihw->nohw", align.weight[:, :, 0, 0], s["stage3"])
+        maps = maps + align.bias[:, None, None]
         mask = loss._mask(maps, NOW)
         kept = torch.zeros_like(maps)
         for n in range(4):
@@ -36,7 +40,7 @@ def test_it_is_the_error_of_what_is_generated_from_the_rest(masks: str) -> None:
                         stays = mask[n, c, 0, 0] if masks == "channels" else mask[n, 0, i, j]
                         if float(stays) == 1:
                             kept[n, c, i, j] = maps[n, c, i, j]
-        first, _, second = loss.generate
+        first, _, second = layers
         hidden = F.conv2d(kept, first.weight, first.bias, padding=1).clamp(min=0)
         generated = F.conv2d(hidden, second.weight, second.bias, padding=1)
         errors = [(a - b) ** 2 for a, b in zip(generated.flatten(), t["stage3"].flatten(), strict=True)]
