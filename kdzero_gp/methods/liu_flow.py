@@ -84,7 +84,8 @@ class FlowingMaps(MethodLoss):
         transforms = self.transforms[stage]
         if not isinstance(transforms, nn.ModuleDict):
             raise AssertionError("build() makes them by stage")
-        total, size = own * maps, (maps.shape[2], maps.shape[3])
+        size = maps.shape[2], maps.shape[3]
+        total: Tensor = own * maps
         for share, other in zip(others, self.stages, strict=True):
             flowing: Tensor = transforms[other](F.adaptive_avg_pool2d(teacher[other], size))
             total = total + share * flowing
