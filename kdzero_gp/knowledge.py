@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
+import torch
 from torch import Tensor
 
 from kdzero_gp.errors import TapError
@@ -10,11 +11,11 @@ from kdzero_gp.errors import TapError
 class Knowledge(Mapping[str, Tensor]):
     """The tapped tensors of one network for one batch, by tap name.
 
-    `stage1 … stageK` are feature maps (N, C, H, W), `pool` is the penultimate vector (N, D), `logits` the class
-    scores (N, K). Other names are allowed; the grammar decides which it understands.
+    A network that ends in class scores has feature maps (N, C, H, W) by the names `stage1 … stageK`, the penultimate
+    vector (N, D) and the scores (N, K). Other names are allowed; the grammar decides which it understands.
 
     Raises:
-        TapError: a value is no tensor, has a rank its tap cannot have, or batch sizes differ.
+        TapError: a value is no tensor, has fewer than two dimensions, or batch sizes differ.
     """
 
     __slots__ = ("_taps",)
@@ -24,10 +25,8 @@ class Knowledge(Mapping[str, Tensor]):
         for name, value in taps.items():
             if not isinstance(value, Tensor):
                 raise TapError(f"tap `{name}` is a {type(value).__name__}, but every tap must be a torch tensor")
-            rank = 4 if name.startswith("stage") else 2 if name in ("pool", "logits") else value.dim()
-            if value.dim() != rank or rank < 2:
-                wanted = {4: "(N, C, H, W)", 2: "(N, D)"}.get(rank, "with at least two dimensions")
-                raise TapError(f"tap `{name}` has shape {tuple(value.shape)}, but must be {wanted}")
+            if value.dim() < 2:
+                raise TapError(f"tap `{name}` has shape {tuple(value.shape)}, but must have at least two dimensions")
             if batch is not None and value.shape[0] != batch:
                 raise TapError(f"tap `{name}` holds {value.shape[0]} samples, the taps before it {batch}")
             batch = value.shape[0]
@@ -63,3 +62,8 @@ class Knowledge(Mapping[str, Tensor]):
     def __repr__(self) -> str:
         inner = ", ".join(f"{name}={shape}" for name, shape in self.shapes().items())
         return f"Knowledge({inner})"
+
+
+def unhalved(x: Tensor) -> Tensor:
+    """Half precision as float32, anything else as it is."""
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x

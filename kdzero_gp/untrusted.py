@@ -24,6 +24,18 @@ def printable(text: str, *, limit: int | None = None) -> str:
     return shown
 
 
+def error_text(error: BaseException, *, limit: int = 500) -> str:
+    """`Type: message` of any exception, whatever its own text does: it may raise, or be endless."""
+    try:
+        message = str(error)
+    except BaseException as fault:  # a foreign __str__ may raise anything
+        if isinstance(fault, KeyboardInterrupt):
+            raise
+        message = "(its text cannot be printed)"
+    name = printable(type(error).__name__, limit=100)
+    return f"{name}: {printable(message, limit=limit)}" if message else name
+
+
 def rounded(value: float) -> str:
     """A number to three significant digits, as it stands in drawings and tables: 0.00321, 1230, 4.5e-07."""
     text = f"{value:.3g}"

@@ -93,5 +93,5 @@ def _entrant(individual: Individual) -> Entrant:
 
 
 def _tested(evaluator: Evaluator, entrant: Entrant) -> float:
-    results = [evaluator.full(entrant, number, "test").accuracy for number in range(FRESH)]
+    results = [evaluator.full(entrant, number, "test").part("accuracy") for number in range(FRESH)]
     return 100 * statistics.fmean(value for value in results if value is not None)

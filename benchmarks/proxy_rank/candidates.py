@@ -14,7 +14,7 @@ from kdzero_gp.loops.single import DivergedError, Training
 from kdzero_gp.pair.assemble import make_task
 from kdzero_gp.randomness import settle_torch
 from kdzero_gp.run.config import make_config
-from kdzero_gp.tasks.classification.measures import accuracy
+from kdzero_gp.tasks.classification.measures import student_shares
 from kdzero_gp.tasks.task import Task
 
 Trainings = tuple[list[float], dict[tuple[int, int], list[Parts | None]]]
@@ -58,7 +58,7 @@ def truth_of(candidate: Candidate, seeds: Sequence[int]) -> list[float]:
         training = Training(task, distiller, task.recipe, student_seed=seed, order_seed=seed)
         try:
             training.advance(training.steps)
-            found.append(accuracy(task, training.student, "test"))
+            found.append(student_shares(task, training.student, "test")["accuracy"])
         except DivergedError:
             found.append(0.0)
     return found

@@ -1,11 +1,13 @@
 """`python -m kdzero_gp.compare`: several distillers and hand-designed methods on one pair, in one table."""
 
+import json
 import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from kdzero_gp.console.command import INTERRUPTED, interruptible, make_console, own_output
 from kdzero_gp.console.options import (
@@ -24,6 +26,7 @@ from kdzero_gp.console.options import (
     Student,
     StudentInput,
     Taps,
+    TaskName,
     Teacher,
     TeacherInput,
     TeacherNorm,
@@ -35,21 +38,26 @@ from kdzero_gp.console.options import (
     Workers,
     option,
 )
-from kdzero_gp.errors import EXIT_CODE, KdzeroError
+from kdzero_gp.errors import EXIT_CODE, ConfigError, KdzeroError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-OWN = ("methods", "seeds", "preset", "train_on", "calibrate", "out", "retry_failed", "quiet", "as_json")
+OWN = ("methods", "list_methods", "seeds", "preset", "train_on", "calibrate", "out", "retry_failed", "quiet", "as_json")
 """Options that are no part of the configuration of pair, data and machine."""
 METHODS_HELP = (
-    "What to compare, by commas: methods (kd, at, sp, rkd, dist, dkd, lskd, fitnet, nst, pkt), none (the student "
-    "alone), best.json files and text forms, each with or without LABEL= in front; may be repeated."
+    "What to compare, by commas: methods (kd, review, dkd(beta=8), …; all, or trees for those that can be seeds of a "
+    "search), none (the student alone), best.json files and text forms, two of these added by ' + ', each with or "
+    "without LABEL= in front; may be repeated."
 )
 
 
 @app.command()
 def compare(
-    methods: Annotated[list[str], typer.Option(help=METHODS_HELP)],
+    methods: Annotated[list[str] | None, option(METHODS_HELP)] = None,
+    list_methods: Annotated[
+        bool, typer.Option("--list-methods", help="Show all hand-designed methods and stop.")
+    ] = False,
     seeds: Annotated[int, typer.Option(help="Trainings of each, numbered from 0.")] = 3,
+    task: TaskName = None,
     data: Data = None,
     limit: Limit = None,
     teacher: Teacher = None,
@@ -91,6 +99,11 @@ def compare(
     own: dict[str, Any] = {"seeds": seeds, "preset": preset, "train_on": train_on, "calibrate": calibrate}
     own["retry_failed"] = retry_failed
     try:
+        if list_methods:
+            _list_methods(as_json=as_json)
+            return
+        if not methods:
+            raise ConfigError("no methods are given; name some, as in --methods none,kd,dist, or all")
         _compare(methods, own | given, out, quiet=quiet, as_json=as_json)
     except KdzeroError as error:
         typer.echo(f"error: {error}", err=True)
@@ -101,9 +114,11 @@ def _compare(methods: list[str], options: dict[str, Any], out: Path | None, *, q
     from kdzero_gp.compare.comparison import compare as run_comparison
     from kdzero_gp.compare.progress import ComparisonProgress
     from kdzero_gp.compare.report import print_table
+    from kdzero_gp.tasks.kinds import DEFAULT, kind_of
 
     console = make_console(sys.stderr if as_json else sys.stdout, quiet=quiet)
-    with interruptible(), ComparisonProgress(console) as progress, own_output(quiet):
+    kind = kind_of(options.get("task", DEFAULT))
+    with interruptible(), ComparisonProgress(console, kind) as progress, own_output(quiet):
         try:
             found = run_comparison(methods, out=out, follower=progress, **options)
         except KeyboardInterrupt:
@@ -114,6 +129,39 @@ def _compare(methods: list[str], options: dict[str, Any], out: Path | None, *, q
         return
     print_table(console, found.rows, found.facts)
     console.print(f"table as text, CSV, JSON and plot: {found.folder}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _list_methods(*, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from rich.table import Table
+
+    from kdzero_gp.methods.listing import PAIR, method_rows
+
+    with own_output(quiet=False):
+        rows = method_rows()
+    if as_json:
+        typer.echo(json.dumps([asdict(row) for row in rows], ensure_ascii=False))
+        return
+    table = Table(title=f"hand-designed methods; parameters and taps for {PAIR[1]} -> {PAIR[0]} on CIFAR-100")
+    for name in ("method", "kind", "taps (student | teacher)", "learned", "epochs", "CE", "options", "home", "paper"):
+        table.add_column(name, justify="right" if name == "learned" else "left", overflow="fold")
+    for row in rows:
+        needs = f"{row.kind}; {', '.join(row.needs)}" if row.needs else row.kind
+        learned = f"{row.learned:,}" if row.learned else "-"
+        cells = (
+            row.name,
+            needs,
+            row.taps,
+            learned,
+            row.phases,
+            f"{row.ce_weight:g}",
+            row.options,
+            row.home,
+            row.source,
+        )
+        table.add_row(*map(escape, cells))
+    make_console(sys.stdout, quiet=False).print(table)
 
 
 def _say_how_to_go_on(folder: str) -> None:

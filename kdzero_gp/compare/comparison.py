@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from kdzero_gp.compare.entries import make_entries, split_methods
+from kdzero_gp.compare.entries import Entry, make_entries, split_methods, widened
 from kdzero_gp.compare.folder import ComparisonFolder
-from kdzero_gp.compare.probe import calibrated, learned_parameters, teacher_accuracy
+from kdzero_gp.compare.probe import calibrated, learned_parameters
 from kdzero_gp.compare.report import Facts, write_report
 from kdzero_gp.compare.setup import (
     comparison_config,
@@ -23,7 +23,7 @@ from kdzero_gp.compare.setup import (
 )
 from kdzero_gp.compare.statistics import Row, make_rows
 from kdzero_gp.compare.trainings import Follower, Nobody, stored_trainings, train_missing
-from kdzero_gp.errors import ConfigError
+from kdzero_gp.errors import ConfigError, KdzeroError
 from kdzero_gp.execute.worker_count import worker_count
 from kdzero_gp.provenance import hardware, versions
 from kdzero_gp.randomness import settled_torch
@@ -37,7 +37,7 @@ class Comparison:
 
     Attributes:
         folder: holds the trainings, and the table as text, CSV, JSON and plot.
-        rows: by falling mean test accuracy.
+        rows: by falling mean on the test split.
         facts: what they depend on; `facts.baseline` is the label of the hand-designed method that the others are tested
             against.
     """
@@ -56,7 +56,7 @@ def compare(
     train_on: Literal["all", "train"] = "all",
     calibrate: Literal["none", "gradient"] = "none",
     retry_failed: bool = False,
-    task: Task | None = None,
+    task: Task | str | None = None,
     follower: Follower | None = None,
     **options: Any,
 ) -> Comparison:
@@ -67,7 +67,8 @@ def compare(
 
     Args:
         methods: a text with commas or one text each: method names, `none`, text forms, paths of `best.json`, each with
-            or without LABEL= in front.
+            or without LABEL= in front. `all` stands for every hand-designed method that fits the pair, `trees` for those
+            that are trees.
         seeds: how many, numbered from 0. Those of one number share the student's initialisation and the batches.
         out: the folder, by default a new one in `comparisons/`.
         preset: the recipe's name, by default the one the student is known by.
@@ -75,8 +76,8 @@ def compare(
         calibrate: whether text forms are scaled to the cross-entropy's gradient norm; files have their own calibration,
             and methods their published weights.
         retry_failed: do failed trainings again.
-        task: a task built from your own networks, recipe included, instead of `teacher`, `student`, `data` and
-            `preset`.
+        task: the name of a kind of task, or a task built from your own networks, recipe included, instead of
+            `teacher`, `student`, `data` and `preset`.
         follower: told of every training.
         options: of `python -m kdzero_gp.compare`, with underscores: `data=…, teacher=…, epochs=…, device=…`.
 
@@ -88,16 +89,20 @@ def compare(
     if calibrate not in ("none", "gradient"):
         raise ConfigError(f"--calibrate is '{calibrate}', but must be none or gradient")
     texts = split_methods([methods] if isinstance(methods, str) else methods)
+    if task is not None:
+        options["task"] = task.kind.name if isinstance(task, Task) else task
     config, recipe = comparison_config(options, preset, train_on)
-    own_task = task is not None
+    own_task = isinstance(task, Task)
     workers = worker_count(config, own_task=own_task)
     if own_task and config.executor not in ("auto", "inprocess"):
         raise ConfigError(
             f"executor is {config.executor}, but a task of your own cannot travel to worker processes; leave it out"
         )
     with settled_torch(config.threads, config.device):
-        task = task or comparison_task(config, recipe, train_on)
-        entries = make_entries(texts, task.student_taps.stages)
+        task = task if isinstance(task, Task) else comparison_task(config, recipe, train_on)
+        entries, left_out = _entered(texts, task)
+        for entry in entries:
+            entry.named.check(task.kind, f"the method {entry.label}")
         if calibrate == "gradient":
             entries = [calibrated(entry, task, config.seed) for entry in entries]
         learned = {entry.key: learned_parameters(entry, task) for entry in entries}
@@ -119,19 +124,35 @@ def compare(
                         entries, range(seeds), stored, folder, executor, follower, together=together(config)
                     )
             by_key = {entry.key: [results[entry.key, number] for number in range(seeds)] for entry in entries}
-            rows, baseline = make_rows(entries, by_key, learned)
+            rows, baseline = make_rows(entries, by_key, learned, task.kind)
             facts = Facts(
                 title=task.name,
                 epochs=task.recipe.epochs,
                 seeds=seeds,
                 student_parameters=parameters_of(task.student(0)),
                 teacher_parameters=parameters_of(task.teacher),
-                teacher_accuracy=teacher_accuracy(task),
+                teacher_accuracy=task.kind.teacher_measures(task, "test")[task.kind.quality.key],
                 baseline=baseline,
                 settings=settings,
                 date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
                 hardware=hardware(config.device),
                 versions=versions(),
+                left_out=left_out,
             )
             write_report(folder.path, rows, facts)
     return Comparison(folder.path, rows, facts)
+
+
+def _entered(texts: Sequence[str], task: Task) -> tuple[list[Entry], dict[str, str]]:
+    """The entries that texts name, and why others of `all` or `trees` are left out."""
+    stages = task.student_taps.stages
+    single, wide = widened(texts)
+    left_out: dict[str, str] = {}
+    for name in wide:
+        try:
+            (entry,) = make_entries([name], stages)
+            entry.named.check(task.kind, "it")
+            learned_parameters(entry, task)
+        except KdzeroError as error:
+            left_out[name] = str(error)
+    return make_entries([*single, *(name for name in wide if name not in left_out)], stages), left_out

@@ -10,9 +10,11 @@ from typing import Literal
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.evaluate.full import Entrant
 from kdzero_gp.methods.named import Named, is_file_name, named_distiller
-from kdzero_gp.methods.registry import method, names_method
+from kdzero_gp.methods.registry import METHODS, method, names_method
 from kdzero_gp.store.json_text import encode
 
+ALL, TREES = "all", "trees"
+"""What stands for every registered method, and for those that are trees; the student alone is one of both."""
 Kind = Literal["alone", "method", "file", "text"]
 LABEL = re.compile(r"([A-Za-z][\w .+-]{0,39})=(.+)", re.DOTALL)
 
@@ -66,6 +68,13 @@ def split_methods(texts: Iterable[str]) -> list[str]:
     if not found:
         raise ConfigError("--methods names none; give some, as in --methods none,kd,dist,runs/NAME/best.json")
     return found
+
+
+def widened(texts: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The texts that name one method each, and the methods that `all` and `trees` among them stand for beside those."""
+    single = [text for text in texts if text not in (ALL, TREES)]
+    wide = [name for name, chosen in METHODS.items() if ALL in texts or (TREES in texts and chosen.module is None)]
+    return single, [name for name in wide if name not in single]
 
 
 def make_entries(texts: Sequence[str], stages: Sequence[str]) -> list[Entry]:

@@ -19,6 +19,7 @@ from kdzero_gp.evaluate.full import FullResult
 from kdzero_gp.store.config_difference import config_differences
 from kdzero_gp.store.failures import reported
 from kdzero_gp.store.json_text import decode, encode
+from kdzero_gp.tasks.kinds import DEFAULT, kind_of
 from kdzero_gp.whole_file import write_whole
 
 FORMAT = "kdzero_gp.comparison"
@@ -41,6 +42,7 @@ class ComparisonFolder:
 
     def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
         self.path = path.absolute()
+        self._quality = kind_of(settings.get("task", DEFAULT)).quality.key
         with reported("create", self.path, then="give another --out"):
             self.path.mkdir(parents=True, exist_ok=True)
             held = sorted(entry.name for entry in self.path.iterdir() if entry.name != LOCK)
@@ -95,7 +97,7 @@ class ComparisonFolder:
         Raises:
             StoreError: the file is damaged, or of something else.
         """
-        return read_training(self._file(entry, number), entry, number)
+        return read_training(self._file(entry, number), entry, number, self._quality)
 
     def keep(self, entry: Entry, number: int, result: FullResult) -> None:
         """Stores a training for good.
@@ -134,8 +136,11 @@ def read_settings(folder: Path) -> dict[str, Any]:
     return record
 
 
-def read_training(path: Path, entry: Entry, number: int) -> FullResult | None:
+def read_training(path: Path, entry: Entry, number: int, quality: str) -> FullResult | None:
     """A finished training's result, or None where there is no file.
+
+    Args:
+        quality: the part that every finished training has.
 
     Raises:
         StoreError: the file is damaged, or of another training.
@@ -149,7 +154,7 @@ def read_training(path: Path, entry: Entry, number: int) -> FullResult | None:
     record = _object(text, path)
     parts, seconds, failure = (record.get(name) for name in ("parts", "seconds", "error"))
     named = (record.get("key"), record.get("seed")) == (entry.key, number)
-    ended = isinstance(failure, str) if parts is None else failure is None and _numbers(parts) and "accuracy" in parts
+    ended = isinstance(failure, str) if parts is None else failure is None and _numbers(parts) and quality in parts
     if not (named and ended and isinstance(seconds, int | float)):
         raise StoreError(
             f"{path} is not the training of {entry.label} with seed {number}, or it is damaged; remove it, and the "

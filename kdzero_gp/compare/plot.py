@@ -6,6 +6,8 @@ from pathlib import Path
 
 from kdzero_gp.compare.statistics import Row
 from kdzero_gp.store.failures import reported
+from kdzero_gp.tasks.kinds import kind_of
+from kdzero_gp.tasks.measure import Measure
 from kdzero_gp.whole_file import write_whole
 
 COLOURS = {"alone": "#5b6471", "method": "#0f6b67", "file": "#1f5fa9", "text": "#b3560f"}
@@ -15,14 +17,20 @@ TALLEST = 40.0
 """Inches."""
 
 
-def write_plot(folder: Path, rows: Sequence[Row], *, title: str, epochs: int, seeds: int) -> None:
+def write_plot(
+    folder: Path, rows: Sequence[Row], *, title: str, epochs: int, seeds: int, measure: Measure | None = None
+) -> None:
     """Writes `table.svg` and `table.png`; nothing where no training succeeded. The same rows give the same bytes.
 
     The axis does not begin at 0, so there are points and no bars, whose lengths would mislead.
 
+    Args:
+        measure: what the numbers are, by default accuracy.
+
     Raises:
         StoreError: a file cannot be written.
     """
+    measure = measure or kind_of().quality
     rows = [row for row in rows if row.mean is not None]
     if not rows:
         return
@@ -49,7 +57,9 @@ def write_plot(folder: Path, rows: Sequence[Row], *, title: str, epochs: int, se
         axes.spines[["top", "right"]].set_visible(False)
         axes.set_title(title, fontsize=10, color=INK, parse_math=False)
         plural = "s" if seeds != 1 else ""
-        axes.set_xlabel(f"test accuracy in %, {epochs} epochs, {seeds} seed{plural} (mean ± standard deviation)")
+        axes.set_xlabel(
+            f"test {measure.name} in {measure.unit}, {epochs} epochs, {seeds} seed{plural} (mean ± standard deviation)"
+        )
         text, image = io.StringIO(), io.BytesIO()
         FigureCanvasSVG(figure).print_svg(text, metadata={"Date": None, "Creator": None})
         figure.set_dpi(DPI)

@@ -32,9 +32,11 @@ def calibrated(entry: Entry, task: Task, run_seed: int) -> Entry:
     distiller = Distiller(entry.named.tree, seed=derive_seed(run_seed, "distiller"))
     student = task.student(derive_seed(run_seed, "student")).train()
     images = task.first_images("train", PROBE)
-    labels, teacher = task.labels("train")[: len(images)], task.teacher_probe(task.teacher_taps, PROBE)
+    targets, teacher = task.targets("train")[: len(images)], task.teacher_probe(task.teacher_taps, PROBE)
     with task.reader(student, task.student_taps) as reader:
-        factors = distiller.calibrate(reader(images), teacher, labels, student.parameters())
+        known = reader(images)
+        loss = task.kind.loss(known, targets)
+        factors = distiller.calibrate(known, teacher, targets, student.parameters(), task_loss=loss)
     return replace(entry, named=replace(entry.named, calibration=factors), source="calibrated")
 
 
@@ -51,6 +53,8 @@ def learned_parameters(entry: Entry, task: Task) -> int:
         raise AssertionError(f"{entry.label} is not the student alone")
     student = task.student(0).eval()
     try:
+        if "route" in loss.needs:
+            task.require_route()
         with torch.no_grad(), task.reader(student, loss.student_taps or ("logits",)) as reader:
             known = reader(task.first_images("train", SHOWN))
         loss.prepare(known, task.teacher_probe(loss.teacher_taps, SHOWN), World.of(task, student, task.recipe))
@@ -58,9 +62,3 @@ def learned_parameters(entry: Entry, task: Task) -> int:
     except KdzeroError as error:
         raise ConfigError(f"the method {entry.label} does not fit this pair: {error}") from error
     return sum(math.prod(parameter.shape) for parameter in trained)
-
-
-def teacher_accuracy(task: Task) -> float:
-    """Share of the test split that the teacher gets right, 0 … 1."""
-    scores = task.teacher_knowledge("test", ["logits"])["logits"]
-    return float((scores.argmax(1) == task.labels("test")).double().mean())

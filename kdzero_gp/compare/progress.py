@@ -7,17 +7,23 @@ from rich.console import Console
 from kdzero_gp.compare.report import reason
 from kdzero_gp.console.bar import BarDisplay
 from kdzero_gp.evaluate.full import FullResult
+from kdzero_gp.tasks.kind import TaskKind
+from kdzero_gp.tasks.kinds import kind_of
 
 
 class ComparisonProgress(BarDisplay):
     """Prints a comparison's progress.
 
+    Args:
+        kind: of the task, by default classification.
+
     Attributes:
         folder: where trainings are kept, "" before there is one.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, kind: TaskKind | None = None) -> None:
         super().__init__(console)
+        self._measure = (kind or kind_of()).quality
         self.folder = ""
         self._missing = 0
         self._seconds: list[float] = []
@@ -31,10 +37,9 @@ class ComparisonProgress(BarDisplay):
     def trained(self, label: str, number: int, result: FullResult) -> None:
         """A line for one training."""
         self._seconds.append(result.seconds)
-        if result.accuracy is not None:
-            outcome = f"{100 * result.accuracy:.2f} %"
-        else:
-            outcome = f"failed: {reason(result.error or '')}"
+        reached = result.part(self._measure.key)
+        failed = f"failed: {reason(result.error or '')}"
+        outcome = failed if reached is None else self._measure.shown(reached)
         mean = statistics.fmean(self._seconds)
         left = self._missing - len(self._seconds)
         rest = f"; {left} left of about {mean:.0f} s each" if left else ""

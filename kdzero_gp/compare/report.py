@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from rich.table import Table
 from kdzero_gp.compare.plot import write_plot
 from kdzero_gp.compare.statistics import Row
 from kdzero_gp.store.json_text import encode
+from kdzero_gp.tasks.kind import TaskKind
+from kdzero_gp.tasks.kinds import DEFAULT, kind_of
 from kdzero_gp.whole_file import write_whole
 
 WIDTH = 200
@@ -35,6 +37,7 @@ class Facts:
         settings: as the folder keeps them.
         date: ISO 8601 in UTC, of the table.
         teacher_parameters: how many trained numbers it has; a table may be without.
+        left_out: by name, why a method of `all` or `trees` is not in it.
     """
 
     title: str
@@ -48,6 +51,12 @@ class Facts:
     hardware: str
     versions: Mapping[str, str]
     teacher_parameters: int | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> TaskKind:
+        """The kind of task, which says what the numbers are."""
+        return kind_of(self.settings.get("task", DEFAULT))
 
 
 def write_report(folder: Path, rows: Sequence[Row], facts: Facts) -> None:
@@ -57,9 +66,9 @@ def write_report(folder: Path, rows: Sequence[Row], facts: Facts) -> None:
         StoreError: one cannot be written.
     """
     write_whole(folder / "table.txt", [text_of(rows, facts)], then=THEN)
-    write_whole(folder / "table.csv", [csv_of(rows, facts.seeds)], then=THEN)
+    write_whole(folder / "table.csv", [csv_of(rows, facts.seeds, facts.kind)], then=THEN)
     write_whole(folder / "table.json", [json_of(rows, facts)], then=THEN)
-    write_plot(folder, rows, title=facts.title, epochs=facts.epochs, seeds=facts.seeds)
+    write_plot(folder, rows, title=facts.title, epochs=facts.epochs, seeds=facts.seeds, measure=facts.kind.quality)
 
 
 def text_of(rows: Sequence[Row], facts: Facts) -> str:
@@ -73,21 +82,28 @@ def text_of(rows: Sequence[Row], facts: Facts) -> str:
 
 def print_table(console: Console, rows: Sequence[Row], facts: Facts) -> None:
     """Shows the table and what its columns mean."""
-    console.print(comparison_table(rows, title=facts.title, epochs=facts.epochs, seeds=facts.seeds))
-    for line in footnotes(rows, facts.baseline, facts.student_parameters, facts.teacher_accuracy):
+    console.print(comparison_table(rows, title=facts.title, epochs=facts.epochs, seeds=facts.seeds, kind=facts.kind))
+    lines = [*footnotes(rows, facts.baseline, facts.student_parameters, facts.teacher_accuracy)]
+    for line in [*lines, *(f"left out: {name}: {why}" for name, why in facts.left_out.items())]:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def csv_of(rows: Sequence[Row], seeds: int) -> str:
-    """One line for each method; accuracies and gains in percent and points, what is not known is empty."""
+def csv_of(rows: Sequence[Row], seeds: int, kind: TaskKind | None = None) -> str:
+    """One line for each method; shares and gains in percent and points, what is not known is empty.
+
+    Args:
+        kind: of the task, by default classification.
+    """
+    kind = kind or kind_of()
+    quality, further = f"{kind.quality.key}_percent", [f"{measure.key}_percent" for measure in kind.further]
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    names = ("method", "kind", "accuracy_percent", "std", "n", "gain_points", "p", "p_holm", "pairs", "top5_percent")
+    names = ("method", "kind", quality, "std", "n", "gain_points", "p", "p_holm", "pairs", *further)
     more = ("size", "learned_parameters", "seconds", "failed", "formula", "source")
     writer.writerow([*names, *(f"seed_{number}_percent" for number in range(seeds)), *more])
     for row in rows:
         first = [row.label, row.kind, _percent(row.mean), _percent(row.std), row.trained, _percent(row.gain)]
-        tests = [row.p_value, row.p_holm, row.pairs, _percent(row.top5_mean)]
+        tests = [row.p_value, row.p_holm, row.pairs, *(_percent(row.top5_mean) for _ in further)]
         last = [row.size, row.learned, row.seconds, len(row.errors), row.formula, row.source]
         writer.writerow([*first, *tests, *(_percent(value) for value in row.accuracy), *last])
     return buffer.getvalue()
@@ -96,7 +112,8 @@ def csv_of(rows: Sequence[Row], seeds: int) -> str:
 def json_of(rows: Sequence[Row], facts: Facts) -> str:
     """Everything: the rows with tracebacks, and what they depend on. Shares are in 0 … 1."""
     plain = [asdict(row) | {"errors": {str(seed): text for seed, text in row.errors.items()}} for row in rows]
-    record = {"format": "kdzero_gp.comparison.table", "version": 1, **asdict(facts), "rows": plain}
+    known = {name: value for name, value in asdict(facts).items() if name != "left_out" or value}
+    record = {"format": "kdzero_gp.comparison.table", "version": 1, **known, "rows": plain}
     return json.dumps(json.loads(encode(record)), indent=1) + "\n"
 
 
@@ -108,11 +125,19 @@ LONGEST = 160
 """Characters of a failure's reason."""
 
 
-def comparison_table(rows: Sequence[Row], *, title: str, epochs: int, seeds: int) -> Table:
-    """Rows as they stand, by falling mean test accuracy."""
-    table = Table(title=escape(f"{title}: test accuracy of the last of {epochs} epochs, {seeds} seeds"))
+def comparison_table(
+    rows: Sequence[Row], *, title: str, epochs: int, seeds: int, kind: TaskKind | None = None
+) -> Table:
+    """Rows as they stand, by falling mean on the test split.
+
+    Args:
+        kind: of the task, by default classification.
+    """
+    kind = kind or kind_of()
+    quality, further = kind.quality, [measure.column for measure in kind.further]
+    table = Table(title=escape(f"{title}: test {quality.name} of the last of {epochs} epochs, {seeds} seeds"))
     table.add_column("method", overflow="fold")
-    for name in ("accuracy %", "each seed", "gain", "p", "p (Holm)", "top-5 %", "nodes", "learned", "s"):
+    for name in (quality.column, "each seed", "gain", "p", "p (Holm)", *further, "nodes", "learned", "s"):
         table.add_column(name, justify="right", overflow="fold")
     table.add_column("formula or source", overflow="fold")
     for row in rows:
@@ -123,7 +148,7 @@ def comparison_table(rows: Sequence[Row], *, title: str, epochs: int, seeds: int
             "-" if row.gain is None else f"{100 * row.gain:+.2f}",
             p_text(row.p_value),
             p_text(row.p_holm),
-            "-" if row.top5_mean is None else f"{100 * row.top5_mean:.2f}",
+            *("-" if row.top5_mean is None else f"{100 * row.top5_mean:.2f}" for _ in further),
             str(row.size) if row.size else "-",
             f"{row.learned:,}" if row.learned else "-",
             "-" if row.seconds is None else f"{row.seconds:.0f}" if row.seconds >= 10 else f"{row.seconds:.1f}",

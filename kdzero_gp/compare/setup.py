@@ -20,6 +20,7 @@ from kdzero_gp.pair.assemble import load_primitives, make_task
 from kdzero_gp.pair.config import require_known
 from kdzero_gp.randomness import settle_torch
 from kdzero_gp.run.config import RunConfig, make_config
+from kdzero_gp.tasks.kinds import DEFAULT
 from kdzero_gp.tasks.recipe import Recipe
 from kdzero_gp.tasks.task import Task
 from kdzero_gp.train.config import PAIR_OPTIONS, make_fit_config
@@ -126,7 +127,8 @@ def comparison_settings(config: RunConfig, task: Task, *, own_task: bool, train_
     names = (task.teacher, student) if own_task else (config.teacher, config.student)
     teacher_name, student_name = (name if isinstance(name, str) else type(name).__name__ for name in names)
     recipe = {name: value for name, value in asdict(task.recipe).items() if name != "ce_weight"}  # it is a method's
-    return {
+    kind = {} if task.kind.name == DEFAULT else {"task": task.kind.name}  # older folders are of the usual kind
+    return kind | {
         "data": {
             "name": task.data.name.rpartition("/")[2],
             "trained on": train_on,

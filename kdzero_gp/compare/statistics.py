@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from kdzero_gp.compare.entries import Entry, Kind
 from kdzero_gp.evaluate.full import FullResult
+from kdzero_gp.tasks.kind import TaskKind
+from kdzero_gp.tasks.kinds import kind_of
 
 Pairs = Sequence[tuple[float, float]]
 
@@ -18,9 +20,9 @@ class Row:
     Attributes:
         formula: text form, None for the student alone.
         source: its paper, or where it comes from.
-        accuracy: test accuracy of the last epoch.
-        top5: how often the label is among the five highest scores; None throughout where there are five classes or
-            fewer.
+        accuracy: on the test split at the last epoch, the quality that the kind of task is ranked by, whatever it is;
+            classification's gave it its name, which comparison folders keep.
+        top5: the further measure of the kind of task; None throughout where there is none.
         gain: mean over the seeds of the difference to the student alone; None for it, and where that is not trained.
         p_value: of the two-sided paired t-test against the best baseline, over the seeds where both succeeded; None for
             that baseline, and where the test is undefined.
@@ -57,18 +59,24 @@ class Row:
 
 
 def make_rows(
-    entries: Sequence[Entry], results: Mapping[str, Sequence[FullResult]], learned: Mapping[str, int]
+    entries: Sequence[Entry],
+    results: Mapping[str, Sequence[FullResult]],
+    learned: Mapping[str, int],
+    kind: TaskKind | None = None,
 ) -> tuple[list[Row], str | None]:
     """The table.
 
     Args:
         results: by key of the entry, one for each seed.
         learned: by key, parameters trained beside the student's.
+        kind: of the task, by default classification.
 
     Returns:
         Rows by falling mean, and the label of the best baseline: the hand-designed method of the highest mean.
     """
-    reached = {entry.label: [result.accuracy for result in results[entry.key]] for entry in entries}
+    kind = kind or kind_of()
+    quality, further = kind.quality.key, next((measure.key for measure in kind.further), "")
+    reached = {entry.label: [result.part(quality) for result in results[entry.key]] for entry in entries}
     alone = next((reached[entry.label] for entry in entries if entry.kind == "alone"), None)
     means = {
         entry.label: mean
@@ -83,7 +91,7 @@ def make_rows(
     for entry in entries:
         own = results[entry.key]
         accuracy, tree = reached[entry.label], entry.named.tree
-        top5 = [None if result.parts is None else result.parts.get("top5") for result in own]
+        top5 = [result.part(further) for result in own]
         gains = [a - b for a, b in both(accuracy, alone)] if alone is not None and entry.kind != "alone" else []
         row = Row(
             label=entry.label,

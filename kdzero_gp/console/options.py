@@ -10,6 +10,9 @@ def option(text: str, *names: str) -> Any:
     return typer.Option(*names, help=text, show_default=False)
 
 
+TaskName = Annotated[
+    str | None, option("classification (default), or multilabel: npz:FILE whose y is (N, K), 1 for each class it has.")
+]
 Data = Annotated[str | None, option("digits (default), cifar10, cifar100, npz:FILE, folder:PATH or imagenet:PATH.")]
 Limit = Annotated[int | None, option("Use only the first N training images.")]
 Teacher = Annotated[

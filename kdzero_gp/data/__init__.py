@@ -5,7 +5,7 @@ from kdzero_gp.data.augment.named import named_augmentation
 from kdzero_gp.data.batches.in_memory import ImageBatches
 from kdzero_gp.data.batches.serving import Batches, image_batches
 from kdzero_gp.data.batches.streamed import StreamedBatches
-from kdzero_gp.data.dataset import Dataset, Split
+from kdzero_gp.data.dataset import Dataset, LabelForm, Split
 from kdzero_gp.data.sources.load import load_dataset
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Batches",
     "Dataset",
     "ImageBatches",
+    "LabelForm",
     "Split",
     "StreamedBatches",
     "image_batches",

@@ -5,11 +5,15 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from kdzero_gp.data.sources.files import ImageFiles
+
+LabelForm = Literal["class", "multi_hot"]
+"""The class of each image, (N,) int64; or for each image a 1 for every class that it has, (N, K) float32 of 0 and 1."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +22,7 @@ class Split:
 
     Attributes:
         images: (N, C, H, W) uint8; of a streamed split files that give such a tensor for a slice of them.
-        labels: (N,) int64, each in 0 … num_classes - 1.
+        labels: (N,) int64, each in 0 … num_classes - 1, or (N, K) float32 of 0 and 1, see `LabelForm`.
     """
 
     images: Tensor | ImageFiles

@@ -28,18 +28,19 @@ class Aligner(nn.Module):
         tap: name, for messages.
         student, teacher: shapes, the batch included: (N, C, H, W), (N, R, D) or (N, D).
         seed: of the initial weights, together with the tap: aligners of one seed are equal wherever they stand.
+        learned: whether channels are mapped; without it only resolutions meet.
 
     Raises:
         TapError: the shapes cannot be bridged.
     """
 
-    def __init__(self, tap: str, student: tuple[int, ...], teacher: tuple[int, ...], seed: int) -> None:
+    def __init__(
+        self, tap: str, student: tuple[int, ...], teacher: tuple[int, ...], seed: int, learned: bool = True
+    ) -> None:
         super().__init__()
         if len(student) != len(teacher):
             raise TapError(f"tap `{tap}` has shape {student} in the student and {teacher} in the teacher")
-        if tap == "logits":
-            raise class_mismatch(student, teacher)
-        if len(student) == 3 and student[1] != teacher[1]:
+        if learned and len(student) == 3 and student[1] != teacher[1]:
             raise TapError(f"tap `{tap}` has {student[1]} rows in the student and {teacher[1]} in the teacher")
         self.size = (min(student[2], teacher[2]), min(student[3], teacher[3])) if len(student) == 4 else None
         self.pool_student = self.size is not None and self.size != tuple(student[2:])
@@ -47,18 +48,18 @@ class Aligner(nn.Module):
         channel = 2 if len(student) == 3 else 1
         inputs, outputs = student[channel], teacher[channel]
         self.weight: nn.Parameter | None = None
-        if inputs != outputs:
+        if learned and inputs != outputs:
             own = (seed + int.from_bytes(tap.encode(), "big")) % 2**63
             generator = torch.Generator().manual_seed(own)
             weight = torch.randn(outputs, inputs, generator=generator) / math.sqrt(inputs)
             self.weight = nn.Parameter(weight)
             self.bias = nn.Parameter(torch.zeros(outputs))
 
-    def student(self, x: Tensor) -> Tensor:
-        """The student's tensor in the common shape."""
+    def student(self, x: Tensor, mapped: bool = True) -> Tensor:
+        """The student's tensor in the common shape, or with its own channels in the common resolution."""
         if self.pool_student and self.size is not None:
             x = functional.adaptive_avg_pool2d(x, self.size)
-        if self.weight is None:
+        if self.weight is None or not mapped:
             return x
         weight, bias = self.weight.to(x.dtype), self.bias.to(x.dtype)
         if x.dim() == 4:  # the 1x1 convolution as one matrix product, which is up to twice as fast on small maps

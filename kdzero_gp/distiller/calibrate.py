@@ -1,4 +1,4 @@
-"""Calibration: every term starts with the gradient norm of the cross-entropy.
+"""Calibration: every term starts with the gradient norm of the task's own loss.
 
 Gradient norms of random distillers span thirteen orders of magnitude, so an uncalibrated weight would select on
 scale alone.
@@ -9,10 +9,8 @@ from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from kdzero_gp.errors import KdzeroError
-from kdzero_gp.knowledge import Knowledge
 
 
 class CalibrationError(KdzeroError):
@@ -37,21 +35,20 @@ def norm(vector: Tensor) -> float:
 def calibration_constants(
     means: Sequence[Tensor],
     names: Sequence[str],
-    student: Knowledge,
-    targets: Tensor,
+    task_loss: Tensor,
     parameters: Iterable[Tensor],
 ) -> tuple[float, ...]:
-    """For every term, the factor that gives it the cross-entropy's gradient norm.
+    """For every term, the factor that gives it the gradient norm of the student's own loss.
 
     Raises:
         CalibrationError: names the term whose gradient norm is zero or not finite.
     """
     trained = [p for p in parameters if p.requires_grad]
-    target = norm(gradient(functional.cross_entropy(student["logits"].float(), targets), trained))
+    target = norm(gradient(task_loss, trained))
     if not math.isfinite(target) or target == 0:
         raise CalibrationError(
-            f"the cross-entropy's gradient norm with respect to the student is {target}, but must be positive and "
-            "finite to calibrate by; give logits with their graph, or use the distiller uncalibrated"
+            f"the gradient norm of the student's own loss is {target}, but must be positive and finite to calibrate "
+            "by; give it with its graph, or use the distiller uncalibrated"
         )
     factors = []
     for mean, name in zip(means, names, strict=True):

@@ -1,32 +1,40 @@
 """The distiller: a tree compiled to a loss module."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from kdzero_gp.distiller.align import Aligner, class_mismatch
 from kdzero_gp.distiller.calibrate import calibration_constants
+from kdzero_gp.distiller.pair_state import PairState
 from kdzero_gp.distiller.program import Context, Program, Side, Term, terms_of
-from kdzero_gp.distiller.shapes import Shape, ShapeInference, aligned_arguments
+from kdzero_gp.distiller.shapes import Alignment, Shape, alignment_of, side_inferences
 from kdzero_gp.errors import ConfigError, TapError
+from kdzero_gp.grammar.grammar import SCORES
+from kdzero_gp.grammar.operation import own_copy
 from kdzero_gp.grammar.parse import parse
 from kdzero_gp.grammar.tree import Node, Tree
-from kdzero_gp.grammar.types import CONSTANTS
-from kdzero_gp.knowledge import Knowledge
+from kdzero_gp.grammar.types import CONSTANTS, RANK, Logits
+from kdzero_gp.knowledge import Knowledge, unhalved
 
 SIDES: tuple[Side, Side] = ("student", "teacher")
+PROBED = 4
+"""Batch size of shapes that are known without a batch."""
 
 
-class Distiller(nn.Module):
+class Distiller(PairState):
     """A distillation loss, `loss = distiller(student, teacher, targets)`.
 
     The canonical form of the tree is what is computed: shared subtrees once, teacher branches without gradient. Where
     the shapes of the two sides differ and the path to the distance does not erase the difference, a learned `Aligner`
     appears on the tap at the first call (or at `prepare`, which a training script calls before it builds its
-    optimiser). Half-precision taps are computed in float32.
+    optimiser). Half-precision taps are computed in float32. It can be copied, pickled and saved; its state can be loaded
+    into a fresh one, and holds how far its random masks have come.
 
     Args:
         distiller: the text form or a tree.
@@ -46,22 +54,26 @@ class Distiller(nn.Module):
         self.terms_in_order: tuple[Term, ...] = terms_of(self.tree.canonical().root)
         self.seed = seed
         self.calls = 0
+        nodes = (node.operation for term in self.terms_in_order for node in term.distance.walk())
+        self.draws = any(operation is not None and operation.random for operation in nodes)
         self.aligners = nn.ModuleDict()
         self.learned = nn.ModuleDict()
         self.register_buffer("calibration", torch.ones(len(self.terms_in_order), dtype=torch.float64))
         self._program: Program | None = None
         self._shapes: tuple[tuple[torch.Size, ...], ...] = ()
-        self._taps = self._read_taps()
+        self._tap_types = self._read_taps()
+        self._taps = tuple(self._tap_types)
         self._scales: list[float] | None = None
         self._last: list[Tensor] = []
         self._generators: dict[tuple[int, torch.device], torch.Generator] = {}
+        self._placed = True
         self.register_load_state_dict_post_hook(_forget)  # type: ignore[no-untyped-call]
         if calibration is not None:
             self.set_calibration(calibration)
 
     @property
     def taps(self) -> tuple[str, ...]:
-        """Names of the taps it reads; sample weightings read the logits."""
+        """Names of the taps it reads; sample weightings read the class scores."""
         return self._taps
 
     def set_calibration(self, calibration: Sequence[float]) -> None:
@@ -81,22 +93,46 @@ class Distiller(nn.Module):
             TapError: a tap is missing, or its two shapes cannot be bridged.
         """
         if self._program is not None:
+            self._place(student)
             return self
         shapes = {"student": student.shapes(), "teacher": teacher.shapes()}
-        for name in self.taps:
-            student[name], teacher[name]  # raises TapError with the taps there are
-        if "logits" in self.taps and shapes["student"]["logits"] != shapes["teacher"]["logits"]:
-            raise class_mismatch(shapes["student"]["logits"], shapes["teacher"]["logits"])
-        root = self.tree.canonical().root
-        aligned, bridged = aligned_arguments(root, shapes["student"], shapes["teacher"])
-        device = next(iter(student.values())).device
-        for tap in bridged:
-            sides = shapes["student"][tap], shapes["teacher"][tap]
-            self.aligners[tap] = Aligner(tap, *sides, self.seed).to(device)
-        learned = self._build_learned(root, aligned, shapes, device)
-        self._shapes = tuple(tuple(k[tap].shape[1:] for tap in self.taps) for k in (student, teacher))
-        self._program = Program(self.terms_in_order, lambda node: node in aligned, self._align, learned)
+        for name, type_ in self._tap_types.items():
+            for knowledge in (student, teacher):
+                _check_rank(name, type_, knowledge[name])  # raises TapError with the taps there are
+            if type_ is Logits and shapes["student"][name] != shapes["teacher"][name]:
+                raise class_mismatch(shapes["student"][name], shapes["teacher"][name])
+        self._compile(shapes, next(iter(student.values())).device)
         return self
+
+    def pair_shapes(self) -> dict[str, dict[str, tuple[int, ...]]]:
+        """By side and tap, the shape without the batch that it was prepared for; empty before that."""
+        return {
+            side: {tap: tuple(shape) for tap, shape in zip(self.taps, shapes, strict=True)}
+            for side, shapes in zip(SIDES, self._shapes, strict=False)
+        }
+
+    def make_for(self, shapes: Mapping[str, Mapping[str, tuple[int, ...]]]) -> None:
+        """Prepares it for taps of these shapes without the batch, on the CPU until its first use."""
+        self._compile({side: {tap: (PROBED, *shape) for tap, shape in shapes[side].items()} for side in SIDES}, None)
+        self._placed = False
+
+    def _compile(self, shapes: Mapping[str, Mapping[str, Shape]], device: torch.device | None) -> None:
+        """Builds the program for taps of these shapes, and the aligners and learned operations that are missing."""
+        root = self.tree.canonical().root
+        alignment = alignment_of(root, shapes["student"], shapes["teacher"])
+        for tap in alignment.taps:
+            if tap not in self.aligners:
+                sides = shapes["student"][tap], shapes["teacher"][tap]
+                self.aligners[tap] = Aligner(tap, *sides, self.seed, tap in alignment.learned).to(device)
+        learned = self._build_learned(alignment, shapes, device)
+        self._shapes = tuple(tuple(torch.Size(shapes[side][tap][1:]) for tap in self.taps) for side in SIDES)
+        self._program = Program(self.terms_in_order, alignment.level, self._align, learned)
+
+    def _place(self, student: Knowledge) -> None:
+        """Moves what a loaded state has made to where the student is."""
+        if not self._placed:
+            self.to(next(iter(student.values())).device)
+            self._placed = True
 
     def forward(self, student: Knowledge, teacher: Knowledge, targets: Tensor | None = None) -> Tensor:
         """The loss of one batch, a scalar.
@@ -104,7 +140,8 @@ class Distiller(nn.Module):
         Args:
             student: taps with their graph.
             teacher: taps, read without gradient.
-            targets: (N,) int64 class labels; only operations that depend on labels need them.
+            targets: (N,) int64 class labels, or (N, K) float of 0 and 1 where an image may have several classes; only
+                operations that depend on labels need them.
         """
         means = self.means(student, teacher, targets)
         if self._scales is None:
@@ -133,6 +170,8 @@ class Distiller(nn.Module):
     ) -> tuple[list[Tensor], Context, Program]:
         if self._program is None:
             self.prepare(student, teacher)
+            self._warn_of_late_parameters()
+        self._place(student)
         program = self._prepared_program(student, teacher)
         self.calls += 1
         context = Context(student, teacher, targets, self._generator, [])
@@ -145,20 +184,30 @@ class Distiller(nn.Module):
         return {term.text: value for term, value in zip(self.terms_in_order, self._last, strict=False)}
 
     def calibrate(
-        self, student: Knowledge, teacher: Knowledge, targets: Tensor, parameters: Iterable[Tensor]
+        self,
+        student: Knowledge,
+        teacher: Knowledge,
+        targets: Tensor,
+        parameters: Iterable[Tensor],
+        *,
+        task_loss: Tensor | None = None,
     ) -> tuple[float, ...]:
-        """Scales every term so that its gradient norm equals the cross-entropy's; returns the factors.
+        """Scales every term so that its gradient norm equals the task loss's; returns the factors.
 
         Args:
-            student: taps of a probe batch, `logits` among them, with their graph to the parameters.
+            student: taps of a probe batch with their graph to the parameters.
             teacher, targets: the same batch.
             parameters: the student's.
+            task_loss: the student's own loss on the batch, a scalar with its graph; by default the cross-entropy of the
+                class scores, which are then among the student's taps.
 
         Raises:
             CalibrationError: a term's gradient is zero or not finite.
         """
         means = self.means(student, teacher, targets)
-        factors = calibration_constants(means, [t.text for t in self.terms_in_order], student, targets, parameters)
+        if task_loss is None:
+            task_loss = functional.cross_entropy(unhalved(student[SCORES]), targets)
+        factors = calibration_constants(means, [t.text for t in self.terms_in_order], task_loss, parameters)
         self.set_calibration(factors)
         return factors
 
@@ -168,20 +217,18 @@ class Distiller(nn.Module):
         self.calibration = calibration  # read as Python floats: it keeps its precision and its place
         return self
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> "Distiller":
-        twin = Distiller(self.tree, calibration=self.calibration.tolist(), seed=self.seed)
-        twin.calls = self.calls
-        if self._program is not None:
-            device = next((p.device for p in self.parameters()), torch.device("cpu"))
-            student, teacher = (
-                Knowledge(
-                    **{tap: torch.empty(4, *shape, device=device) for tap, shape in zip(self.taps, shapes, strict=True)}
-                )
-                for shapes in self._shapes
-            )
-            twin.prepare(student, teacher)
-            twin.load_state_dict(self.state_dict())
-        return twin
+    def __getstate__(self) -> dict[str, Any]:
+        rebuilt = {"_program": None, "terms_in_order": (), "_scales": None, "_generators": {}}
+        return {**self.__dict__, **rebuilt, "_prepared": self._program is not None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        prepared = state.pop("_prepared")
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        self.terms_in_order = terms_of(self.tree.canonical().root)
+        if prepared:
+            shapes = zip(SIDES, self._shapes, strict=True)
+            taps = {side: {t: (PROBED, *s) for t, s in zip(self.taps, sizes, strict=True)} for side, sizes in shapes}
+            self._compile(taps, None)
 
     def extra_repr(self) -> str:
         """The formula."""
@@ -193,11 +240,13 @@ class Distiller(nn.Module):
 
         return svg(self.tree.canonical(), aligned=tuple(self.aligners), calibration=self.calibration.tolist())
 
-    def _read_taps(self) -> tuple[str, ...]:
-        names = dict.fromkeys(tap for term in self.terms_in_order for tap in term.distance.taps())
-        if any(node.kind == "weight" for term in self.terms_in_order for node in term.distance.walk()):
-            names["logits"] = None
-        return tuple(names)
+    def _read_taps(self) -> dict[str, type]:
+        """The taps with their types, in the order of their appearance, the scores for sample weightings at the end."""
+        nodes = [node for term in self.terms_in_order for node in term.distance.walk()]
+        taps = {node.symbol: node.type for node in nodes if node.kind == "tap"}
+        if any(node.kind == "weight" for node in nodes):
+            taps.setdefault(SCORES, Logits)
+        return taps
 
     def _prepared_program(self, student: Knowledge, teacher: Knowledge) -> Program:
         """The program, after a check that it was made for these shapes."""
@@ -212,47 +261,57 @@ class Distiller(nn.Module):
             raise AssertionError("prepare() leaves a program")
         return self._program
 
-    def _align(self, tap: str, side: Side, x: Tensor) -> Tensor:
+    def _warn_of_late_parameters(self) -> None:
+        if torch.is_grad_enabled() and (late := sum(p.numel() for p in self.parameters())):
+            names = ", ".join([*self.aligners, *self.learned])
+            warnings.warn(
+                f"{late} parameters of the distiller ({names}) were made in its first call: an optimiser that was built "
+                "before does not train them; call distiller.prepare(student, teacher) before you build it",
+                stacklevel=6,
+            )
+
+    def _align(self, tap: str, side: Side, x: Tensor, mapped: bool) -> Tensor:
         if tap not in self.aligners:
             return x
         aligner = self.aligners[tap]
         if not isinstance(aligner, Aligner):
             raise TapError(f"the aligner of `{tap}` was replaced by a {type(aligner).__name__}")
-        return aligner.student(x) if side == "student" else aligner.teacher(x)
+        return aligner.student(x, mapped) if side == "student" else aligner.teacher(x)
 
     def _build_learned(
-        self, root: Node, aligned: Collection[Node], shapes: Mapping[str, Mapping[str, Shape]], device: torch.device
+        self, alignment: Alignment, shapes: Mapping[str, Mapping[str, Shape]], device: torch.device | None
     ) -> dict[tuple[Node, Side], Callable[..., Tensor]]:
         """The learned operations by the sides that they touch, their modules initialised from the seed.
 
         An operation has one module for each shape of its inputs: the same subtree may stand below a distance that
         aligns its taps and below another that does not.
         """
-        arguments = list(dict.fromkeys(node.children[0] for node in root.walk() if node.kind == "distance"))
         places: dict[tuple[Node, Side], int] = {}
-        for node in (node for argument in arguments for node in argument.walk()):
+        for node in (node for argument, _ in alignment.level for node in argument.walk()):
             for side in SIDES:
                 if node.operation is not None and node.operation.learned and node.operation.side in ("both", side):
                     places.setdefault((node, side), len(places))
         if not places:
             return {}
-        common = {tap: _common(shapes["student"][tap], shapes["teacher"][tap]) for tap in self.taps}
-        for argument in arguments:
-            for side in SIDES:
-                infer = ShapeInference(side, common if argument in aligned else shapes[side])
+        for (argument, _), level in alignment.level.items():
+            inferences = side_inferences(shapes["student"], shapes["teacher"], level)
+            for side, infer in zip(SIDES, inferences, strict=True):
                 for node in argument.walk():
                     if node.operation is None or (node, side) not in places:
                         continue
                     inputs: list[Shape] = [infer(child) for child in node.children if child.type not in CONSTANTS]
                     name = _learned_name(side, places[node, side], inputs)
                     if name not in self.learned:
+                        both = [*inputs, infer.other(node.children[0])] if node.operation.bridges else inputs
                         with torch.random.fork_rng(devices=[]):
                             torch.manual_seed(self.seed + places[node, side])
-                            self.learned[name] = node.operation.function(*inputs).to(device)
-        return {(node, side): partial(self._learned_step, side, place) for (node, side), place in places.items()}
+                            self.learned[name] = node.operation.function(*both).to(device)
+        return {(node, side): partial(self._learned_step, node, side, place) for (node, side), place in places.items()}
 
-    def _learned_step(self, side: Side, place: int, *inputs: Any, **options: Any) -> Tensor:
+    def _learned_step(self, node: Node, side: Side, place: int, *inputs: Any, **options: Any) -> Tensor:
         tensors = [x.shape for x in inputs if isinstance(x, Tensor)]
+        if node.operation is not None and node.operation.foreign:
+            inputs = tuple(map(own_copy, inputs))
         result: Tensor = self.learned[_learned_name(side, place, tensors)](*inputs, **options)
         return result
 
@@ -269,11 +328,13 @@ def _forget(module: "Distiller", incompatible_keys: object) -> None:
     module._scales = None
 
 
+def _check_rank(name: str, type_: type, tensor: Tensor) -> None:
+    if tensor.dim() != RANK[type_]:
+        wanted = {4: "(N, C, H, W)", 3: "(N, R, D)", 2: "(N, D)"}[RANK[type_]]
+        raise TapError(f"tap `{name}` has shape {tuple(tensor.shape)}, but must be {wanted}")
+
+
 def _learned_name(side: Side, place: int, inputs: Iterable[Shape]) -> str:
     """The name of a learned operation's module for inputs of these shapes, which begin with the batch."""
     return "_".join([side, str(place), *("x".join(map(str, shape[1:])) for shape in inputs)])
 
-
-def _common(student: Shape, teacher: Shape) -> Shape:
-    """The shape in which an aligned tap's two sides meet."""
-    return (*teacher[:2], *(min(s, t) for s, t in zip(student[2:], teacher[2:], strict=True)))

@@ -2,12 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
+from kdzero_gp.distiller.labels import filled_labels, label_fault, mean_one, of_the_labelled
+from kdzero_gp.distiller.shapes import Level
 from kdzero_gp.errors import ConfigError
+from kdzero_gp.grammar.grammar import SCORES
 from kdzero_gp.grammar.operation import ADD, WEIGHT, Operation
 from kdzero_gp.grammar.tree import Node
 from kdzero_gp.grammar.types import CONSTANTS
@@ -26,6 +30,7 @@ class Context:
     targets: Tensor | None
     generator: Callable[[int, Tensor], torch.Generator]
     values: list[Tensor]
+    labels: tuple[Tensor, Tensor] | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ class Program:
 
     Args:
         terms: the summands.
-        aligned: for a distance's knowledge argument, whether its taps pass through the aligners.
+        levels: by a distance's argument and whether that distance is ragged, how its taps are read.
         align: applies the aligner of a tap to one side's tensor.
         learned: the modules of learned operations, by (node, side).
     """
@@ -69,14 +74,14 @@ class Program:
     def __init__(
         self,
         terms: Sequence[Term],
-        aligned: Callable[[Node], bool],
-        align: Callable[[str, Side, Tensor], Tensor],
+        levels: Mapping[tuple[Node, bool], Level],
+        align: Callable[[str, Side, Tensor, bool], Tensor],
         learned: Mapping[tuple[Node, Side], Callable[..., Tensor]],
     ) -> None:
-        self._aligned = aligned
+        self._levels = levels
         self._align = align
         self._learned = learned
-        self._slots: dict[tuple[Node, str, bool], int] = {}
+        self._slots: dict[tuple[Node, str, Level], int] = {}
         self._frozen: list[bool] = []
         self._steps: list[Step] = []
         self._draw_of: dict[Node, int] = {}
@@ -99,7 +104,7 @@ class Program:
         """What the last call on this context left at every node: the student's side, (N,) behind a distance."""
         return {node: context.values[slot] for (node, side, _), slot in self._slots.items() if side != "teacher"}
 
-    def _add(self, key: tuple[Node, str, bool], step: Step, *, frozen: bool) -> int:
+    def _add(self, key: tuple[Node, str, Level], step: Step, *, frozen: bool) -> int:
         self._slots[key] = len(self._steps)
         self._steps.append(step)
         self._frozen.append(frozen)
@@ -107,26 +112,27 @@ class Program:
 
     def _joint(self, node: Node) -> int:
         """Slot of a PerSample node: a distance, or a weighting of one."""
-        key = (node, "joint", False)
+        key: tuple[Node, str, Level] = (node, "joint", "plain")
         if key in self._slots:
             return self._slots[key]
         operation = _operation(node)
         if operation.kind == "weight":
             return self._add(key, _weighting(operation, self._joint(node.children[0])), frozen=False)
         argument = node.children[0]
-        aligned = self._aligned(argument)
-        student, teacher = self._side(argument, "student", aligned), self._side(argument, "teacher", aligned)
+        level = self._levels[argument, operation.ragged]
+        student, teacher = self._side(argument, "student", level), self._side(argument, "teacher", level)
         return self._add(key, _distance(operation, student, teacher, _constants(node)), frozen=False)
 
-    def _side(self, node: Node, side: Side, aligned: bool) -> int:
+    def _side(self, node: Node, side: Side, level: Level) -> int:
         """Slot of one side's tensor of a knowledge node."""
-        key = (node, side, aligned)
+        key = (node, side, level)
         if key in self._slots:
             return self._slots[key]
         if node.kind == "tap":
-            return self._add(key, _tap(node.symbol, side, self._align if aligned else None), frozen=side == "teacher")
+            align = None if level == "plain" else partial(self._align, mapped=level == "mapped")
+            return self._add(key, _tap(node.symbol, side, align), frozen=side == "teacher")
         operation = _operation(node)
-        inputs = [self._side(child, side, aligned) for child in node.children if child.type not in CONSTANTS]
+        inputs = [self._side(child, side, level) for child in node.children if child.type not in CONSTANTS]
         if operation.side not in ("both", side):
             self._slots[key] = inputs[0]
             return inputs[0]
@@ -146,7 +152,7 @@ def _constants(node: Node) -> list[float]:
     return [float(child.value or 0.0) for child in node.children if child.type in CONSTANTS]
 
 
-def _tap(name: str, side: Side, align: Callable[[str, Side, Tensor], Tensor] | None) -> Step:
+def _tap(name: str, side: Side, align: Callable[..., Tensor] | None) -> Step:
     def step(context: Context) -> Tensor:
         x = context.student[name] if side == "student" else context.teacher[name].detach()
         x = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
@@ -172,27 +178,51 @@ def _transform(function: Callable[..., Any], inputs: list[int], constants: list[
 
 def _distance(operation: Operation, student: int, teacher: int, constants: list[float]) -> Step:
     function = operation.function
+    if operation.labels and operation.classes == "exclusive":
+
+        def labelled_step(context: Context) -> Tensor:
+            labels, known = _labels(operation, context)
+            sides = context.values[student], context.values[teacher]
+            return of_the_labelled(function(*sides, *constants, targets=labels), known)
+
+        return labelled_step
     if operation.labels:
         return lambda context: function(
-            context.values[student], context.values[teacher], *constants, targets=_labels(operation, context)
+            context.values[student], context.values[teacher], *constants, targets=_targets(operation, context)
         )
     return lambda context: function(context.values[student], context.values[teacher], *constants)
 
 
 def _weighting(operation: Operation, distance: int) -> Step:
     def step(context: Context) -> Tensor:
-        options = {"targets": _labels(operation, context)} if operation.labels else {}
+        options: dict[str, Tensor] = {}
+        known = None
+        if operation.labels and operation.classes == "exclusive":
+            options["targets"], known = _labels(operation, context)
+        elif operation.labels:
+            options["targets"] = _targets(operation, context)
         with torch.no_grad():
-            weights = operation.function(context.student["logits"], context.teacher["logits"], **options)
+            weights = operation.function(context.student[SCORES], context.teacher[SCORES], **options)
             if operation.normalise:
-                mean = weights.mean()
-                weights = torch.where(mean > 0, weights / mean.clamp_min(torch.finfo(mean.dtype).tiny), 1.0)
+                weights = mean_one(weights, known)
         return context.values[distance] * weights
 
     return step
 
 
-def _labels(operation: Operation, context: Context) -> Tensor:
+def _labels(operation: Operation, context: Context) -> tuple[Tensor, Tensor]:
+    """The class of every sample, and whether it is known."""
+    if context.labels is None:
+        scores = context.student[SCORES] if SCORES in context.student else None
+        fault = label_fault(context.targets, f"`{operation.name}`", scores)
+        if fault or context.targets is None:
+            raise ConfigError(fault)
+        context.labels = filled_labels(context.targets)
+    return context.labels
+
+
+def _targets(operation: Operation, context: Context) -> Tensor:
+    """The targets in whatever form the task has them."""
     if context.targets is None:
-        raise ConfigError(f"`{operation.name}` depends on the labels; call distiller(student, teacher, targets)")
+        raise ConfigError(label_fault(None, f"`{operation.name}`"))
     return context.targets

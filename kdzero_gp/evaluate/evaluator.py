@@ -28,7 +28,6 @@ from kdzero_gp.loops.fused.ways import Way
 from kdzero_gp.loops.single import DeadlineError, DivergedError, Training
 from kdzero_gp.randomness import derive_seed
 from kdzero_gp.store.record import Evaluation, Status
-from kdzero_gp.tasks.classification.measures import fitness_parts
 from kdzero_gp.tasks.task import Task
 
 __all__ = [
@@ -136,7 +135,7 @@ class Evaluator:
         parts = []
         for end in self.ladder.ends:
             training.advance(end)
-            parts.append(fitness_parts(self.task, training.student))
+            parts.append(self.task.kind.parts(self.task, training.student, "val"))
         return tuple(parts)
 
     def screen(self, tree: Tree) -> Evaluation | Screening:
@@ -231,7 +230,7 @@ class Evaluator:
 
     def _worth(self, student: nn.Module, rung: int, steps: int, screening: Screening, seconds: float) -> Evaluation:
         """The evaluation of a student that arrived at a rung."""
-        parts = fitness_parts(self.task, student)
+        parts = self.task.kind.parts(self.task, student, "val")
         fitness = FITNESS[self.settings.fitness](parts, self.references[rung])
         if not math.isfinite(fitness):
             raise DivergedError(f"the fitness is {fitness}")

@@ -28,6 +28,16 @@ def tempered(parts: Parts, reference: Parts) -> float:
     return _relative("tempered_ce", parts, reference)
 
 
+def bce(parts: Parts, reference: Parts) -> float:
+    """Binary cross-entropy relative to the student alone, for several classes an image: 1 is the student alone."""
+    return _relative("bce", parts, reference)
+
+
+def map_(parts: Parts, reference: Parts) -> float:
+    """What mean average precision lacks to 1, relative to the student alone: 1 is the student alone."""
+    return (1 - parts["map"]) / max(1 - reference["map"], SMALLEST)
+
+
 def _relative(name: str, parts: Parts, reference: Parts) -> float:
     return parts[name] / max(reference[name], SMALLEST)
 
@@ -36,5 +46,11 @@ SMALLEST = 1e-6
 """Least reference a part is divided by: a perfect student alone has gaps of zero."""
 
 
-FITNESS: dict[str, Callable[[Parts, Parts], float]] = {"tempered": tempered, "relative": relative, "eq2": eq2}
+FITNESS: dict[str, Callable[[Parts, Parts], float]] = {
+    "tempered": tempered,
+    "relative": relative,
+    "eq2": eq2,
+    "bce": bce,
+    "map": map_,
+}
 """Fitness functions of a candidate's parts and those of the student alone under the same training."""

@@ -17,7 +17,6 @@ from kdzero_gp.methods.loss import MethodLoss
 from kdzero_gp.methods.named import make_loss
 from kdzero_gp.methods.registry import method
 from kdzero_gp.randomness import derive_seed
-from kdzero_gp.tasks.classification.measures import full_parts
 from kdzero_gp.tasks.task import Task
 
 FullSplit = Literal["val", "test"]
@@ -50,10 +49,9 @@ class FullResult:
     seconds: float
     error: str | None
 
-    @property
-    def accuracy(self) -> float | None:
-        """Share of the split that the student got right, 0 … 1."""
-        return None if self.parts is None else self.parts["accuracy"]
+    def part(self, name: str) -> float | None:
+        """One of the parts, None where the training failed or there is none of this name."""
+        return None if self.parts is None else self.parts.get(name)
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,7 @@ class FullTrainings:
                 distiller_warmup=self._warmup(entrant),
             )
             training.advance(training.steps)
-            parts = full_parts(self.task, training.student, split)
+            parts = self.task.kind.full_parts(self.task, training.student, split)
         except (Exception, SystemExit) as error:
             if out_of_memory(error):  # whoever runs it may free some and try again
                 raise MemoryError(f"{type(error).__name__}: {error}") from error
@@ -149,6 +147,7 @@ class FullTrainings:
         )
         training.advance(training.steps)
         students = zip(training.students(), training.errors, strict=True)
+        full_parts = self.task.kind.full_parts
         measured = [None if error else full_parts(self.task, student, split) for student, error in students]
         seconds = (time.perf_counter() - started) / len(entrants)
         return [None if parts is None else FullResult(parts, seconds, None) for parts in measured]

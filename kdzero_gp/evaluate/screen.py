@@ -11,7 +11,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from kdzero_gp.distiller.calibrate import gradient, norm
 from kdzero_gp.distiller.distiller import Distiller
@@ -38,7 +37,7 @@ STEPS = 5
 """Steps of the short optimisation."""
 RATES = (0.02, 0.006, 0.002, 0.0006, 0.0002)
 """Its learning rates (Adam, so that the scale of a loss does not matter). A student takes the largest at which its own
-cross-entropy is never above its start: where a transformer overshoots, no distiller can show what it is worth."""
+loss is never above its start: where a transformer overshoots, no distiller can show what it is worth."""
 DIRECTIONS = 4
 """Fixed random directions onto which the fingerprint projects the gradient."""
 
@@ -65,7 +64,7 @@ class Screener:
         task: what they are to be trained on.
         seed: of the distillers' aligners and masks.
         init_seed: of the student's initial weights, the ones that rung 0 starts from.
-        calibrate: whether terms are scaled to the cross-entropy's gradient norm.
+        calibrate: whether terms are scaled to the gradient norm of the student's own loss.
         max_work: how many times the numbers at all taps of the pair a distiller may write on its way to the loss of an
             image.
     """
@@ -77,15 +76,14 @@ class Screener:
         self.most_numbers = max_work * numbers_at(task.student_taps, task.teacher_taps)
         count = min(PROBE, len(task.data.train))
         self.images = task.first_images("train", count)
-        self.labels = task.labels("train")[:count]
+        self.targets = task.targets("train")[:count]
         self.initial = task.student(init_seed).train()
         self.parameters = [p for p in self.initial.parameters() if p.requires_grad]
         self.names = tuple(task.student_taps)
         with own_randomness(task.device), task.reader(self.initial, self.names) as reader:
             self.student = self._read(reader)  # one graph, kept for every candidate
         self.teacher = task.teacher_probe(self.names, count)
-        ce = functional.cross_entropy(self.student["logits"], self.labels)
-        self.ce_norm = norm(gradient(ce, self.parameters))
+        self.own_norm = norm(gradient(task.kind.loss(self.student, self.targets), self.parameters))
         generator = torch.Generator().manual_seed(0)
         size = sum(p.numel() for p in self.parameters)
         self.directions = torch.randn(DIRECTIONS, size, generator=generator).to(task.device)
@@ -99,8 +97,8 @@ class Screener:
     def _examined(self, tree: Tree) -> Screening:
         distiller = Distiller(tree, seed=self.seed).prepare(self.student, self.teacher)  # its own work is not counted
         with NumbersWritten() as written:
-            means = distiller.means(self.student, self.teacher, self.labels)
-        if written.count > self.most_numbers * len(self.labels):
+            means = distiller.means(self.student, self.teacher, self.targets)
+        if written.count > self.most_numbers * len(self.targets):
             return Screening("too_expensive")
         if not all(bool(torch.isfinite(mean)) for mean in means):
             return Screening("non_finite_loss")
@@ -108,7 +106,7 @@ class Screener:
         norms = [norm(g) for g in gradients]
         if not all(math.isfinite(length) and length > 0 for length in norms):
             return Screening("no_gradient")
-        factors = tuple(self.ce_norm / length if self.calibrate else 1.0 for length in norms)
+        factors = tuple(self.own_norm / length if self.calibrate else 1.0 for length in norms)
         distiller.set_calibration(factors)
         loss, together = self._weighted(distiller, means, gradients, factors)
         if not (math.isfinite(loss) and 0 < norm(together) < math.inf):
@@ -140,7 +138,7 @@ class Screener:
         """The loss where the student knows exactly what the teacher knows."""
         twin = Distiller(distiller.tree, calibration=factors, seed=self.seed)
         with torch.no_grad():
-            return float(twin(self.teacher, self.teacher, self.labels))
+            return float(twin(self.teacher, self.teacher, self.targets))
 
     def _progress(self, distiller: Distiller) -> bool:
         """Whether a few steps on the distiller alone lower it and bring the student closer to the teacher."""
@@ -148,7 +146,7 @@ class Screener:
         gaps: list[list[float]] = []
 
         def loss_of(knowledge: Knowledge) -> Tensor:
-            loss: Tensor = distiller(knowledge, self.teacher, self.labels)
+            loss: Tensor = distiller(knowledge, self.teacher, self.targets)
             return loss
 
         for loss, knowledge in self._descent(self.rate, loss_of, distiller.parameters()):
@@ -159,10 +157,10 @@ class Screener:
         return math.isfinite(losses[-1]) and losses[-1] < losses[0] and closer
 
     def _steady(self, rate: float) -> bool:
-        """Whether the student's own cross-entropy stays below its start throughout the short optimisation."""
+        """Whether the student's own loss stays below its start throughout the short optimisation."""
 
         def loss_of(knowledge: Knowledge) -> Tensor:
-            return functional.cross_entropy(knowledge["logits"], self.labels)
+            return self.task.kind.loss(knowledge, self.targets)
 
         with own_randomness(self.task.device):
             start, *later = (loss for loss, _ in self._descent(rate, loss_of))
@@ -194,13 +192,8 @@ class Screener:
         return reader(self.images)
 
     def _gaps(self, student: Knowledge, taps: tuple[str, ...]) -> list[float]:
-        """Mean CKA gap over the taps the distiller reads, and the logits' KL divergence."""
+        """Mean CKA gap over the taps the distiller reads, and the divergence of the predictions."""
         with torch.no_grad():
             cka = [float(cka_gap(student[tap], self.teacher[tap])) for tap in taps]
-            divergence = functional.kl_div(
-                functional.log_softmax(student["logits"], 1),
-                functional.log_softmax(self.teacher["logits"], 1),
-                reduction="batchmean",
-                log_target=True,
-            )
+            divergence = self.task.kind.divergence(student, self.teacher)
         return [sum(cka) / len(cka), float(divergence)]

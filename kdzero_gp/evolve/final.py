@@ -32,9 +32,11 @@ class Contender:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the final table; accuracies in 0 … 1, in the order of the seeds, None where a training failed.
+    """A row of the final table; shares in 0 … 1, in the order of the seeds, None where a training failed.
 
     Attributes:
+        accuracy: the quality that the kind of task is ranked by, whatever it is; classification's gave it its name,
+            which run folders keep.
         gain: mean over seeds of the difference to the student alone.
         p_value: of the two-sided paired t-test against the baseline method; None for it, and where it is undefined.
     """
@@ -60,24 +62,30 @@ def run_final(
     store: RunStore,
     *,
     baseline: str,
+    quality: str,
     done: Callable[[str, int], None],
 ) -> list[Row]:
     """Trains every contender with every seed; results the store holds are read instead of repeated.
+
+    Args:
+        baseline: name of the contender that the others are tested against.
+        quality: the part that rows are ranked by.
 
     Returns:
         Rows by falling mean, whoever comes first.
     """
     entrants = {contender.name: contender.entrant for contender in contenders}
     table = run_full_trainings(entrants, seeds, "test", executor, store, done=done)
-    rows = [_row(contender, table, baseline) for contender in contenders]
+    rows = [_row(contender, table, baseline, quality) for contender in contenders]
     return sorted(rows, key=lambda row: (-(row.mean if row.mean is not None else -math.inf), row.name))
 
 
-def _row(contender: Contender, table: dict[str, list[FullResult]], baseline: str) -> Row:
-    own = [result.accuracy for result in table[contender.name]]
+def _row(contender: Contender, table: dict[str, list[FullResult]], baseline: str, quality: str) -> Row:
+    reached_by = {name: [result.part(quality) for result in results] for name, results in table.items()}
+    own = reached_by[contender.name]
     reached = [a for a in own if a is not None]
-    alone = _pairs(own, table.get("student alone"))
-    against = _pairs(own, table.get(baseline)) if contender.name != baseline else []
+    alone = _pairs(own, reached_by.get("student alone"))
+    against = _pairs(own, reached_by.get(baseline)) if contender.name != baseline else []
     return Row(
         name=contender.name,
         kind=contender.kind,
@@ -94,10 +102,9 @@ def _row(contender: Contender, table: dict[str, list[FullResult]], baseline: str
     )
 
 
-def _pairs(own: Sequence[float | None], other: Sequence[FullResult] | None) -> list[tuple[float, float]]:
+def _pairs(own: Sequence[float | None], other: Sequence[float | None] | None) -> list[tuple[float, float]]:
     """The seeds for which both trainings succeeded."""
-    partners = [result.accuracy for result in other or ()]
-    return [(a, b) for a, b in zip(own, partners, strict=False) if a is not None and b is not None]
+    return [(a, b) for a, b in zip(own, other or (), strict=False) if a is not None and b is not None]
 
 
 def _paired_test(pairs: Sequence[tuple[float, float]]) -> float | None:

@@ -7,10 +7,12 @@ from pathlib import Path
 
 from kdzero_gp.distiller.align import Aligner
 from kdzero_gp.distiller.distiller import Distiller
+from kdzero_gp.distiller.labels import filled_labels, label_fault, mean_one, of_the_labelled
+from kdzero_gp.distiller.pair_state import PairState
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.export.distiller_file import WRITABLE, DistillerFileError
 from kdzero_gp.export.module_branches import Branches
-from kdzero_gp.export.module_runtime import TwoSides, mean_one
+from kdzero_gp.export.module_runtime import TwoSides
 from kdzero_gp.export.module_sources import IMPORTS, Sources
 from kdzero_gp.grammar.operation import Operation
 from kdzero_gp.grammar.tree import Node
@@ -19,9 +21,12 @@ from kdzero_gp.whole_file import write_whole
 
 TAP_ERROR = '''class TapError(ValueError):
     """A tap that is missing or has a shape that cannot be used."""'''
-RESERVED = ("TwoSides", "mean_one", "annotations", "self", "taps", "side", "student", "teacher", "targets", "device")
+RESERVED = (
+    *("TwoSides", "mean_one", "of_the_labelled", "annotations", "self"),
+    *("taps", "side", "student", "teacher", "targets", "labels", "known", "device"),
+)
 LOCALS = ("x", "s", "t", "d", "u", "term")
-GIVEN = ("Aligner", "TapError")
+GIVEN = ("Aligner", "PairState", "filled_labels", "label_fault", "TapError")
 
 
 def write_standalone(distiller: Distiller, path: str | Path, *, name: str = "Distiller") -> Path:
@@ -57,7 +62,7 @@ def standalone_source(distiller: Distiller, *, name: str = "Distiller") -> str:
     sources = Sources([name, *RESERVED, *(f"{v}{i}" for v in LOCALS for i in range(1, 1000))], given=GIVEN)
     functions = {operation.name: sources.operation(operation) for operation in _operations(distiller)}
     operations = len(sources.pieces)
-    for own in (Aligner, mean_one, TwoSides):
+    for own in (Aligner, PairState, label_fault, filled_labels, mean_one, of_the_labelled, TwoSides):
         sources.own(own)
     text = "\n\n\n".join(
         [
@@ -119,6 +124,10 @@ def _class(distiller: Distiller, functions: dict[str, str], name: str) -> str:
     lines += [f"    TAPS = {distiller.taps!r}", "    BRANCHES = {"]
     lines += [f"        {branch!r}: {taps!r}," for branch, taps in branches.taps.items()]
     lines += ["    }"]
+    if branches.ragged:
+        lines += [f"    RAGGED = {branches.ragged!r}"]
+    if branches.draws:
+        lines += ["    DRAWS = True"]
     if branches.teacher_learns:
         lines += ["    TEACHER_LEARNS = True"]
     lines += ["", "    def __init__(", "        self,"]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from kdzero_gp.distiller.distiller import Distiller
-from kdzero_gp.distiller.shapes import Shapes, aligned_arguments
+from kdzero_gp.distiller.shapes import Shapes, alignment_of
 from kdzero_gp.drawing.latex import latex
 from kdzero_gp.drawing.reading import Reading
 from kdzero_gp.drawing.render import svg
@@ -70,7 +70,7 @@ def make_card(
     try:
         # the canonical form is what was computed, and the order of the calibration's terms is its order
         tree = parse(proposal.tree, registry=registry).canonical()
-        aligned = aligned_arguments(tree.root, *shapes)[1] if shapes and covers(shapes, tree) else ()
+        aligned = alignment_of(tree.root, *shapes).taps if shapes and covers(shapes, tree) else ()
         source = latex(tree, evaluation.calibration)
         drawing = svg(tree, aligned=aligned, calibration=evaluation.calibration, readings=readings)
     except KdzeroError as error:

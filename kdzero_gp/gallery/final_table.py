@@ -5,13 +5,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from kdzero_gp.tasks.kinds import DEFAULT, kinds
 from kdzero_gp.untrusted import finite_number as finite
 from kdzero_gp.untrusted import mapping, sequence, text
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row of the final table; accuracies and gain in per cent."""
+    """One row of the final table; shares and gain in per cent."""
 
     name: str
     kind: str
@@ -33,7 +34,7 @@ class FinalTable:
 
 
 def final_table(value: Any) -> FinalTable | None:
-    """The table by falling mean accuracy, or None where there is none."""
+    """The table by falling mean, or None where there is none."""
     table = mapping(value)
     rows = [_row(mapping(row)) for row in sequence(table.get("rows"))]
     if not rows:
@@ -41,6 +42,12 @@ def final_table(value: Any) -> FinalTable | None:
     rows.sort(key=lambda row: -math.inf if row.mean is None else row.mean, reverse=True)
     facts = [(key, text(table[key])) for key in ("split", "seeds", "epochs", "baseline") if key in table]
     return FinalTable(tuple(rows), tuple(facts))
+
+
+def quality_of(config: Mapping[str, Any]) -> str:
+    """The name of what a run's students are ranked by."""
+    known = kinds()
+    return known.get(str(config.get("task", DEFAULT)), known[DEFAULT]).quality.name
 
 
 def _row(row: Mapping[str, Any]) -> Row:
@@ -69,7 +76,7 @@ def facts(summary: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[tup
         "pair": "teacher → student",
         "data": "data set",
         "seed": "seed",
-        "teacher_accuracy": "teacher's accuracy",
+        "teacher_accuracy": f"teacher's {quality_of(config)}",
         "date": "date",
         "seconds": "duration",
         "hardware": "hardware",

@@ -9,6 +9,8 @@ from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.drawing.formula import formula_svg
 from kdzero_gp.drawing.latex import formula_lines
 from kdzero_gp.drawing.render import svg
+from kdzero_gp.tasks.kinds import kind_of
+from kdzero_gp.tasks.measure import Measure
 from kdzero_gp.untrusted import printable
 
 
@@ -27,8 +29,14 @@ class ResultRow(Protocol):
     def gain(self) -> float | None: ...
 
 
-def result_html(folder: Path, best: Distiller | None, table: Sequence[ResultRow]) -> str:
-    """A run's result: where it lies, the winner's drawing and formula, and the final table."""
+def result_html(
+    folder: Path, best: Distiller | None, table: Sequence[ResultRow], measure: Measure | None = None
+) -> str:
+    """A run's result: where it lies, the winner's drawing and formula, and the final table.
+
+    Args:
+        measure: what the table's numbers are, by default accuracy.
+    """
     parts = [f"<p>{_text(str(folder))}</p>"]
     if best is not None:
         tree, calibration = best.tree.canonical(), best.calibration.tolist()
@@ -36,7 +44,9 @@ def result_html(folder: Path, best: Distiller | None, table: Sequence[ResultRow]
             f'<div style="overflow-x: auto">{svg(tree, aligned=tuple(best.aligners), calibration=calibration)}'
         )
         parts.append(f"{formula_svg(formula_lines(tree, calibration), label='Formula') or ''}</div>")
-    head = "".join(f"<th>{name}</th>" for name in ("distiller", "test accuracy", "gain", "text form"))
+    head = "".join(
+        f"<th>{name}</th>" for name in ("distiller", f"test {(measure or kind_of().quality).name}", "gain", "text form")
+    )
     parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(map(_row, table))}</tbody></table>")
     return "\n".join(parts)
 

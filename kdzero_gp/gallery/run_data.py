@@ -58,6 +58,7 @@ def run_data(
         "generations": {arm: [asdict(g) for g in found] for arm, found in run.generations.items()},
         "funnel": run.funnel,
         "final": _final(run, latest),
+        "quality": run.quality,
         "winner": winner,
         "front": [place_of(key) for key in chosen.front],
         "rows": columns(run.evaluations),

@@ -12,7 +12,7 @@ from typing import Any
 from kdzero_gp.distiller.shapes import Shapes
 from kdzero_gp.drawing.reading import Reading, readings_from_data
 from kdzero_gp.gallery.chosen import Key
-from kdzero_gp.gallery.final_table import FinalTable, facts, final_table
+from kdzero_gp.gallery.final_table import FinalTable, facts, final_table, quality_of
 from kdzero_gp.gallery.rows import Recorded
 from kdzero_gp.store import RunStore
 from kdzero_gp.untrusted import finite_number as finite
@@ -65,6 +65,7 @@ class RunView:
         generations, funnel: by arm; arms without any are left out.
         best: the distillers with the lowest fitness among those trained longest.
         winner: the best by full trainings, where the run has come that far.
+        quality: name of what students are ranked by.
     """
 
     name: str
@@ -79,6 +80,7 @@ class RunView:
     winner: Key | None
     shapes: Shapes | None
     readings: dict[str, dict[str, Reading]]
+    quality: str = "accuracy"
 
 
 def read_run(store: RunStore, *, best: int = BEST) -> RunView:
@@ -109,6 +111,7 @@ def read_run(store: RunStore, *, best: int = BEST) -> RunView:
         winner=next(filter(None, (_leader(arm, store.result(f"leaders/{arm}")) for arm in ARMS)), None),
         shapes=_shapes(mapping(summary.get("shapes"))),
         readings={str(text): readings_from_data(nodes) for text, nodes in readings.items()},
+        quality=quality_of(config),
     )
 
 

@@ -1,6 +1,6 @@
 """The grammar of one search: which operations and taps it may use, and what each type costs to complete."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -12,11 +12,27 @@ from kdzero_gp.grammar.registry import TAP, Registry, active_registry
 from kdzero_gp.grammar.symbols import ConstantSymbol, OperationSymbol, TapSymbol
 from kdzero_gp.grammar.types import CONSTANTS, Logits, Loss, Map, Vector
 
-DEFAULT_TAPS: dict[str, type] = {"stage1": Map, "stage2": Map, "stage3": Map, "pool": Vector, "logits": Logits}
+POOL, SCORES = "pool", "logits"
+"""Names of the penultimate vector and of the class scores in the text form; sample weightings read the latter."""
+
+
+def usual_taps(stages: Iterable[str]) -> dict[str, type]:
+    """The taps of a network that ends in class scores: its feature maps, the penultimate vector, the scores."""
+    return {**dict.fromkeys(stages, Map), POOL: Vector, SCORES: Logits}
+
+
+DEFAULT_TAPS = usual_taps(("stage1", "stage2", "stage3"))
 
 
 class Grammar(gp.PrimitiveSetTyped):
     """DEAP's typed primitive set over a registry's operations and a task's taps.
+
+    Args:
+        registry: the operations.
+        taps: with their types.
+        extended: whether operations beyond Table 1 are drawn.
+        exclusive: whether classes exclude one another, an image having exactly one of them; where they do not,
+            operations that take class scores as one distribution are left out, see `Operation.classes`.
 
     Attributes:
         minimum_height: by type, the height of the lowest complete subtree that gives it; a generator that knows it
@@ -26,12 +42,21 @@ class Grammar(gp.PrimitiveSetTyped):
         menus: what a generator remembers of this grammar.
     """
 
-    def __init__(self, registry: Mapping[str, Operation], taps: Mapping[str, type], *, extended: bool = False) -> None:
+    def __init__(
+        self,
+        registry: Mapping[str, Operation],
+        taps: Mapping[str, type],
+        *,
+        extended: bool = False,
+        exclusive: bool = True,
+    ) -> None:
         super().__init__("distiller", [], Loss)
-        self.operations = {name: o for name, o in registry.items() if extended or not o.extended}
+        drawn = {name: o for name, o in registry.items() if o.drawn(extended=extended, exclusive=exclusive)}
+        typings = {name: o.typings(exclusive=exclusive) for name, o in drawn.items()}
+        self.operations = {name: operation for name, operation in drawn.items() if typings[name]}
         self.taps = dict(taps)
-        for operation in self.operations.values():
-            for signature in operation.signatures:
+        for name, operation in self.operations.items():
+            for signature in typings[name]:
                 self._add(OperationSymbol(operation, signature))
                 self.prims_count += 1
         for tap, type_ in taps.items():
@@ -73,7 +98,7 @@ def tap_type(name: str) -> type | None:
     """The type of a tap by its name, for text that is read without a task at hand."""
     if not TAP.fullmatch(name):
         return None
-    return {"pool": Vector, "logits": Logits}.get(name, Map)
+    return {POOL: Vector, SCORES: Logits}.get(name, Map)
 
 
 @lru_cache(maxsize=8)

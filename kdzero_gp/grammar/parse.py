@@ -18,13 +18,16 @@ from kdzero_gp.grammar.operation import Operation
 from kdzero_gp.grammar.registry import active_registry
 from kdzero_gp.grammar.symbols import ConstantSymbol, OperationSymbol, Symbol, TapSymbol
 from kdzero_gp.grammar.tree import Tree
-from kdzero_gp.grammar.types import ALL, CONSTANTS, Loss
+from kdzero_gp.grammar.types import ALL, CONSTANTS, RANGES, Loss
 
 TOKEN = re.compile(
-    r"\s*(?:(?P<name>[A-Za-z_]\w*)|(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)|(?P<mark>[(),])|(?P<other>\S))"
+    r"(?P<blank>\s+)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
+    r"|(?P<number>[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)|(?P<mark>[(),])|(?P<other>\S)"
 )
 MAXIMUM_DEPTH = 100
 MAXIMUM_LENGTH = 20_000
+MAXIMUM_EXCERPT = 40
+"""Characters of a token that a message repeats."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +68,13 @@ class _Reader:
         if len(text) > MAXIMUM_LENGTH:
             raise ParseError(f"the text has {len(text)} characters, at most {MAXIMUM_LENGTH} are read", MAXIMUM_LENGTH)
         self.tokens = [
-            Token(m.lastgroup or "", m[m.lastgroup or 0], m.start(m.lastgroup or 0)) for m in TOKEN.finditer(text)
+            Token(m.lastgroup or "", m[0], m.start()) for m in TOKEN.finditer(text) if m.lastgroup != "blank"
         ]
         self.tokens.append(Token("end", "the end of the text", len(text)))
         self.index = 0
 
     def fail(self, token: Token, expected: str, found: str | None = None) -> NoReturn:
-        shown = _printable(found or (token.text if token.kind == "end" else f"`{token.text}`"))
+        shown = found or (token.text if token.kind == "end" else f"`{_excerpt(token)}`")
         start = max(0, token.position - 50)
         window = _printable(self.text[start : token.position + 30])
         pointer = f"  {window}\n  {' ' * (token.position - start)}^"
@@ -119,8 +122,11 @@ class _Reader:
         if not constants:
             self.fail(token, self.candidates(types))
         value = float(token.text)
+        smallest, largest = RANGES[constants[0]]
         if not 0 < value < float("inf"):
             self.fail(token, f"a {constants[0].__name__}: a positive finite number")
+        if not smallest <= value <= largest:
+            self.fail(token, f"a {constants[0].__name__}: a number from {smallest:g} to {largest:g}")
         return ConstantSymbol(value, constants[0])
 
     def call(self, name: Token, operation: Operation, depth: int) -> list[Symbol]:
@@ -159,6 +165,8 @@ class _Reader:
         return f"a {article}: {shown}"
 
     def suggestion(self, name: str) -> str:
+        if len(name) > MAXIMUM_EXCERPT:
+            return ""
         known = [*self.registry, *(self.taps or ("stage1", "stage2", "stage3", "pool", "logits"))]
         close = difflib.get_close_matches(name, known, n=1)
         return f". Did you mean `{close[0]}`?" if close else ""
@@ -169,8 +177,13 @@ def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
 
 
+def _excerpt(token: Token) -> str:
+    text = _printable(token.text[: MAXIMUM_EXCERPT + 1])
+    return text if len(text) <= MAXIMUM_EXCERPT else f"{text[:MAXIMUM_EXCERPT]}…"
+
+
 def _found(token: Token, type_: type) -> str:
-    return f"`{token.text}`, which gives a {type_.__name__}"
+    return f"`{_excerpt(token)}`, which gives a {type_.__name__}"
 
 
 def _usage(operation: Operation) -> str:

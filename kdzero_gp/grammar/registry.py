@@ -15,11 +15,16 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from kdzero_gp.errors import KdzeroError, PrimitiveError
+from kdzero_gp.grammar.beside import line_of, modules_beside
 from kdzero_gp.grammar.operation import STRUCTURE, Operation
+from kdzero_gp.grammar.place import PROJECT
 from kdzero_gp.grammar.probe import probe
+from kdzero_gp.untrusted import error_text
 
 NAME = re.compile(r"[a-z_][a-z0-9_]*")
-TAP = re.compile(r"stage[0-9]+|pool|logits")
+TAP = re.compile(r"stage[1-9][0-9]{0,2}|pool|logits")
+RESERVED = re.compile(r"stage[0-9]*|pool|logits")
+"""What names no operation, lest it be taken for a tap."""
 
 
 class Registry(Mapping[str, Operation]):
@@ -48,19 +53,22 @@ class Registry(Mapping[str, Operation]):
         return Registry(self._operations)
 
     def add(self, operation: Operation) -> None:
-        """Probes an operation and adds it. The same file may declare its own operation anew (a re-run notebook cell).
+        """Probes an operation and adds it.
+
+        The same file may declare its own operation anew, and so may a notebook cell or a prompt one that was typed
+        before: every run of a cell that was edited has a file name of its own.
 
         Raises:
             PrimitiveError: the name is malformed, reserved or taken, or the function fails its probe.
         """
         name = operation.name
-        if not NAME.fullmatch(name) or TAP.fullmatch(name):
+        if not NAME.fullmatch(name) or RESERVED.fullmatch(name):
             raise PrimitiveError(
                 f"{operation.source}: `{name}` cannot name a primitive: use lower-case letters, digits and "
                 "underscores, and none of the tap names stage1, stage2, …, pool, logits"
             )
         known = self._operations.get(name)
-        if known is not None and _file(known.source) != _file(operation.source):
+        if known is not None and not _renews(operation, known):
             raise PrimitiveError(
                 f"{operation.source}: the name `{name}` is taken by {known.source}; give yours another name"
             )
@@ -80,6 +88,8 @@ class Registry(Mapping[str, Operation]):
     def load_file(self, path: str | Path) -> None:
         """Runs a Python file of the user's own, named by the user, so that its decorators register here.
 
+        It may import modules that lie beside it, as if it were run itself.
+
         Raises:
             PrimitiveError: there is no such file, it fails to run, or one of its primitives is refused.
         """
@@ -94,18 +104,24 @@ class Registry(Mapping[str, Operation]):
         sys.modules[module_name] = module
         before = dict(self._operations)
         try:
-            with self.active():
+            with self.active(), modules_beside(path):
                 spec.loader.exec_module(module)
         except KdzeroError:
             self._operations = before
             raise
         except Exception as error:
             self._operations = before
-            raise PrimitiveError(f"{path} failed while it was loaded: {type(error).__name__}: {error}") from error
+            raise PrimitiveError(f"{line_of(error, path)} failed while it was loaded: {error_text(error)}") from error
+        except BaseException:
+            self._operations = before
+            raise
 
 
-def _file(source: str) -> str:
-    return source.rpartition(":")[0]
+def _renews(operation: Operation, known: Operation) -> bool:
+    """Whether a declaration replaces a known one of its name, as a `def` does, rather than clashing with it."""
+    old, new = (PROJECT / (o.source.rpartition(":")[0] or o.source) for o in (known, operation))
+    typed = not old.is_file() or known.module == operation.module == "__main__"
+    return old == new or typed
 
 
 _DEFAULT = Registry()
@@ -135,6 +151,6 @@ def default_registry() -> Registry:
         except Exception as error:
             _builtins_loaded = False
             raise PrimitiveError(
-                f"the folder primitives/ cannot be loaded: {type(error).__name__}: {error}; mend or remove the file"
+                f"the folder primitives/ cannot be loaded: {error_text(error)}; mend or remove the file"
             ) from error
     return _DEFAULT

@@ -1,8 +1,12 @@
 """The nodes of DEAP's prefix lists: operations, taps and constants, each carrying what the engine needs of it."""
 
+from typing import Any
+
 from deap import gp
 
+from kdzero_gp.errors import PrimitiveError
 from kdzero_gp.grammar.operation import Operation, Signature
+from kdzero_gp.grammar.registry import active_registry
 
 
 class OperationSymbol(gp.Primitive):
@@ -27,6 +31,24 @@ class OperationSymbol(gp.Primitive):
     def __hash__(self) -> int:
         return hash(self.name)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> "OperationSymbol":
+        return self  # immutable
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _registered, (self.operation.name, self.signature.inputs, self.operation.source)
+
+
+def _registered(name: str, inputs: tuple[type, ...], source: str) -> OperationSymbol:
+    """The symbol in this process, which knows an operation by its name: functions do not travel."""
+    operation = active_registry().get(name)
+    signature = None if operation is None else operation.resolve(inputs)
+    if operation is None or signature is None:
+        raise PrimitiveError(
+            f"this process does not know the primitive `{name}` of {source} as it was; import the file that declares it "
+            "before you unpickle what uses it"
+        )
+    return OperationSymbol(operation, signature)
+
 
 class TapSymbol(gp.Terminal):
     """A knowledge tap: `stage2`, `pool`, `logits`."""
@@ -47,6 +69,9 @@ class TapSymbol(gp.Terminal):
     def __hash__(self) -> int:
         return hash(self.name)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return TapSymbol, (self.name, self.ret)
+
 
 class ConstantSymbol(gp.Terminal):
     """A number: the value of a weight or a temperature."""
@@ -66,6 +91,9 @@ class ConstantSymbol(gp.Terminal):
 
     def __hash__(self) -> int:
         return hash((self.value, self.ret.__name__))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ConstantSymbol, (self.value, self.ret)
 
 
 Symbol = OperationSymbol | TapSymbol | ConstantSymbol

@@ -105,6 +105,9 @@ class Tree(gp.PrimitiveTree):
     def __deepcopy__(self, memo: dict[int, Any]) -> "Tree":
         return Tree(self)  # symbols are immutable, sharing them is safe
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Tree, (list(self),)
+
     def __setitem__(self, key: Any, value: Any) -> None:
         super().__setitem__(key, value)
         self._node = self._key = None

@@ -5,6 +5,7 @@ The classes are never instantiated: DEAP identifies types by class, and types ar
 order matters, because the order of a set of classes differs from process to process.
 """
 
+import math
 from typing import Final
 
 
@@ -45,7 +46,10 @@ CONSTANTS: Final[dict[type, tuple[float, ...]]] = {
     Value: (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 50, 100),
     Tau: (1, 4, 8),
 }
-"""Constant types and the grid that random trees draw from; typed text may use any positive number."""
+"""Constant types and the grid that random trees draw from."""
+
+RANGES: Final[dict[type, tuple[float, float]]] = {Value: (0, math.inf), Tau: (1e-4, 1e6)}
+"""What typed text may use. Scores over a temperature beyond leave the range of floating-point numbers."""
 
 ALL: Final[tuple[type, ...]] = (*KNOWLEDGE, PerSample, Loss, *CONSTANTS)
 

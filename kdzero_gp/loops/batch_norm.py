@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from kdzero_gp.knowledge import unhalved
 from kdzero_gp.loops.ranks import Ranks, summed
-from kdzero_gp.loops.single import unhalved
 
 _PLAIN = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 _log = logging.getLogger(__name__)

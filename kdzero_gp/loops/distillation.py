@@ -7,21 +7,21 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.errors import ConfigError
-from kdzero_gp.knowledge import Knowledge
-from kdzero_gp.loops.single import unhalved
+from kdzero_gp.knowledge import Knowledge, unhalved
 from kdzero_gp.methods.loss import MethodLoss, as_method
-from kdzero_gp.methods.named import make_loss, named_distiller
+from kdzero_gp.methods.named import check_loss, make_loss, named_distiller
 from kdzero_gp.methods.phase import Phase
 from kdzero_gp.methods.world import World
-from kdzero_gp.taps.find import DEPTHS, find_taps
+from kdzero_gp.taps.find import DEPTHS
 from kdzero_gp.taps.match import TapPair, match_taps
 from kdzero_gp.taps.network import Network
 from kdzero_gp.taps.override import TapOverride, parse_taps
 from kdzero_gp.taps.read import TapReader
+from kdzero_gp.tasks.kind import TaskKind
+from kdzero_gp.tasks.kinds import DEFAULT, kind_of
 
 
 class Distillation(nn.Module):
@@ -32,7 +32,7 @@ class Distillation(nn.Module):
     the student's mode is left to you. Under `torch.autocast` networks run in half precision and the loss in float32.
 
     Args:
-        student, teacher: image classifiers of the same classes, as they are.
+        student, teacher: networks for one task, image classifiers of the same classes for instance, as they are.
         distiller: the path of a `best.json`, a text form, the name of a method (`kd`, `vid`, `dkd(beta=8)`, …; the
             warm-up of its weight that dkd is published with is left to your loop), a `Distiller` or a `MethodLoss`.
         images: a few of your training images, (N, C, H, W), as your loader gives them, N at least 2: the taps are found
@@ -40,6 +40,7 @@ class Distillation(nn.Module):
         teacher_view: what the teacher is shown of a batch of images, where that is not the images themselves: of its
             size, and normalised as it wants.
         taps: places set by hand, as `--taps` takes them.
+        task: `classification` or `multilabel`: what the student is trained for.
 
     Attributes:
         logits: the student's scores of the last batch, (N, K) without gradient.
@@ -59,13 +60,15 @@ class Distillation(nn.Module):
         *,
         teacher_view: Callable[[Tensor], Tensor] | None = None,
         taps: Sequence[str] = (),
+        task: str = DEFAULT,
     ) -> None:
         super().__init__()
+        self._kind = kind_of(task)
         self._teacher_view = teacher_view or _as_it_is
         device = next((p.device for p in student.parameters()), images.device)
         images = images.to(device)
         networks = (teacher.to(device), student)  # in a tuple: they are no submodules, so not among our parameters
-        pair = _pair(*networks, self._teacher_view(images), images, parse_taps(taps))
+        pair = _pair(self._kind, *networks, self._teacher_view(images), images, parse_taps(taps))
         self.ce_weight = 1.0
         self.distiller: Distiller | MethodLoss
         if isinstance(distiller, Distiller | MethodLoss):
@@ -77,35 +80,35 @@ class Distillation(nn.Module):
             if made is None:
                 raise ConfigError("`none` is the student alone and has no distiller; keep your own loss for that")
             self.distiller = made.to(device)
+        check_loss(self._kind, self.distiller, "the distiller")
         self._method = _for_any_loop(self.distiller)
         view = self._teacher_view
         self._networks = (
             Network("student", student, pair.student, lambda: images),
             Network("teacher", teacher, pair.teacher, lambda: view(images)),
         )
+        own_taps = tuple(dict.fromkeys((*self._method[0].student_taps, *self._kind.loss_taps)))
         self._readers = tuple(
             TapReader(network.model, network.places(names), names)
-            for network, names in zip(
-                self._networks,
-                (tuple(dict.fromkeys((*self._method[0].student_taps, "logits"))), self._method[0].teacher_taps),
-                strict=True,
-            )
+            for network, names in zip(self._networks, (own_taps, self._method[0].teacher_taps), strict=True)
         )
+        self._scores = pair.student.of_role("scores")
+        self._classes = next((pair.student[name].shape[0] for name in self._scores), 0)
         self.logits = torch.empty(0, device=device)
         self._prepare(images)
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
-        """The loss of one batch, a scalar: weighted cross-entropy and the distiller's terms.
+        """The loss of one batch, a scalar: the task's own, weighted, and the distiller's terms.
 
         Args:
             images: (N, C, H, W).
-            labels: (N,) int64.
+            labels: (N,) int64, or (N, K) of 0 and 1 for `multilabel`.
         """
         knowledge = self._readers[0](images)
-        scores = unhalved(knowledge["logits"])
-        self.logits = scores.detach()
+        for name in self._scores:
+            self.logits = unhalved(knowledge[name]).detach()
         distilled: Tensor = self._method[0](knowledge, self._taught(images), labels)
-        return self.ce_weight * functional.cross_entropy(scores, labels) + distilled
+        return self.ce_weight * self._kind.loss(knowledge, labels) + distilled
 
     def terms(self) -> dict[str, Tensor]:
         """Every weighted term of the last batch by its text, for logging."""
@@ -125,7 +128,7 @@ class Distillation(nn.Module):
         with torch.no_grad():
             known, taught = self._readers[0](images), self._taught(images)
             ours, theirs = self._networks
-            world = World(classes=known["logits"].shape[1], device=images.device, student=ours, teacher=theirs)
+            world = World(classes=self._classes, device=images.device, student=ours, teacher=theirs)
             self._method[0].prepare(known, taught, world)
         student.train(mode)
 
@@ -144,12 +147,14 @@ def _for_any_loop(loss: Distiller | MethodLoss) -> tuple[MethodLoss]:
     return (method,)
 
 
-def _pair(teacher: nn.Module, student: nn.Module, shown: Tensor, images: Tensor, override: TapOverride) -> TapPair:
+def _pair(
+    kind: TaskKind, teacher: nn.Module, student: nn.Module, shown: Tensor, images: Tensor, override: TapOverride
+) -> TapPair:
     """The taps that a search finds in this pair, under the same names."""
-    ours = find_taps(teacher, shown, override.teacher)
-    theirs = find_taps(student, images, override.student, depths=len(ours.stages) or DEPTHS)
+    ours = kind.find_taps(teacher, shown, override.teacher, depths=DEPTHS)
+    theirs = kind.find_taps(student, images, override.student, depths=len(ours.stages) or DEPTHS)
     if len(ours.stages) != len(theirs.stages):  # a transformer has as many stages as its partner
-        ours = find_taps(teacher, shown, override.teacher, depths=len(theirs.stages) or DEPTHS)
+        ours = kind.find_taps(teacher, shown, override.teacher, depths=len(theirs.stages) or DEPTHS)
     return match_taps(ours, theirs, same_size=shown.shape[2:] == images.shape[2:], paired=override.paired)
 
 

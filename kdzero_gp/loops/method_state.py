@@ -67,7 +67,7 @@ class CriticStep:
     def gradients(self, student: Knowledge, teacher: Knowledge, targets: Tensor, now: Now) -> None:
         """Sets the critic's gradients for taps without graph."""
         self.optimiser.zero_grad(set_to_none=True)
-        self._method.critic_loss(student, teacher, targets, now).backward()  # type: ignore[no-untyped-call]
+        self._method.critic_loss(student, teacher, targets, now).backward()
 
     def state(self) -> dict[str, Tensor]:
         """What the optimiser keeps; the critic's weights are the method's."""

@@ -7,14 +7,13 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.knowledge import Knowledge
 from kdzero_gp.loops.batch_norm import shared_statistics
 from kdzero_gp.loops.ranks import Ranks
-from kdzero_gp.loops.single import Training, unhalved
+from kdzero_gp.loops.single import Training
 from kdzero_gp.methods.loss import MethodLoss
 from kdzero_gp.randomness import derive_seed, own_randomness, random_state
 from kdzero_gp.taps.read import TapReader
@@ -36,7 +35,7 @@ class WholeBatchTraining(Training):
     together first. Among processes it is gathered with its gradient. Among passes there are two rounds: one without
     gradient collects the knowledge, the loss gives its gradient, and the second round carries that back pass by pass
     (Gao et al.: Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup, RepL4NLP 2021). That costs a
-    forward pass more; the student alone does without, its loss being a mean over samples.
+    forward pass more; the student alone does without, where its loss is a mean over samples.
 
     What is left of the division: batch normalisation sees the whole batch over all processes, but of a pass only the
     samples of that pass; and a student that draws random numbers (dropout) draws others in each process.
@@ -66,7 +65,7 @@ class WholeBatchTraining(Training):
     ) -> None:
         self.ranks = ranks or Ranks()
         self.accumulate = accumulate
-        self.meter = Meter()
+        self.meter = Meter(task.kind.loss_name)
         student = shared_statistics(task.student(student_seed), self.ranks, task.device)
         self._begin(task, student, distiller, recipe, order_seed, distiller_warmup)
         self._refuse_parts()
@@ -111,7 +110,7 @@ class WholeBatchTraining(Training):
         parts = self._parts(batch)
         if self.accumulate == 1:
             loss = self._together(reader, self.feed(parts[0], epoch))
-        elif self.method is None:
+        elif self.method is None and self.task.kind.per_sample:
             loss = self._alone(reader, parts, epoch, len(batch))
         else:
             loss = self._twice(reader, parts, epoch)
@@ -149,12 +148,11 @@ class WholeBatchTraining(Training):
         return loss.detach()
 
     def _alone(self, reader: TapReader, parts: Sequence[Tensor], epoch: int, size: int) -> Tensor:
-        """The student alone, pass by pass: the cross-entropy of `size` samples is a sum over them."""
+        """The student alone, pass by pass: the loss of `size` samples is a sum over them."""
         total = torch.zeros((), device=self.task.device)
         for part in parts:
             images, labels, _ = self.feed(part, epoch)
-            scores = unhalved(self._known(reader, images)["logits"])
-            loss = self.recipe.ce_weight / size * functional.cross_entropy(scores, labels, reduction="sum")
+            loss = self.recipe.ce_weight / size * self.task.kind.loss(self._known(reader, images), labels, "sum")
             loss.backward()
             total += loss.detach()
         total = self.ranks.sum(total)
@@ -200,9 +198,14 @@ def _joined(parts: Sequence[Knowledge]) -> Knowledge:
 
 
 class Meter:
-    """Adds up on the device: nothing is read back before `take`."""
+    """Adds up on the device: nothing is read back before `take`.
 
-    def __init__(self) -> None:
+    Args:
+        name: of the task's own loss among the parts.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
         self._steps = 0
         self._loss: Tensor | None = None
         self._terms: dict[str, Tensor] = {}
@@ -215,11 +218,11 @@ class Meter:
             self._terms[name] = self._terms[name] + value if name in self._terms else value.double()
 
     def take(self) -> tuple[float, dict[str, float]]:
-        """The means since the last call: the loss, and its parts by name, weighted, the cross-entropy as `ce`."""
+        """The means since the last call: the loss, and its parts by name, weighted."""
         if self._loss is None:
             raise AssertionError("a step was done since the last call")
         loss = float(self._loss) / self._steps
         terms = {name: float(value) / self._steps for name, value in self._terms.items()}
-        parts = {"ce": loss - sum(terms.values())} | terms
+        parts = {self._name: loss - sum(terms.values())} | terms
         self._steps, self._loss, self._terms = 0, None, {}
         return loss, parts

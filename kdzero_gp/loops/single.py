@@ -8,7 +8,6 @@ from typing import Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.knowledge import Knowledge
@@ -32,7 +31,7 @@ class DeadlineError(Exception):
 
 
 class Training:
-    """Trains a student on the training split: cross-entropy plus a distiller, under one learning-rate schedule.
+    """Trains a student on the training split: its task's loss plus a distiller, under one learning-rate schedule.
 
     Args:
         distiller: or a method that is a module; None trains the student alone. What it learns is trained along.
@@ -93,7 +92,7 @@ class Training:
         self.per_epoch = recipe.steps_per_epoch(len(self.feed))
         self.check_every = self.per_epoch
         self.step = 0
-        self.taps = tuple(dict.fromkeys((*(method.student_taps if method else ()), "logits")))
+        self.taps = tuple(dict.fromkeys((*(method.student_taps if method else ()), *task.kind.loss_taps)))
         self._now = Now()
         with own_randomness(task.device):
             torch.manual_seed(order_seed)
@@ -232,11 +231,11 @@ class Training:
             return reader(images)
 
     def _loss(self, student: Knowledge, teacher: Knowledge, labels: Tensor) -> Tensor:
-        """The loss of one batch at this step: cross-entropy and method, weighted."""
+        """The loss of one batch at this step: the task's and the method's, weighted."""
         phase, parts = self.segment.phase, []
         ce_weight = self.recipe.ce_weight if phase.ce_weight is None else phase.ce_weight
         if phase.student != "idle" and not (phase.ce_weight == 0 and phase.distils):
-            parts.append(ce_weight * functional.cross_entropy(unhalved(student["logits"]), labels))
+            parts.append(ce_weight * self.task.kind.loss(student, labels))
         if self.method is not None and phase.distils:
             distilled: Tensor = self.method(student, teacher, labels, self._now)
             parts.append(distilled if self.rise == 1 else self.rise * distilled)
@@ -301,11 +300,6 @@ class Training:
         self._enter(begun[-1])
         if here is not begun[-1]:
             self._enter(here)
-
-
-def unhalved(x: Tensor) -> Tensor:
-    """Half precision as float32, anything else as it is."""
-    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
 def _below(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:

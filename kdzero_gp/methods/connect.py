@@ -12,10 +12,10 @@ from torch.nn import functional as F
 
 def to_common_size(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
     """Both maps (N, C, H, W) at the smaller resolution of the two, the larger averaged over its windows."""
-    size = [min(s, t) for s, t in zip(student.shape[2:], teacher.shape[2:], strict=True)]
+    height, width = (min(s, t) for s, t in zip(student.shape[2:], teacher.shape[2:], strict=True))
 
     def pooled(maps: Tensor) -> Tensor:
-        return maps if list(maps.shape[2:]) == size else F.adaptive_avg_pool2d(maps, size)
+        return maps if maps.shape[2:] == (height, width) else F.adaptive_avg_pool2d(maps, (height, width))
 
     return pooled(student), pooled(teacher)
 
@@ -52,4 +52,5 @@ class Connector(nn.Sequential):
 
 def unit(vectors: Tensor) -> Tensor:
     """(N, D) divided by their norms, those near zero by 1e-12."""
-    return vectors / torch.linalg.vector_norm(vectors, dim=1, keepdim=True).clamp_min(1e-12)
+    lengths: Tensor = torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
+    return vectors / lengths.clamp_min(1e-12)

@@ -19,7 +19,7 @@ MOMENTUM = 0.5
 EPS = 1e-7
 
 
-@module_method("crd", "Tian et al.: Contrastive Representation Distillation (ICLR 2020)")
+@module_method("crd", "Tian et al.: Contrastive Representation Distillation (ICLR 2020)", exclusive=True)
 class Crd(MethodLoss):
     """Each side's embedding of a sample must meet the other side's memory of it among those of other classes.
 
@@ -35,6 +35,9 @@ class Crd(MethodLoss):
     """
 
     needs = ("sample numbers",)
+    memory_student: Tensor
+    memory_teacher: Tensor
+    constants: Tensor
 
     def __init__(
         self,

@@ -13,7 +13,10 @@ from kdzero_gp.methods.world import Now
 
 
 @module_method(
-    "jacobian", "Srinivas, Fleuret: Knowledge Transfer with Jacobian Matching (ICML 2018)", home="CIFAR (its own table)"
+    "jacobian",
+    "Srinivas, Fleuret: Knowledge Transfer with Jacobian Matching (ICML 2018)",
+    home="CIFAR (its own table)",
+    exclusive=True,
 )
 class Jacobian(MethodLoss):
     """Student and teacher must answer a change of the image alike: gradients of the label's score to the pixels.

@@ -136,7 +136,7 @@ class MethodLoss(nn.Module):
         Args:
             taps: those that a stack of students can be read at.
         """
-        reasons = [need for need in self.needs if need != "sample numbers"]
+        reasons: list[str] = [need for need in self.needs if need != "sample numbers"]
         if self.phases != (Phase(),):
             reasons.append("phases of its own")
         reasons += [f"the tap {name}" for name in self.student_taps if name not in taps]

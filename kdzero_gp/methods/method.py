@@ -39,6 +39,8 @@ class Method:
             from 0.
         module: makes the loss of a method that is a module, from the names of the stages and its options.
         home: data set and table that its published figures are from.
+        exclusive: whether a module takes labels or scores for those of exactly one class; what a tree takes them for,
+            its operations tell.
         options: of `text` or `module`, those that differ from their defaults.
     """
 
@@ -50,6 +52,7 @@ class Method:
     warmup_epochs: int = 0
     module: Callable[..., MethodLoss] | None = None
     home: str = "CIFAR-100"
+    exclusive: bool = False
     options: Mapping[str, Option] = field(default_factory=dict)
 
     @property
@@ -151,6 +154,7 @@ def module_method(
     needs_stages: bool = False,
     warmup_epochs: int = 0,
     home: str = "CIFAR-100",
+    exclusive: bool = False,
 ) -> Callable[[type[MethodLoss]], type[MethodLoss]]:
     """Declares a method by the class of its loss, which is made from the names of a pair's stages.
 
@@ -160,11 +164,13 @@ def module_method(
     Args:
         name: by which users call it.
         source: the paper.
-        ce_weight, needs_stages, warmup_epochs, home: see `Method`.
+        ce_weight, needs_stages, warmup_epochs, home, exclusive: see `Method`.
     """
 
     def declare(module: type[MethodLoss]) -> type[MethodLoss]:
-        module.method = Method(name, None, source, ce_weight, needs_stages, warmup_epochs, module=module, home=home)
+        module.method = Method(
+            name, None, source, ce_weight, needs_stages, warmup_epochs, module=module, home=home, exclusive=exclusive
+        )
         return module
 
     return declare

@@ -9,13 +9,16 @@ from pathlib import Path
 from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.distiller.program import terms_of
 from kdzero_gp.errors import ConfigError, TapError
-from kdzero_gp.grammar.grammar import tap_type
+from kdzero_gp.grammar.grammar import usual_taps
 from kdzero_gp.grammar.parse import parse
 from kdzero_gp.grammar.tree import Tree
 from kdzero_gp.methods.added import AddedTree
 from kdzero_gp.methods.loss import MethodLoss
+from kdzero_gp.methods.method import Method
 from kdzero_gp.methods.phase import PUBLISHED_EPOCHS
 from kdzero_gp.methods.registry import METHODS, method, names_method
+from kdzero_gp.tasks.kind import TaskKind
+from kdzero_gp.tasks.kinds import check_tree
 
 PLUS = " + "
 """Between two distillers, the second of which is added to the first."""
@@ -45,6 +48,20 @@ class Named:
     def alone(self) -> bool:
         """Whether it is the student alone."""
         return self.tree is None and self.module is None
+
+    def check(self, kind: TaskKind, whose: str) -> None:
+        """Sees that it fits the classes of a kind of task.
+
+        Args:
+            whose: what messages call it.
+
+        Raises:
+            ConfigError: it takes class scores as one distribution, and classes do not exclude one another.
+        """
+        if self.tree is not None:
+            check_tree(kind, self.tree, whose)
+        if self.module is not None:
+            _check_module(kind, method(self.module), whose)
 
     @property
     def warmup(self) -> float:
@@ -89,7 +106,7 @@ def named_distiller(text: str, stages: Sequence[str]) -> Named:
     if PLUS in text:
         return _sum(text, *(named_distiller(part, stages) for part in text.rsplit(PLUS, 1)))
     if "(" in text:
-        return Named(text, parse(text, taps=_taps(stages)))
+        return Named(text, parse(text, taps=usual_taps(stages)))
     close = difflib.get_close_matches(text, METHODS, n=1)
     shown = text if len(text) <= 60 else f"{text[:57]}..."
     hint = f" Did you mean '{close[0]}'?" if close else ""
@@ -97,6 +114,25 @@ def named_distiller(text: str, stages: Sequence[str]) -> Named:
         f"'{shown}' names no distiller.{hint} Give a method ({', '.join(METHODS)}), the path of a best.json, or a text "
         "form such as 'weight(1, kl(logits, 4))'"
     )
+
+
+def check_loss(kind: TaskKind, loss: Distiller | MethodLoss, whose: str) -> None:
+    """The same for a loss that exists already."""
+    if isinstance(loss, AddedTree):
+        check_loss(kind, loss.base, whose)
+        check_loss(kind, loss.distiller, whose)
+    elif isinstance(loss, Distiller):
+        check_tree(kind, loss.tree, whose)
+    elif loss.method is not None:
+        _check_module(kind, loss.method, whose)
+
+
+def _check_module(kind: TaskKind, chosen: Method, whose: str) -> None:
+    if chosen.exclusive and not kind.exclusive:
+        raise ConfigError(
+            f"{whose} is {chosen.name}, which holds for images of exactly one class, but with --task {kind.name} an "
+            f"image may have several; take the method {kind.baseline}"
+        )
 
 
 def is_file_name(text: str) -> bool:
@@ -144,12 +180,8 @@ def make_loss(
     return loss if distiller is None else AddedTree(loss, distiller)
 
 
-def _taps(stages: Sequence[str]) -> dict[str, type]:
-    return {name: type_ for name in (*stages, "pool", "logits") if (type_ := tap_type(name)) is not None}
-
-
 def _check_stages(name: str, tree: Tree, stages: Sequence[str]) -> None:
-    known = _taps(stages)
+    known = usual_taps(stages)
     for tap in tree.root.taps():
         if tap not in known:
             raise TapError(

@@ -33,7 +33,7 @@ def written(name: str, options: Mapping[str, Option]) -> str:
     """The text form of a method with options, sorted by name."""
     if not options:
         return name
-    return f"{name}({', '.join(f'{key}={_shown(options[key])}' for key in sorted(options))})"
+    return f"{name}({', '.join(f'{key}={shown(options[key])}' for key in sorted(options))})"
 
 
 def checked_options(method: str, options: Mapping[str, Option], defaults: Mapping[str, Option]) -> dict[str, Option]:
@@ -47,7 +47,7 @@ def checked_options(method: str, options: Mapping[str, Option], defaults: Mappin
         if name not in defaults:
             close = difflib.get_close_matches(name, defaults, n=1)
             hint = f" Did you mean {close[0]}?" if close else ""
-            known = ", ".join(f"{key}={_shown(default)}" for key, default in defaults.items()) or "none"
+            known = ", ".join(f"{key}={shown(default)}" for key, default in defaults.items()) or "none"
             raise ConfigError(f"the method {method} has no option '{name}'.{hint} Its options: {known}")
         converted = _converted(method, name, value, defaults[name])
         if converted != defaults[name]:
@@ -56,7 +56,7 @@ def checked_options(method: str, options: Mapping[str, Option], defaults: Mappin
 
 
 def _converted(method: str, name: str, value: Option, default: Option) -> Option:
-    text = _shown(value)
+    text = shown(value)
     kind = (
         "true or false"
         if isinstance(default, bool)
@@ -74,12 +74,13 @@ def _converted(method: str, name: str, value: Option, default: Option) -> Option
             return number
     except (ValueError, KeyError):
         raise ConfigError(
-            f"the method {method} has the option {name}={text}, but it must be {kind}, as in {name}={_shown(default)}"
+            f"the method {method} has the option {name}={text}, but it must be {kind}, as in {name}={shown(default)}"
         ) from None
     return text
 
 
-def _shown(value: Option) -> str:
+def shown(value: Option) -> str:
+    """A value as it is written in a method's parentheses."""
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)

@@ -17,6 +17,7 @@ from kdzero_gp.methods.world import Now
     "Jin et al.: Knowledge Distillation via Route Constrained Optimization (ICCV 2019)",
     ce_weight=0.1,
     home="CIFAR-100 (its own table)",
+    exclusive=True,
 )
 class RouteConstrained(MethodLoss):
     """Plain distillation by the teacher as it was at equal steps of its own training, one after another.

@@ -11,7 +11,7 @@ from kdzero_gp.methods.loss import MethodLoss
 from kdzero_gp.methods.method import Method
 from kdzero_gp.methods.options import read_call
 
-MACHINERY = ("named", "registry")
+MACHINERY = ("listing", "named", "registry")
 """Files of the folder that hold no method and import this one."""
 
 

@@ -66,11 +66,12 @@ class Fusion(nn.Module):
 
     def __init__(self, inputs: int, middle: int, outputs: int, *, deepest: bool) -> None:
         super().__init__()
-        self.enter = nn.Sequential(nn.Conv2d(inputs, middle, 1, bias=False), nn.BatchNorm2d(middle))
-        self.leave = nn.Sequential(nn.Conv2d(middle, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs))
-        self.attend = None if deepest else nn.Sequential(nn.Conv2d(2 * middle, 2, 1), nn.Sigmoid())
-        for convolution in (self.enter[0], self.leave[0]):
+        enter, leave = nn.Conv2d(inputs, middle, 1, bias=False), nn.Conv2d(middle, outputs, 3, padding=1, bias=False)
+        for convolution in (enter, leave):
             nn.init.kaiming_uniform_(convolution.weight, a=1)
+        self.enter = nn.Sequential(enter, nn.BatchNorm2d(middle))
+        self.leave = nn.Sequential(leave, nn.BatchNorm2d(outputs))
+        self.attend = None if deepest else nn.Sequential(nn.Conv2d(2 * middle, 2, 1), nn.Sigmoid())
 
     def forward(self, level: Tensor, above: Tensor | None, size: torch.Size) -> tuple[Tensor, Tensor]:
         """The level in the teacher's channels and at its size, and what the next level is fused with."""

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from kdzero_gp.errors import TapError
 from kdzero_gp.knowledge import Knowledge
+from kdzero_gp.methods.connect import to_common_size
 from kdzero_gp.methods.loss import MethodLoss, Shapes
 from kdzero_gp.methods.method import Stages, module_method
 from kdzero_gp.methods.world import Now, World
@@ -63,7 +64,7 @@ class SimKd(MethodLoss):
     def loss(self, student: Knowledge, teacher: Knowledge, targets: Tensor, now: Now) -> dict[str, Tensor]:
         projected, wanted = self._wrapped[0].project(student[self.tap]), teacher[self.tap]
         if wanted.shape[2:] != projected.shape[2:]:
-            wanted = F.adaptive_avg_pool2d(wanted, projected.shape[2:])
+            _, wanted = to_common_size(projected, wanted)
         return {"simkd": self.weight * F.mse_loss(projected, wanted)}
 
 
@@ -101,7 +102,7 @@ class Projected(WrappedStudent):
 
     def _projected(self, maps: Tensor) -> Tensor:
         if maps.shape[2] > self._size[0]:
-            maps = F.adaptive_avg_pool2d(maps, self._size)
+            maps = F.adaptive_avg_pool2d(maps, (self._size[0], self._size[1]))
         result: Tensor = self.projector(maps)
         return result
 

@@ -51,4 +51,5 @@ class Vid(MethodLoss):
         s, t = to_common_size(student[stage], teacher[stage])
         mean = self.regressors[stage](s)
         variance = (F.softplus(self.scales[stage]) + EPS)[:, None, None]
-        return 0.5 * ((mean - t).square() / variance + variance.log()).mean()
+        likelihood: Tensor = 0.5 * ((mean - t).square() / variance + variance.log()).mean()
+        return likelihood

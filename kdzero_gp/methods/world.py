@@ -28,7 +28,7 @@ class World:
 
     Attributes:
         samples: number of training images, of which `now.index` are numbers.
-        labels: (samples,) int64 of all of them, on the device.
+        labels: (samples,) int64 of all of them, or the targets that the task has in their place, on the device.
         classes: K.
         epochs: of the schedule, extra phases not counted.
         steps: likewise.
@@ -51,7 +51,7 @@ class World:
         samples = len(task.data.train)
         return cls(
             samples=samples,
-            labels=task.labels("train"),
+            labels=task.targets("train"),
             classes=task.data.num_classes,
             epochs=recipe.epochs,
             steps=recipe.steps(samples),

@@ -6,11 +6,11 @@ from functools import partial
 from kdzero_gp.data import Dataset, load_dataset, named_augmentation
 from kdzero_gp.errors import PrimitiveError
 from kdzero_gp.grammar.registry import active_registry, default_registry
-from kdzero_gp.models import build
 from kdzero_gp.pair.check import check_pair, input_specs
 from kdzero_gp.run.config import RunConfig
 from kdzero_gp.taps.override import parse_taps
 from kdzero_gp.tasks.input import NetworkInput
+from kdzero_gp.tasks.kinds import kind_of
 from kdzero_gp.tasks.presets import recipes_for
 from kdzero_gp.tasks.recipe import Recipe
 from kdzero_gp.tasks.task import Task
@@ -24,7 +24,7 @@ def make_data(config: RunConfig) -> Dataset:
     Raises:
         DataError: what is wrong with them.
     """
-    return load_dataset(config.data, limit=config.limit)
+    return load_dataset(config.data, limit=config.limit, labels=kind_of(config.task).labels)
 
 
 def make_task(config: RunConfig, data: Dataset | None = None) -> Task:
@@ -35,15 +35,13 @@ def make_task(config: RunConfig, data: Dataset | None = None) -> Task:
     """
     data = data or make_data(config)
     check_pair(config, data)
-    specs = input_specs(config)
+    specs, kind = input_specs(config), kind_of(config.task)
     teacher = cached_teacher(
-        config.teacher, data, weights=config.teacher_weights, device=config.device, spec=specs.teacher
+        config.teacher, data, weights=config.teacher_weights, device=config.device, spec=specs.teacher, kind=kind
     )
     recipe, proxy = _recipes(config, data)
     channels, *size = NetworkInput(specs.student, data).shape
-    student = partial(
-        build, config.student, num_classes=data.num_classes, in_channels=channels, image_size=(size[0], size[1])
-    )
+    student = partial(kind.build, config.student, data, in_channels=channels, image_size=(size[0], size[1]))
     return Task(
         f"{config.pair} on {data.name}",
         teacher,
@@ -58,9 +56,10 @@ def make_task(config: RunConfig, data: Dataset | None = None) -> Task:
         teacher_input=specs.teacher,
         student_input=specs.student,
         taps=parse_taps(config.taps),
+        kind=kind,
         route=None
         if config.teacher_weights
-        else cached_route(config.teacher, data, device=config.device, spec=specs.teacher),
+        else cached_route(config.teacher, data, device=config.device, spec=specs.teacher, kind=kind),
     )
 
 

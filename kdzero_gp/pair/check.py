@@ -8,10 +8,12 @@ import torch
 
 from kdzero_gp.data import Dataset
 from kdzero_gp.errors import ModelError
-from kdzero_gp.models import build, input_size
+from kdzero_gp.models import input_size
 from kdzero_gp.run.config import RunConfig
 from kdzero_gp.taps.override import parse_taps
 from kdzero_gp.tasks.input import InputSpec, NetworkInput, parse_normalisation
+from kdzero_gp.tasks.kind import TaskKind
+from kdzero_gp.tasks.kinds import kind_of
 from kdzero_gp.tasks.pair_taps import PairTaps, Seat, pair_taps
 
 IMAGES = 2
@@ -24,43 +26,33 @@ def check_pair(config: RunConfig, data: Dataset) -> PairTaps:
         Their taps, which do not depend on weights.
 
     Raises:
-        ModelError: one is unknown, cannot take these images, or does not score the data's classes.
+        ModelError: one is unknown, cannot take these images, or gives something else than the task needs.
         ConfigError: an input that does not fit the data.
         TapError: their taps cannot be found, or not as `--taps` says.
     """
     images = data.normalise(data.train.images[:IMAGES])
-    specs = input_specs(config)
+    specs, kind = input_specs(config), kind_of(config.task)
     seats = []
     for role, name, spec in (("teacher", config.teacher, specs.teacher), ("student", config.student, specs.student)):
-        seats.append(untrained(name, spec, data))
-        _check(role, name, seats[-1], images, data)
-    return pair_taps(seats[0], seats[1], images, parse_taps(config.taps))
+        seats.append(untrained(name, spec, data, kind))
+        _check(role, name, seats[-1], images, data, kind)
+    return pair_taps(seats[0], seats[1], images, parse_taps(config.taps), kind.find_taps)
 
 
-def _check(role: str, name: str, seat: Seat, images: torch.Tensor, data: Dataset) -> None:
+def _check(role: str, name: str, seat: Seat, images: torch.Tensor, data: Dataset, kind: TaskKind) -> None:
     images = seat.input(images)
     shape = tuple(images.shape)
     origin = f"as {data.name} has them" if seat.input.size is None else f"to which those of {data.name} are resized"
     try:
         with torch.no_grad():
-            scores = seat.model(images)
+            output = seat.model(images)
     except Exception as error:  # it can be the user's own, and fail in any way
         raise ModelError(
             f"the {role} {name} fails on images of shape {shape}, {origin}: "
             f"{type(error).__name__}: {error}; take a network for such images, or resize them for it with "
             f"--{role}-input N"
         ) from error
-    if not isinstance(scores, torch.Tensor) or scores.dim() != 2 or len(scores) != len(images):
-        found = f"shape {tuple(scores.shape)}" if isinstance(scores, torch.Tensor) else f"a {type(scores).__name__}"
-        raise ModelError(
-            f"the {role} {name} gives {found} for images of shape {shape}, but must give class scores "
-            f"({len(images)}, {data.num_classes})"
-        )
-    if scores.shape[1] != data.num_classes:
-        raise ModelError(
-            f"the {role} {name} scores {scores.shape[1]} classes, but {data.name} has {data.num_classes}; teacher, "
-            "student and data must have the same classes: build the network for `num_classes`"
-        )
+    kind.check_output(output, data, images, f"the {role} {name}")
 
 
 class InputSpecs(NamedTuple):
@@ -84,7 +76,7 @@ def input_specs(config: RunConfig) -> InputSpecs:
     )
 
 
-def untrained(name: str, spec: InputSpec, data: Dataset) -> Seat:
+def untrained(name: str, spec: InputSpec, data: Dataset, kind: TaskKind) -> Seat:
     """The network called `name` for this data, with initial weights that are always the same, and its input.
 
     Raises:
@@ -95,5 +87,5 @@ def untrained(name: str, spec: InputSpec, data: Dataset) -> Seat:
     channels, height, width = adapt.shape
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        model = build(name, num_classes=data.num_classes, in_channels=channels, image_size=(height, width))
+        model = kind.build(name, data, in_channels=channels, image_size=(height, width))
     return Seat(model.eval(), adapt)

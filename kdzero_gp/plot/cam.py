@@ -15,10 +15,11 @@ from torch import Tensor
 from kdzero_gp.plot.chosen_images import balanced, numbered
 from kdzero_gp.plot.files import Cell, Numbers, Written, write_figure
 from kdzero_gp.plot.grad_cam import Heat, grad_cam, require_package, watched
-from kdzero_gp.plot.networks import Network, Pair, load_pair, pair_config
+from kdzero_gp.plot.networks import Network, Pair, load_pair, pair_config, require_one_class
 from kdzero_gp.plot.style import INK, METHODS, WIDTH, bare, printed
 from kdzero_gp.plot.training_folders import read_trainings
 from kdzero_gp.randomness import settled_torch
+from kdzero_gp.taps.find import SCORES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -90,12 +91,13 @@ def cam_figure(
     Raises:
         KdzeroError: grad-cam is not installed, a folder is no training's, or the pair cannot be put together.
     """
-    require_package()
     found = read_trainings(trainings)
+    require_one_class(found, "cam")
+    require_package()
     config = pair_config(found, **chosen)
     with settled_torch(config.threads, config.device):
         pair = load_pair(found, config)
-        labels = pair.task.labels("test").cpu()
+        labels = pair.task.targets("test").cpu()
         data = look(pair, numbered(number, len(labels)) if number else balanced(labels, images), stage)
     with printed():
         figure = draw(data)
@@ -111,7 +113,7 @@ def look(pair: Pair, chosen: Tensor, stage: str | None = None) -> Cams:
         chosen: (N,) int64, numbers of test images.
     """
     task = pair.task
-    images, labels = task.images("test", chosen), task.labels("test")[chosen.to(task.device)]
+    images, labels = task.images("test", chosen), task.targets("test")[chosen.to(task.device)]
     taps = [task.pair_taps.student] * len(pair.students) + [task.pair_taps.teacher]
     adapts = [None] * len(pair.students) + [task.teacher_input]  # students adapt their input by themselves
     networks = []
@@ -124,7 +126,7 @@ def look(pair: Pair, chosen: Tensor, stage: str | None = None) -> Cams:
 
 
 def _looks(network: Network, layer: str, heat: Heat, chosen: Tensor) -> Looks:
-    scores = network.test["logits"].cpu()[chosen].double().softmax(1)
+    scores = network.test[SCORES].cpu()[chosen].double().softmax(1)
     confidence, predicted = scores.max(1)
     return Looks(network.title, layer, heat, predicted.tolist(), confidence.tolist())
 

@@ -26,6 +26,7 @@ class Capacity:
         texts: of the teachers, for the axis.
         gains: by method, one for each teacher, None where it was not trained.
         evolved: label of the evolved distiller among the methods; None where there is none.
+        quality: name of what students are ranked by.
     """
 
     title: str
@@ -33,6 +34,7 @@ class Capacity:
     texts: Sequence[str]
     gains: dict[str, Sequence[Gain | None]]
     evolved: str | None
+    quality: str = "accuracy"
 
 
 def capacity_figure(
@@ -79,6 +81,7 @@ def capacity(folders: Sequence[str | Path], *, evolved: str | None = None, metho
         title=f"{first.name_of('student')} on {first.name_of('data')}, {first.epochs} epochs",
         teachers=[(t.name_of("teacher"), t.teacher_parameters, 100 * t.teacher_accuracy) for t in tables],
         texts=[table.teacher_text for table in tables],
+        quality=first.task_kind.quality.name,
         gains={label: values for label, values in gains.items() if any(values)},
         evolved=evolved if evolved is not None else own.label if own is not None else None,
     )
@@ -139,7 +142,7 @@ def draw(data: Capacity) -> Figure:
     axes.set_xlim(-0.4, len(data.texts) - 0.6)
     axes.grid(axis="y")
     sized = any(parameters for _, parameters, _ in data.teachers)
-    axes.set_xlabel(f"teacher, {'its parameters and' if sized else 'and its'} test accuracy")
+    axes.set_xlabel(f"teacher, {'its parameters and' if sized else 'and its'} test {data.quality}")
     axes.set_ylabel("gain over the\nstudent alone (points)")
     note = error_note(found for gains in data.gains.values() for found in gains)
     figure.suptitle(f"{data.title}, {note}", x=0.01, ha="left", fontsize=9)

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from kdzero_gp.errors import ConfigError, StoreError
 from kdzero_gp.store.config_difference import config_differences
 from kdzero_gp.store.failures import reported
+from kdzero_gp.tasks.kind import TaskKind
+from kdzero_gp.tasks.kinds import DEFAULT, kind_of
 from kdzero_gp.untrusted import printable
 
 TABLE = "table.json"
@@ -64,6 +66,15 @@ class Table(BaseModel):
         """The teacher with its parameters and its test accuracy, for an axis."""
         size = f"{_count(self.teacher_parameters)}\n" if self.teacher_parameters else ""
         return f"{self.name_of('teacher')}\n{size}{100 * self.teacher_accuracy:.1f} %"
+
+    @property
+    def task_kind(self) -> TaskKind:
+        """The kind of its task.
+
+        Raises:
+            ConfigError: there is none of this name.
+        """
+        return kind_of(str(self.settings.get("task", DEFAULT)))
 
     def name_of(self, part: Literal["teacher", "student", "data"]) -> str:
         """The name of a part of the pair."""

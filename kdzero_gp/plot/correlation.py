@@ -16,6 +16,7 @@ from kdzero_gp.plot.networks import load_pair, pair_config
 from kdzero_gp.plot.style import WIDTH, grid_of, printed
 from kdzero_gp.plot.training_folders import read_trainings
 from kdzero_gp.randomness import settled_torch
+from kdzero_gp.taps.find import SCORES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -60,8 +61,8 @@ def correlation_figure(
     config = pair_config(found, **chosen)
     with settled_torch(config.threads, config.device):
         pair = load_pair(found, config)
-    students = {student.title: logit_correlation(student.test["logits"]) for student in pair.students}
-    data = Correlations(pair.task.name, logit_correlation(pair.teacher.test["logits"]), students)
+    students = {student.title: logit_correlation(student.test[SCORES]) for student in pair.students}
+    data = Correlations(pair.task.name, logit_correlation(pair.teacher.test[SCORES]), students)
     with printed():
         figure = draw(data)
     said = ", ".join(f"{label} {data.distance(label):.3f}" for label in students)

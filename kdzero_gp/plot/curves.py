@@ -12,14 +12,15 @@ from kdzero_gp.errors import ConfigError
 from kdzero_gp.plot.files import Cell, Numbers, Written, write_figure
 from kdzero_gp.plot.style import WIDTH, Kind, Line, grid_of, lines, printed
 from kdzero_gp.plot.training_folders import Training, read_trainings, require_same_pair
+from kdzero_gp.tasks.kind import TaskKind
 from kdzero_gp.untrusted import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-LOSS, ACCURACY = "cross_entropy", "validation_accuracy_percent"
-UNITS = {LOSS: "training cross-entropy (nats)", ACCURACY: "validation accuracy (%)"}
+LOSS, QUALITY = "loss", "quality"
+"""What is drawn: the task's own loss on training batches, and what students are ranked by, on validation images."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,8 @@ class Method:
     """All trainings of one label.
 
     Attributes:
-        curves: by quantity; the validation accuracy is missing where it was not measured.
-        test: accuracies of the last epoch in percent, of trainings that have ended.
+        curves: by quantity; that on validation images is missing where it was not measured.
+        test: the quality of the last epoch in percent, of trainings that have ended.
     """
 
     label: str
@@ -57,7 +58,7 @@ class Method:
 
 
 def curves_figure(trainings: Sequence[str], *, out: str | Path = "figures", name: str = "curves") -> Written:
-    """Draws training cross-entropy and validation accuracy over the epochs.
+    """Draws the loss in training and the quality on validation images over the epochs.
 
     Args:
         trainings: folders of `python -m kdzero_gp.train`, each with or without LABEL= in front; those of one label are
@@ -73,9 +74,10 @@ def curves_figure(trainings: Sequence[str], *, out: str | Path = "figures", name
     first = found[0].config
     pair = printable(f"{first.teacher} -> {first.student} on {first.data.rpartition('/')[2]}", limit=80)
     with printed():
-        figure = draw(methods, pair)
+        figure = draw(methods, pair, found[0].task_kind)
     said = ", ".join(f"{method.label} ends at {method.curves[LOSS].mean[-1]:.3g}" for method in methods)
-    return write_figure(out, name, figure, numbers(methods), title=f"{pair}, training cross-entropy: {said}")
+    kind = found[0].task_kind
+    return write_figure(out, name, figure, numbers(methods, kind), title=f"{pair}, training {kind.loss_title}: {said}")
 
 
 def group(trainings: Sequence[Training]) -> list[Method]:
@@ -106,20 +108,24 @@ def _method(label: str, members: Sequence[Training]) -> Method:
     logs = [training.epochs() for training in members]
     common = min(len(log) for log in logs)
     logs = [log[:common] for log in logs]
-    weight = first.ce_weight
-    curves = {LOSS: Curve([[row.terms.get("ce", row.loss) / weight for row in log] for log in logs])}
+    weight, own = first.ce_weight, first.task_kind.loss_name
+    curves = {LOSS: Curve([[row.terms.get(own, row.loss) / weight for row in log] for log in logs])}
     measured = [[100 * row.val_accuracy for row in log if row.val_accuracy is not None] for log in logs]
     if all(len(values) == common for values in measured):
-        curves[ACCURACY] = Curve(measured)
-    test = [100 * training.result().top1 for training in members if training.ended]
+        curves[QUALITY] = Curve(measured)
+    test = [100 * training.result().quality for training in members if training.ended]
     return Method(label, first.kind, curves, test)
 
 
-def draw(methods: Sequence[Method], pair: str) -> Figure:
+def draw(methods: Sequence[Method], pair: str, kind: TaskKind) -> Figure:
     """A panel for each quantity, a line for each method, a band of one standard deviation over the seeds."""
     from matplotlib.figure import Figure
 
-    quantities = [name for name in UNITS if any(name in method.curves for method in methods)]
+    axes_texts = {
+        LOSS: f"training {kind.loss_title} (nats)",
+        QUALITY: f"validation {kind.quality.name} ({kind.quality.unit})",
+    }
+    quantities = [name for name in axes_texts if any(name in method.curves for method in methods)]
     figure = Figure(figsize=(WIDTH / 2 * len(quantities) + 0.2, 3.1), layout="constrained")
     grid = figure.subplots(1, len(quantities), squeeze=False)
     styles = lines([method.kind for method in methods])
@@ -128,7 +134,7 @@ def draw(methods: Sequence[Method], pair: str) -> Figure:
             if quantity in method.curves:
                 _curve(axes, method.curves[quantity], line, _legend(method))
         axes.set_xlabel("epoch")
-        axes.set_ylabel(UNITS[quantity])
+        axes.set_ylabel(axes_texts[quantity])
         axes.grid()
         axes.margins(x=0.02)
     seeds = sorted({len(method.curves[LOSS].seeds) for method in methods})
@@ -167,12 +173,16 @@ def _legend(method: Method) -> str:
     return f"{method.label} (test {statistics.fmean(method.test):.2f}{spread} %)"
 
 
-def numbers(methods: Sequence[Method]) -> Numbers:
+def numbers(methods: Sequence[Method], kind: TaskKind) -> Numbers:
     """One line for each method, quantity and epoch."""
+    names = {
+        LOSS: kind.loss_title.replace("-", "_").replace(" ", "_"),
+        QUALITY: f"validation_{kind.quality.key}_percent",
+    }
     rows: list[Sequence[Cell]] = []
     for method in methods:
         for quantity, curve in method.curves.items():
             stds: Sequence[float | None] = curve.std or [None] * len(curve.mean)
             for epoch, (mean, std) in enumerate(zip(curve.mean, stds, strict=True), 1):
-                rows.append((method.label, quantity, epoch, mean, std, len(curve.seeds)))
+                rows.append((method.label, names[quantity], epoch, mean, std, len(curve.seeds)))
     return Numbers(("method", "quantity", "epoch", "mean", "std", "seeds"), rows)

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.plot.chosen_images import balanced
 from kdzero_gp.plot.files import Cell, Numbers, Written, write_figure
-from kdzero_gp.plot.networks import load_pair, pair_config
+from kdzero_gp.plot.networks import load_pair, pair_config, require_one_class
 from kdzero_gp.plot.style import CLASSES, MARKERS, WIDTH, bare, grid_of, printed
 from kdzero_gp.plot.training_folders import read_trainings
 from kdzero_gp.randomness import settled_torch
+from kdzero_gp.taps.find import POOL
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -85,17 +86,18 @@ def tsne_figure(
             f"--classes is {classes}, but must be 2 to {len(CLASSES)}, the colours that can be told apart"
         )
     found = read_trainings(trainings)
+    require_one_class(found, "tsne")
     config = pair_config(found, **chosen)
     with settled_torch(config.threads, config.device):
         pair = load_pair(found, config)
-    labels = pair.task.labels("test").cpu()
+    labels = pair.task.targets("test").cpu()
     numbers_ = balanced(labels, images, classes)
-    if "pool" not in pair.teacher.test:
+    if POOL not in pair.teacher.test:
         raise ConfigError(f"{pair.task.name} has no pooled features in common; --list-taps of a run shows what it has")
     own = labels[numbers_].numpy()
     layouts = []
     for network in (*pair.students, pair.teacher):
-        features = network.test["pool"].cpu()[numbers_].double().numpy()
+        features = network.test[POOL].cpu()[numbers_].double().numpy()
         layouts.append(Layout(network.title, lay_out(features, seed=seed), separation(features, own)))
     data = Embedding(pair.task.name, numbers_.tolist(), own.tolist(), layouts)
     with printed():

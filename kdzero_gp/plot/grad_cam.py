@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from kdzero_gp.errors import ConfigError, TapError
+from kdzero_gp.taps.find import SCORES
 from kdzero_gp.taps.fold import folded
 from kdzero_gp.taps.read import TapReader
 from kdzero_gp.taps.tap import Tap, Taps
@@ -54,8 +55,8 @@ class Tapped(nn.Module):
             else module.register_forward_pre_hook(lambda _module, inputs: (self._through(inputs[0]), *inputs[1:]))
         )
         try:
-            with torch.enable_grad(), TapReader(self.model, self._taps, ("logits",)) as reader:
-                return reader(images if self._adapt is None else self._adapt(images))["logits"]
+            with torch.enable_grad(), TapReader(self.model, self._taps, (SCORES,)) as reader:
+                return reader(images if self._adapt is None else self._adapt(images))[SCORES]
         finally:
             handle.remove()
 

@@ -15,12 +15,13 @@ from kdzero_gp.models.user import require_named_networks
 from kdzero_gp.pair.assemble import make_task
 from kdzero_gp.plot.training_folders import Training, require_same_pair
 from kdzero_gp.run.config import RunConfig
-from kdzero_gp.tasks.classification.measures import measure
+from kdzero_gp.tasks.class_scores import FEATURES
 from kdzero_gp.tasks.task import Task
+from kdzero_gp.tasks.whole_split import knowledge_of
 from kdzero_gp.train.config import make_fit_config
 
 APART = 0.01
-"""How far a student's test accuracy may be from the stored one: another device moves it by less."""
+"""How far a student's quality on the test split may be from the stored one: another device moves it by less."""
 TEACHER = "teacher"
 
 
@@ -30,19 +31,19 @@ class Network:
 
     Attributes:
         model: in evaluation mode, without gradients.
-        test: `logits` (N, K), and `pool` (N, D) where the pair has it.
-        accuracy: on the test split, 0 … 1.
+        test: class scores (N, K), and penultimate features (N, D) where the pair has them.
+        quality: on the test split, 0 … 1, what the kind of task ranks students by.
     """
 
     label: str
     model: nn.Module
     test: Knowledge
-    accuracy: float
+    quality: float
 
     @property
     def title(self) -> str:
-        """Label and accuracy."""
-        return f"{self.label} ({100 * self.accuracy:.1f} %)"
+        """Label and quality."""
+        return f"{self.label} ({100 * self.quality:.1f} %)"
 
 
 @dataclass(frozen=True)
@@ -86,21 +87,23 @@ def load_pair(trainings: Sequence[Training], config: RunConfig) -> Pair:
     """
     results = [training.result() for training in trainings]
     task = make_task(config)
+    quality = task.kind.quality.key
     students = []
     for training, label, result in zip(trainings, labels_of(trainings), results, strict=True):
         model = task.student(0).requires_grad_(False)
         load_weights(model, training.student_file)
-        student = _network(task, label, model, measure(task, model, "test"))
-        if abs(student.accuracy - result.top1) > APART:
+        known, reached = knowledge_of(task, model, "test", FEATURES), task.kind.measures(task, model, "test")
+        student = Network(label, model.eval(), known, reached[quality])
+        if abs(student.quality - result.quality) > APART:
             raise ConfigError(
-                f"the student in {training.folder} has {100 * student.accuracy:.2f} % on the test images, and had "
-                f"{100 * result.top1:.2f} % when it was trained: these are other data or other weights; name the right "
-                "ones, by --data for instance"
+                f"the student in {training.folder} has {100 * student.quality:.2f} % on the test images, and had "
+                f"{100 * result.quality:.2f} % when it was trained: these are other data or other weights; name the "
+                "right ones, by --data for instance"
             )
         students.append(student)
-    names = [name for name in ("pool", "logits") if name in task.teacher_taps]
-    teacher = _network(task, TEACHER, task.teacher, task.teacher_knowledge("test", names))
-    return Pair(task, students, teacher)
+    names = [name for name in FEATURES if name in task.teacher_taps]
+    known, reached = task.teacher_knowledge("test", names), task.kind.teacher_measures(task, "test")
+    return Pair(task, students, Network(TEACHER, task.teacher.eval(), known, reached[quality]))
 
 
 def labels_of(trainings: Sequence[Training]) -> list[str]:
@@ -116,6 +119,15 @@ def labels_of(trainings: Sequence[Training]) -> list[str]:
     return seeded
 
 
-def _network(task: Task, label: str, model: nn.Module, test: Knowledge) -> Network:
-    right = test["logits"].argmax(1) == task.labels("test")
-    return Network(label, model.eval(), test, float(right.double().mean()))
+def require_one_class(trainings: Sequence[Training], figure: str) -> None:
+    """Sees that every image has exactly one class.
+
+    Raises:
+        ConfigError: an image may have several.
+    """
+    kind = trainings[0].task_kind
+    if not kind.exclusive:
+        raise ConfigError(
+            f"{figure} shows images by their class, but with --task {kind.name} an image may have several; take "
+            "curves, correlation or capacity"
+        )

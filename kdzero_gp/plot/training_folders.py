@@ -15,6 +15,8 @@ from kdzero_gp.methods.named import PLUS
 from kdzero_gp.methods.registry import METHODS
 from kdzero_gp.plot.style import Kind
 from kdzero_gp.store.failures import reported
+from kdzero_gp.tasks.kind import TaskKind
+from kdzero_gp.tasks.kinds import DEFAULT, kind_of
 from kdzero_gp.train.files import CONFIG_NAME, LOG_NAME, RESULT_NAME, STUDENT_NAME, read_json
 from kdzero_gp.untrusted import printable
 
@@ -23,6 +25,7 @@ LONGEST = 32
 MOST_BYTES = 50_000_000
 PAIR = (
     *(
+        "task",
         "data",
         "limit",
         "teacher",
@@ -60,14 +63,15 @@ class Config(BaseModel):
     data: str
     teacher: str
     student: str
+    task: str = DEFAULT
 
 
 class Result(BaseModel):
-    """What the figures need of a training's result."""
+    """What the figures need of a training's result; `quality` is what its kind of task ranks students by."""
 
     model_config = ConfigDict(frozen=True)
 
-    top1: Share
+    quality: Share
     tree: str | None
     epochs: Annotated[int, Field(ge=1)]
 
@@ -101,6 +105,15 @@ class Training:
         return 1.0 if method is None else method.ce_weight
 
     @property
+    def task_kind(self) -> TaskKind:
+        """The kind of its task.
+
+        Raises:
+            ConfigError: there is none of this name.
+        """
+        return kind_of(self.config.task)
+
+    @property
     def ended(self) -> bool:
         """Whether it came to its last epoch."""
         return (self.folder / RESULT_NAME).exists()
@@ -122,7 +135,11 @@ class Training:
                 f"the training in {self.folder} has not ended; go on with python -m kdzero_gp.train --resume "
                 f"{self.folder}"
             )
-        return _valid(Result, read_json(path), path)
+        content = read_json(path)
+        name = self.task_kind.quality.record
+        if name not in content:
+            raise StoreError(f"{path} has no `{name}`; name the folder of another training, or restore it from a copy")
+        return _valid(Result, {**content, "quality": content[name]}, path)
 
     def epochs(self) -> list[Epoch]:
         """Its log, by epoch, as far as it has come.

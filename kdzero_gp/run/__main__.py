@@ -25,6 +25,7 @@ from kdzero_gp.console.options import (
     Student,
     StudentInput,
     Taps,
+    TaskName,
     Teacher,
     TeacherInput,
     TeacherNorm,
@@ -40,6 +41,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 @app.command()
 def run(
+    task: TaskName = None,
     data: Data = None,
     limit: Limit = None,
     teacher: Teacher = None,
@@ -63,7 +65,10 @@ def run(
     calibrate: Annotated[
         str | None, option("gradient (default): terms start with CE's gradient norm; or none.")
     ] = None,
-    fitness: Annotated[str | None, option("tempered (default), relative, or eq2, KD-Zero's plain sum.")] = None,
+    fitness: Annotated[
+        str | None,
+        option("tempered (default), relative, or eq2, KD-Zero's plain sum; of multilabel bce (default) or map."),
+    ] = None,
     shrink_space: Annotated[
         bool | None, option("Draw operations of bad carriers less.", "--shrink-space/--no-shrink-space")
     ] = None,
@@ -158,7 +163,7 @@ def _search(
         typer.echo(json.dumps(record))
         return
     if result.table:
-        console.print(result_table(result.table, max(len(row.accuracy) for row in result.table)))
+        console.print(result_table(result.table, max(len(row.accuracy) for row in result.table), result.kind))
     if show and result.best is not None:
         from kdzero_gp.drawing.show import show as draw
 

@@ -45,7 +45,7 @@ def make_worker_evaluator(config: RunConfig) -> Evaluator:
 
 def make_grammar(config: RunConfig, task: Task) -> Grammar:
     """The grammar over the task's taps and the run's operations."""
-    return Grammar(active_registry(), task.tap_types, extended=config.space == "extended")
+    return task.grammar(active_registry(), extended=config.space == "extended")
 
 
 def make_executor(config: RunConfig, evaluator: Evaluator, workers: int) -> Executor:

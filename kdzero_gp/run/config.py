@@ -12,6 +12,7 @@ from kdzero_gp.methods.registry import method
 from kdzero_gp.pair.config import explain, require_known
 from kdzero_gp.taps.override import parse_taps
 from kdzero_gp.tasks.input import parse_normalisation
+from kdzero_gp.tasks.kinds import DEFAULT, kind_of
 
 NOT_IDENTITY = ("workers", "executor", "ray_address")
 """Options that change how fast a run goes and not what it finds, so a run may be resumed under others.
@@ -25,6 +26,7 @@ class RunConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    task: str = DEFAULT
     data: str = "digits"
     limit: int | None = Field(None, ge=2)
     teacher: str = "cnn32"
@@ -45,7 +47,7 @@ class RunConfig(BaseModel):
     max_work: float = Field(8.0, ge=0, allow_inf_nan=False)
     space: Literal["table1", "extended"] = "table1"
     calibrate: Literal["gradient", "none"] = "gradient"
-    fitness: Literal["tempered", "relative", "eq2"] = "tempered"
+    fitness: Literal["tempered", "relative", "eq2", "bce", "map"] = "tempered"
     shrink_space: bool = True
     primitives: tuple[str, ...] = ()
     seed_methods: tuple[str, ...] = ()
@@ -76,6 +78,14 @@ class RunConfig(BaseModel):
     ray_address: str | None = None
     threads: int = Field(1, ge=1, le=1024)
     device: str = "cpu"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fitness_of_the_task(cls, given: Any) -> Any:
+        """What is not given is the fitness function that the kind of task has as its first."""
+        if isinstance(given, dict) and given.get("fitness") is None and isinstance(given.get("task"), str):
+            return given | {"fitness": kind_of(given["task"]).fitness[0]}
+        return given
 
     @field_validator("seed_methods")
     @classmethod
@@ -127,6 +137,16 @@ class RunConfig(BaseModel):
         return name
 
     @model_validator(mode="after")
+    def _fits_the_task(self) -> "RunConfig":
+        kind = kind_of(self.task)
+        for name, fitting in (("fitness", kind.fitness), ("augment", kind.augmentations)):
+            if getattr(self, name) not in fitting:
+                raise ConfigError(
+                    f"--{name} is {getattr(self, name)}, but with --task {self.task} it must be {' or '.join(fitting)}"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _consistent(self) -> "RunConfig":
         if self.algorithm == "random" and self.seed_methods:
             raise ConfigError(
@@ -149,8 +169,12 @@ class RunConfig(BaseModel):
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What the run is, as plain data: the store keeps it, and a resumed run must agree with it."""
-        plain = self.model_dump(mode="json", exclude=set(NOT_IDENTITY))
+        """What the run is, as plain data: the store keeps it, and a resumed run must agree with it.
+
+        The usual kind of task is left out: runs from before there were others are of it.
+        """
+        usual = {"task"} if self.task == DEFAULT else set()
+        plain = self.model_dump(mode="json", exclude={*NOT_IDENTITY, *usual})
         return plain | {"device": torch.device(self.device).type}
 
     @property

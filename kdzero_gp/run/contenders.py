@@ -8,12 +8,9 @@ from kdzero_gp.evolve.reassess import ALONE, Leader
 from kdzero_gp.methods.registry import method
 from kdzero_gp.run.config import RunConfig
 
-BASELINE = "kd"
-"""The hand-designed method that every other row is tested against."""
-
 
 def contenders(
-    config: RunConfig, stages: Sequence[str], found: Sequence[Leader], rivals: Sequence[Leader]
+    config: RunConfig, stages: Sequence[str], found: Sequence[Leader], rivals: Sequence[Leader], baseline: str
 ) -> list[Contender]:
     """The best of the run and, unless they are not wanted, what they are measured by.
 
@@ -21,6 +18,7 @@ def contenders(
         stages: names of the pair's stages.
         found: of the main arm, best first.
         rivals: of the random search beside an evolution, best first.
+        baseline: the hand-designed method that every other row is tested against.
     """
     kind: Kind = "evolved" if config.algorithm == "evolve" else "random"
     label = "evolved" if kind == "evolved" else "random search"
@@ -31,9 +29,9 @@ def contenders(
         return entered
     if rivals:
         entered.append(_contender("random search", "random", rivals[0]))
-    baseline = method(BASELINE)
-    entrant = Entrant(str(baseline.tree(stages)), None, baseline.ce_weight)
-    return [*entered, Contender(BASELINE, "method", entrant), Contender(ALONE, "alone", Entrant(None))]
+    chosen = method(baseline)
+    entrant = Entrant(str(chosen.tree(stages)), None, chosen.ce_weight)
+    return [*entered, Contender(baseline, "method", entrant), Contender(ALONE, "alone", Entrant(None))]
 
 
 def _contender(name: str, kind: Kind, leader: Leader) -> Contender:

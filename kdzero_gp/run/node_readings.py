@@ -22,7 +22,7 @@ class NodeProbe:
     def __init__(self, task: Task) -> None:
         count = min(PROBE, len(task.data.train))
         images = task.first_images("train", count)
-        self.labels = task.labels("train")[:count]
+        self.targets = task.targets("train")[:count]
         with task.reader(task.student(0).train(), task.student_taps) as reader:
             self.student = reader(images)
         self.teacher = task.teacher_probe(task.teacher_taps, count)
@@ -34,7 +34,7 @@ class NodeProbe:
             KdzeroError: it cannot be computed on this batch.
         """
         distiller = Distiller(tree, calibration=evaluation.calibration or None, seed=evaluation.seed)
-        return read_nodes(distiller, self.student, self.teacher, self.labels)
+        return read_nodes(distiller, self.student, self.teacher, self.targets)
 
 
 def node_readings(found: Iterable[Individual], task: Task) -> dict[str, JSON]:

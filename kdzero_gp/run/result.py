@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from kdzero_gp.pair.assemble import load_primitives
 from kdzero_gp.provenance import hardware, versions
 from kdzero_gp.run.config import RunConfig
 from kdzero_gp.store import RunStore
+from kdzero_gp.tasks.kind import TaskKind
+from kdzero_gp.tasks.kinds import kind_of
 from kdzero_gp.tasks.task import Task
 from kdzero_gp.whole_file import write_whole
 
@@ -35,19 +37,21 @@ class SearchResult:
         folder: the run folder.
         best: the winner with its calibration, the best by validation after full trainings; None if all failed.
         individuals: everything trained with success by the main arm, best first.
-        table: rows of the final table by falling mean test accuracy.
+        table: rows of the final table by falling mean on the test split.
+        kind: of the task, which says what the table's numbers are.
     """
 
     folder: Path
     best: Distiller | None
     individuals: Sequence[Individual]
     table: Sequence[Row]
+    kind: TaskKind = field(default_factory=kind_of)
 
     def _repr_html_(self) -> str:
         """Table and winner, for notebooks."""
         from kdzero_gp.gallery.notebook import result_html  # only here: drawing is slow to import
 
-        return result_html(self.folder, self.best, self.table)
+        return result_html(self.folder, self.best, self.table, self.kind.quality)
 
 
 def stored_result(store: RunStore, config: RunConfig) -> SearchResult | None:
@@ -64,7 +68,8 @@ def stored_result(store: RunStore, config: RunConfig) -> SearchResult | None:
     found = sorted(highest.values(), key=place)
     winner = store.folder / "best.json"
     best = load(winner) if winner.exists() else None
-    return SearchResult(store.folder, best, found, [_row(row) for row in store.result("final")["rows"]])
+    rows = [_row(row) for row in store.result("final")["rows"]]
+    return SearchResult(store.folder, best, found, rows, kind_of(config.task))
 
 
 def _row(stored: dict[str, Any]) -> Row:
@@ -74,7 +79,6 @@ def _row(stored: dict[str, Any]) -> Row:
 
 def run_summary(config: RunConfig, task: Task) -> dict[str, Any]:
     """The facts of a run as plain data."""
-    scores = task.teacher_knowledge("test", ["logits"])["logits"]
     return {
         "pair": config.pair,
         "data": config.data,
@@ -82,7 +86,7 @@ def run_summary(config: RunConfig, task: Task) -> dict[str, Any]:
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "hardware": hardware(config.device),
         "versions": versions(),
-        "teacher_accuracy": float((scores.argmax(1) == task.labels("test")).double().mean()),
+        "teacher_accuracy": task.kind.teacher_measures(task, "test")[task.kind.quality.key],
         "shapes": {
             side: {name: [2, *tap.shape] for name, tap in taps.items()}
             for side, taps in (("student", task.student_taps), ("teacher", task.teacher_taps))

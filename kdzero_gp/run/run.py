@@ -25,7 +25,7 @@ from kdzero_gp.provenance import hardware, versions
 from kdzero_gp.randomness import settled_torch
 from kdzero_gp.run.assemble import make_evaluator, make_executor, make_grammar, make_settings
 from kdzero_gp.run.config import RunConfig, make_config
-from kdzero_gp.run.contenders import BASELINE, contenders
+from kdzero_gp.run.contenders import contenders
 from kdzero_gp.run.fusing import settle_fuse
 from kdzero_gp.run.node_readings import node_readings
 from kdzero_gp.run.observer import RunObserver, Silent
@@ -97,7 +97,7 @@ class Run:
         store.write_history()
         write_gallery(store)
         store.put_result(FINISHED, True)
-        return SearchResult(store.folder, winner, found, table)
+        return SearchResult(store.folder, winner, found, table, self.task.kind)
 
     def _search(self, arm: Arm, executor: Executor, store: RunStore) -> list[Individual]:
         settings = make_settings(self.config, self.evaluator.ladder)
@@ -122,15 +122,24 @@ class Run:
 
     def _final(self, found: list[Leader], rivals: list[Leader], executor: Executor, store: RunStore) -> list[Row]:
         seeds = self.config.final_seeds
-        entered = contenders(self.config, self.task.student_taps.stages, found, rivals)
+        kind = self.task.kind
+        entered = contenders(self.config, self.task.student_taps.stages, found, rivals, kind.baseline)
         self.observer.phase("final", len(entered) * seeds)
-        table = run_final(entered, seeds, executor, store, baseline=BASELINE, done=self.observer.final_done)
+        table = run_final(
+            entered,
+            seeds,
+            executor,
+            store,
+            baseline=kind.baseline,
+            quality=kind.quality.key,
+            done=self.observer.final_done,
+        )
         record: dict[str, Any] = {
             "rows": [asdict(row) for row in table],
             "seeds": list(range(seeds)),
             "split": "test",
             "epochs": self.task.recipe.epochs,
-            "baseline": BASELINE,
+            "baseline": kind.baseline,
         }
         store.put_result("final", record)
         return table
@@ -140,7 +149,7 @@ def search(
     *,
     run_dir: str | Path | None = None,
     resume: str | Path | None = None,
-    task: Task | None = None,
+    task: Task | str | None = None,
     observer: RunObserver | None = None,
     **options: Any,
 ) -> SearchResult:
@@ -149,7 +158,8 @@ def search(
     Args:
         run_dir: folder of a new run, by default `runs/` and the date and pair.
         resume: folder of a run to go on with; its configuration counts.
-        task: a task built from your own networks, instead of `teacher`, `student` and `data`.
+        task: the name of a kind of task, or a task built from your own networks, instead of `teacher`, `student` and
+            `data`.
         observer: follows the run.
         options: those of `python -m kdzero_gp.run`, with underscores: `pop=20, gens=25, seed=0, …`.
 
@@ -161,9 +171,12 @@ def search(
             f"--run-dir {run_dir} begins a new run and --resume {resume} goes on with an old one; give one of the two"
         )
     observer = observer or Silent()
+    if task is not None:
+        options["task"] = task.kind.name if isinstance(task, Task) else task
+    own = task if isinstance(task, Task) else None
     if resume is None:
-        return _begin(make_config(**options), run_dir, observer, task)
-    return _go_on(Path(resume), options, observer, task)
+        return _begin(make_config(**options), run_dir, observer, own)
+    return _go_on(Path(resume), options, observer, own)
 
 
 def _begin(config: RunConfig, run_dir: str | Path | None, observer: RunObserver, task: Task | None) -> SearchResult:

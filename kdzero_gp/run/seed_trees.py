@@ -17,11 +17,12 @@ def seed_trees(names: Sequence[str], evaluator: Evaluator, limits: Limits) -> li
     """The methods of these names; where terms are calibrated, their weights are translated.
 
     Raises:
-        ConfigError: one is beyond the limits, or needs stages that the pair does not have.
+        ConfigError: one is beyond the limits, or needs stages or a kind of classes that the pair does not have.
     """
     seeds = []
     for chosen in methods(names):
         tree = chosen.tree(evaluator.task.student_taps.stages)
+        evaluator.task.check_tree(tree, f"--seed-methods {chosen.name}")
         if not limits.allow(tree):
             raise ConfigError(
                 f"--seed-methods {chosen.name} has size {tree.size} and depth {tree.height}, but the limits are "

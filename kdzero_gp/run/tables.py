@@ -9,17 +9,25 @@ from rich.table import Table
 from kdzero_gp.evolve.final import Row
 from kdzero_gp.grammar.operation import Operation
 from kdzero_gp.taps.tap import Tap, Taps
+from kdzero_gp.tasks.kind import TaskKind
+from kdzero_gp.tasks.kinds import kind_of
 from kdzero_gp.tasks.pair_taps import PairTaps
 
 
-def result_table(rows: Sequence[Row], seeds: int) -> Table:
-    """Rows as they stand, by falling mean test accuracy."""
-    table = Table(title=f"Test accuracy, last epoch, {seeds} fresh seeds")
-    for name in ("distiller", "accuracy %", "gain", "p vs KD", "validation fitness", "formula"):
+def result_table(rows: Sequence[Row], seeds: int, kind: TaskKind | None = None) -> Table:
+    """Rows as they stand, by falling mean on the test split.
+
+    Args:
+        kind: of the task, by default classification.
+    """
+    kind = kind or kind_of()
+    tested = f"p vs {kind.baseline.upper()}"
+    table = Table(title=f"Test {kind.quality.name}, last epoch, {seeds} fresh seeds")
+    for name in ("distiller", kind.quality.column, "gain", tested, "validation fitness", "formula"):
         table.add_column(name, overflow="fold", justify="left" if name in ("distiller", "formula") else "right")
     for row in rows:
         failed = f" ({len(row.errors)} of {seeds} failed)" if row.errors else ""
-        table.add_row(row.name + failed, accuracy_text(row), gain_text(row), *_rest(row))
+        table.add_row(row.name + failed, accuracy_text(row), gain_text(row), *_rest(row, kind))
     return table
 
 
@@ -35,10 +43,10 @@ def gain_text(row: Row) -> str:
     return f"{100 * row.gain:+.2f}" if row.gain is not None else "-"
 
 
-def _rest(row: Row) -> tuple[str, str, str]:
+def _rest(row: Row, kind: TaskKind) -> tuple[str, str, str]:
     p_value = f"{row.p_value:.3f}" if row.p_value is not None else "-"
     fitness = f"{row.fitness:.4f}" if row.fitness is not None else "-"
-    return p_value, fitness, row.tree or "cross-entropy alone"
+    return p_value, fitness, row.tree or f"{kind.loss_title} alone"
 
 
 def primitive_rows(operations: Iterable[Operation]) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from kdzero_gp.taps.read import version
-from kdzero_gp.taps.tap import Tap, Taps
+from kdzero_gp.taps.tap import Role, Tap, Taps
 from kdzero_gp.taps.watch import hooked_pass
 
 HEAD = "head"
@@ -111,7 +111,8 @@ class _Call:
         value, before = (self.taken, self.taken_version) if side == "input" else (self.given, self.given_version)
         if value is None:
             raise AssertionError(f"{self.path} handles no tensor")
-        return Tap(self.path, tuple(value.shape[1:]), side, self.number, version(value) != before)
+        role: Role = "rows" if value.dim() == 3 else "map"
+        return Tap(self.path, tuple(value.shape[1:]), role, side, self.number, version(value) != before)
 
 
 class _Record:

@@ -10,9 +10,12 @@ from typing import Any
 from torch import Tensor, nn
 
 from kdzero_gp.errors import TapError
-from kdzero_gp.taps.tap import Tap, Taps
+from kdzero_gp.taps.tap import Role, Tap, Taps
 from kdzero_gp.taps.watch import Sight, Watch, watched_pass
 
+POOL, SCORES = "pool", "logits"
+"""Names of the penultimate vector and of the class scores; feature maps are stage1 … stageK."""
+ROLES: dict[str, Role] = {POOL: "vector", SCORES: "scores"}
 DEPTHS = 3
 """Stages of a transformer whose blocks all work on one resolution, unless its partner has another number."""
 
@@ -51,17 +54,17 @@ def find_taps(
     paths = _resolved(model, override)
     result, watch = watched_pass(model, example, set(paths.values()))
     places: dict[str, Tap] = {
-        f"stage{number}": sight.tap("stage") for number, sight in enumerate(_stages(watch, depths), 1)
+        f"stage{number}": sight.tap("map") for number, sight in enumerate(_stages(watch, depths), 1)
     }
     places |= {name: _overridden(name, paths[name], watch) for name in override}
-    if "logits" not in places:
-        places["logits"] = Tap("", _scores(result).shape[1:])
-    if "pool" not in places:
-        places["pool"] = _penultimate(watch, result, places["logits"])
-    count = sum(name.startswith("stage") for name in places)
-    order = [f"stage{number}" for number in range(1, count + 1)] + ["pool", "logits"]
+    if SCORES not in places:
+        places[SCORES] = Tap("", _scores(result).shape[1:], "scores")
+    if POOL not in places:
+        places[POOL] = _penultimate(watch, result, places[SCORES])
+    maps = [name for name, tap in places.items() if tap.role == "map"]
+    order = [*(f"stage{number}" for number in range(1, len(maps) + 1)), *ROLES]
     if missing := [name for name in order if name not in places]:
-        given = ", ".join(name for name in places if name.startswith("stage"))
+        given = ", ".join(maps)
         raise TapError(f"There is no {missing[0]} among the stages {given}; number them from stage1 without gaps")
     return Taps(tuple((name, places[name]) for name in order))
 
@@ -103,11 +106,12 @@ def _overridden(name: str, path: str, watch: Watch) -> Tap:
         )
     shape = tuple(sight.value.shape)
     on_image = len(shape) == 4 or (len(shape) == 3 and sight.layout == "tokens")
-    fits = {"stage": on_image, "logit": len(shape) == 2}.get(name[:5], len(shape) >= 2)
+    role = ROLES.get(name, "map")
+    fits = {"map": on_image, "scores": len(shape) == 2}.get(role, len(shape) >= 2)
     if not fits:
-        needed = "(N, C, H, W), or tokens (N, P + H·W, C)" if name.startswith("stage") else "(N, D)"
+        needed = "(N, C, H, W), or tokens (N, P + H·W, C)" if role == "map" else "(N, D)"
         raise TapError(f"Tap '{name}' is set to '{path}', whose output is {shape}, but must be {needed}; take another")
-    return sight.tap(name)
+    return sight.tap(role)
 
 
 def _scores(result: Any) -> Tensor:
@@ -120,7 +124,7 @@ def _scores(result: Any) -> Tensor:
     )
 
 
-def _penultimate(watch: Watch, result: Any, logits: Tap) -> Tap:
+def _penultimate(watch: Watch, result: Any, scores: Tap) -> Tap:
     same = [
         source
         for source, output in watch.linears
@@ -129,10 +133,10 @@ def _penultimate(watch: Watch, result: Any, logits: Tap) -> Tap:
         and output.flatten(1).shape == result.shape
     ]
     # Scores that are rescaled after the classifier are another tensor of the same shape.
-    alike = [source for source, output in watch.linears if tuple(output.flatten(1).shape[1:]) == logits.shape]
+    alike = [source for source, output in watch.linears if tuple(output.flatten(1).shape[1:]) == scores.shape]
     if not same and not alike:
         raise TapError(
             "No linear layer gives the logits, so the penultimate vector is unknown; set the tap 'pool' to the module "
             "whose output it is"
         )
-    return (same or alike)[-1].tap("pool", "input")
+    return (same or alike)[-1].tap("vector", "input")

@@ -30,21 +30,20 @@ def match_taps(teacher: Taps, student: Taps, *, same_size: bool = True, paired: 
             others are matched, each with that of the same name.
 
     Raises:
-        TapError: the logits have different sizes, that is, the networks tell a different number of classes
+        TapError: class scores have different sizes, that is, the networks tell a different number of classes
             apart.
     """
-    if "logits" in teacher and "logits" in student and teacher["logits"].shape != student["logits"].shape:
-        raise TapError(
-            f"The teacher scores {teacher['logits'].shape[0]} classes and the student "
-            f"{student['logits'].shape[0]}, but both must be trained for the same classes"
-        )
+    for name in teacher.of_role("scores"):
+        if name in student and teacher[name].shape != student[name].shape:
+            raise TapError(
+                f"The teacher scores {teacher[name].shape[0]} classes and the student "
+                f"{student[name].shape[0]}, but both must be trained for the same classes"
+            )
     matched = [
         (f"stage{number}", teacher[ours], student[theirs])
         for number, (ours, theirs) in enumerate(_stage_pairs(teacher, student, same_size, paired), 1)
     ]
-    matched += [
-        (name, tap, student[name]) for name, tap in teacher.items() if not name.startswith("stage") and name in student
-    ]
+    matched += [(name, tap, student[name]) for name, tap in teacher.items() if tap.role != "map" and name in student]
     return TapPair(
         Taps(tuple((name, tap) for name, tap, _ in matched)),
         Taps(tuple((name, tap) for name, _, tap in matched)),

@@ -9,9 +9,9 @@ from typing import Literal
 
 from kdzero_gp.errors import TapError
 
-Role = Literal["teacher", "student"]
-ROLES: tuple[Role, ...] = ("teacher", "student")
-_ENTRY = re.compile(r"(?:(?P<role>\w+):)?(?P<tap>\w+)=(?P<path>[\w.]+)")
+Side = Literal["teacher", "student"]
+SIDES: tuple[Side, ...] = ("teacher", "student")
+_ENTRY = re.compile(r"(?:(?P<side>\w+):)?(?P<tap>\w+)=(?P<path>[\w.]+)")
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class TapOverride:
 
     @property
     def paired(self) -> frozenset[str]:
-        """The stages that are set in both networks."""
-        return frozenset(name for name in self.teacher if name in self.student and name.startswith("stage"))
+        """The taps that are set in both networks."""
+        return frozenset(self.teacher.keys() & self.student.keys())
 
 
 def parse_taps(texts: Iterable[str]) -> TapOverride:
@@ -39,19 +39,19 @@ def parse_taps(texts: Iterable[str]) -> TapOverride:
     Raises:
         TapError: an entry of another form, or two for one tap of one network.
     """
-    found: dict[Role, dict[str, str]] = {role: {} for role in ROLES}
+    found: dict[Side, dict[str, str]] = {side: {} for side in SIDES}
     for entry in (part.strip() for text in texts for part in text.split(",")):
         match = _ENTRY.fullmatch(entry)
-        if match is None or match["role"] not in (None, *ROLES):
+        if match is None or match["side"] not in (None, *SIDES):
             raise TapError(
                 f"--taps has '{entry}', but each entry must be NAME=MODULE, such as stage2=layer2.3, or "
                 "teacher:NAME=MODULE or student:NAME=MODULE for one network alone; entries are separated by commas"
             )
-        for role in (role for role in ROLES if match["role"] in (None, role)):
-            if match["tap"] in found[role]:
+        for side in (side for side in SIDES if match["side"] in (None, side)):
+            if match["tap"] in found[side]:
                 raise TapError(
-                    f"--taps sets {match['tap']} of the {role} twice, to '{found[role][match['tap']]}' and "
+                    f"--taps sets {match['tap']} of the {side} twice, to '{found[side][match['tap']]}' and "
                     f"'{match['path']}'; leave one of them out"
                 )
-            found[role][match["tap"]] = match["path"]
+            found[side][match["tap"]] = match["path"]
     return TapOverride(found["teacher"], found["student"])

@@ -40,7 +40,7 @@ class TapReader:
         """One forward pass of `images` (N, C, H, W).
 
         Returns:
-            The taps called `names`, in the order given; stages are (N, C, H, W), pool (N, D), logits (N, K).
+            The taps called `names`, in the order given, each of the shape that its role says.
 
         Raises:
             TapError: unknown tap, a tap that this pass did not reach, or one that was overwritten in place
@@ -118,9 +118,9 @@ class TapReader:
                 "found; tap the module that overwrites it (such as a Dropout(inplace=True)), or make that "
                 "one not in-place"
             )
-        if len(tap.shape) == 3:
+        if tap.role == "map":
             return folded(value, tap)
-        return value if len(tap.shape) == 2 else value.flatten(1)
+        return value.flatten(1) if tap.role in ("vector", "scores") else value
 
 
 def version(value: Tensor) -> int:

@@ -6,6 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+Role = Literal["map", "rows", "vector", "scores", "dense_scores", "region_scores"]
+"""What a tap's tensor is: a feature map (N, C, H, W); several vectors (N, R, D) of each image, or one, (N, D); its
+class scores (N, K); class scores of every place, (N, K, H, W); or class scores of R anchors or regions of each image,
+(N·R, K)."""
+
 Layout = Literal["map", "tokens", "channels_last"]
 """How a module hands a feature map over: (N, C, H, W); tokens (N, P + H·W, C), the first P of them no places of the
 image; or (N, H, W, C)."""
@@ -18,15 +23,17 @@ class Tap:
     Attributes:
         path: dotted module path, as in `model.named_modules()`; "" is the model itself.
         shape: of the tensor as it is handed over, without N: (C, H, W), (D,) or (K,).
+        role: what the tensor is.
         side: whether the module's output or its first input is read.
         call: which call of the module within one forward pass, from 0: one ReLU may serve several places.
         clone: the model overwrites the tensor in place later on, so a copy is taken at once.
-        layout: of a stage, as the module gives it.
+        layout: of a map, as the module gives it.
         prefix: P, the class token and others that come before the places of the image.
     """
 
     path: str
     shape: tuple[int, ...]
+    role: Role
     side: Literal["output", "input"] = "output"
     call: int = 0
     clone: bool = False
@@ -42,7 +49,7 @@ class Tap:
 
 @dataclass(frozen=True)
 class Taps(Mapping[str, Tap]):
-    """The taps of one network by name, in the order stage1 … stageK, pool, logits."""
+    """The taps of one network by name: feature maps from the first to the last, then vectors, then class scores."""
 
     places: tuple[tuple[str, Tap], ...]
 
@@ -61,7 +68,11 @@ class Taps(Mapping[str, Tap]):
     @property
     def stages(self) -> tuple[str, ...]:
         """The names of the feature-map taps."""
-        return tuple(name for name in self if name.startswith("stage"))
+        return self.of_role("map")
+
+    def of_role(self, role: Role) -> tuple[str, ...]:
+        """The names of the taps that have a role, in order."""
+        return tuple(name for name, tap in self.places if tap.role == role)
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of every tap without N."""

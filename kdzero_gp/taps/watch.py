@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from kdzero_gp.errors import TapError
 from kdzero_gp.taps.fold import Size, stated_prefix, token_grid
 from kdzero_gp.taps.read import version
-from kdzero_gp.taps.tap import Layout, Tap
+from kdzero_gp.taps.tap import Layout, Role, Tap
 
 
 @dataclass(eq=False)
@@ -27,13 +27,13 @@ class Sight:
     prefix: int = 0
     grid: Size = (1, 1)  # (H, W) of a map
 
-    def tap(self, name: str, side: Any = "output") -> Tap:
-        """The tap of this name that reads it."""
+    def tap(self, role: Role, side: Any = "output") -> Tap:
+        """The tap that reads it in this role."""
         clone = version(self.value) != self.version
-        if not name.startswith("stage"):
-            return Tap(self.path, (self.value[0].numel(),), side, self.call, clone)
+        if role != "map":
+            return Tap(self.path, (self.value[0].numel(),), role, side, self.call, clone)
         channels = self.value.shape[1] if self.layout == "map" else self.value.shape[-1]
-        return Tap(self.path, (channels, *self.grid), side, self.call, clone, self.layout, self.prefix)
+        return Tap(self.path, (channels, *self.grid), role, side, self.call, clone, self.layout, self.prefix)
 
 
 @dataclass

@@ -30,4 +30,5 @@ def places_in(student: nn.Module, taps: Taps) -> Taps:
     if not isinstance(student, WrappedStudent):
         return taps
     moved = {name: replace(tap, path=f"student.{tap.path}".rstrip(".")) for name, tap in taps.items()}
-    return Taps(tuple((moved | {"logits": Tap("", taps["logits"].shape)}).items()))
+    moved |= {name: Tap("", taps[name].shape, "scores") for name in taps.of_role("scores")}
+    return Taps(tuple(moved.items()))

@@ -1,4 +1,4 @@
-"""What one training reads: batches of images with their labels and the teacher's knowledge of them."""
+"""What one training reads: batches of images with their targets and the teacher's knowledge of them."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ class Feed:
 
     Args:
         images: of the training split.
-        labels: (N,) int64 on the device.
+        targets: of every image, (N, …) on the device.
         teacher: the teacher's knowledge of images by (numbers, view, the images themselves).
     """
 
-    def __init__(self, images: Batches, labels: Tensor, teacher: Taught) -> None:
+    def __init__(self, images: Batches, targets: Tensor, teacher: Taught) -> None:
         self.device = images.device
-        self._images, self._labels, self._teacher = images, labels, teacher
+        self._images, self._targets, self._teacher = images, targets, teacher
         self._views = images.augmentation.views
         self._augmented = images.augmentation.active
         self._streamed = isinstance(images, StreamedBatches)
 
     def __len__(self) -> int:
-        return len(self._labels)
+        return len(self._targets)
 
     def __call__(self, batch: Tensor, epoch: int) -> tuple[Tensor, Tensor, Knowledge]:
-        """The images (B, C, H, W) float32, labels (B,) and teacher taps of the images numbered `batch` (B,) int64.
+        """The images (B, C, H, W) float32, targets (B, …) and teacher taps of the images numbered `batch` (B,) int64.
 
         Numbers on the host are best: they are needed there for taps that are not kept on a GPU.
 
@@ -42,7 +42,7 @@ class Feed:
         numbers = batch.to(self.device, non_blocking=True)
         view = self._view(epoch)
         images = self._images(batch if self._streamed else numbers, view)
-        return images, self._labels.index_select(0, numbers), self._teacher(batch, view, images)
+        return images, self._targets.index_select(0, numbers), self._teacher(batch, view, images)
 
     def follow(self, batches: Iterable[tuple[Tensor, int]]) -> None:
         """Takes note of the batches, with their epochs, that will be asked for: files are then decoded ahead.

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
 
 from torch import Tensor, nn
 
 from kdzero_gp.errors import TapError
 from kdzero_gp.taps.find import DEPTHS, find_taps
 from kdzero_gp.taps.match import TapPair, match_taps
-from kdzero_gp.taps.override import Role, TapOverride
+from kdzero_gp.taps.override import Side, TapOverride
 from kdzero_gp.taps.tap import Taps
 from kdzero_gp.tasks.input import NetworkInput
 
@@ -34,7 +35,17 @@ class PairTaps(NamedTuple):
     shared: TapPair
 
 
-def pair_taps(teacher: Seat, student: Seat, images: Tensor, override: TapOverride | None = None) -> PairTaps:
+class Finder(Protocol):
+    """Finds the taps of one network, as `find_taps` does."""
+
+    def __call__(self, model: nn.Module, images: Tensor, override: Mapping[str, str] | None, /, *, depths: int) -> Taps:
+        """Its taps, each with its role."""
+        ...
+
+
+def pair_taps(
+    teacher: Seat, student: Seat, images: Tensor, override: TapOverride | None = None, find: Finder = find_taps
+) -> PairTaps:
     """Finds and matches the taps of a pair.
 
     A transformer of one resolution has as many stages as its partner; two such have three each.
@@ -42,25 +53,26 @@ def pair_taps(teacher: Seat, student: Seat, images: Tensor, override: TapOverrid
     Args:
         images: (N, C, H, W), a few, as the data set normalises them.
         override: taps that the user sets.
+        find: of one network; by default of one that ends in class scores.
 
     Raises:
         TapError: see `find_taps` and `match_taps`; says which network it is about.
     """
     override = override or TapOverride()
-    ours = _found("teacher", teacher, images, override, DEPTHS)
-    theirs = _found("student", student, images, override, len(ours.stages) or DEPTHS)
+    ours = _found("teacher", teacher, images, override, DEPTHS, find)
+    theirs = _found("student", student, images, override, len(ours.stages) or DEPTHS, find)
     if len(ours.stages) != len(theirs.stages):  # now the teacher may follow
-        ours = _found("teacher", teacher, images, override, len(theirs.stages) or DEPTHS)
+        ours = _found("teacher", teacher, images, override, len(theirs.stages) or DEPTHS, find)
     same_size = teacher.input.shape == student.input.shape
     return PairTaps(ours, theirs, match_taps(ours, theirs, same_size=same_size, paired=override.paired))
 
 
-def _found(role: Role, seat: Seat, images: Tensor, override: TapOverride, depths: int) -> Taps:
+def _found(side: Side, seat: Seat, images: Tensor, override: TapOverride, depths: int, find: Finder) -> Taps:
     handle = seat.input.attach(seat.model)  # None where the network adapts its input by itself already
     try:
-        return find_taps(seat.model, images, getattr(override, role), depths=depths)
+        return find(seat.model, images, getattr(override, side), depths=depths)
     except TapError as error:
-        raise TapError(f"{role}: {error}") from None
+        raise TapError(f"{side}: {error}") from None
     finally:
         if handle is not None:
             handle.remove()

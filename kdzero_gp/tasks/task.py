@@ -14,16 +14,21 @@ from torch import Tensor, nn
 
 from kdzero_gp.data import NO_AUGMENTATION, Augmentation, Batches, Dataset, Split, image_batches
 from kdzero_gp.errors import ConfigError, ModelError, TapError
-from kdzero_gp.grammar.grammar import tap_type
+from kdzero_gp.grammar.grammar import Grammar
+from kdzero_gp.grammar.operation import Operation
+from kdzero_gp.grammar.tree import Tree
 from kdzero_gp.knowledge import Knowledge
 from kdzero_gp.taps.anatomy import Anatomy
 from kdzero_gp.taps.network import Network
 from kdzero_gp.taps.override import TapOverride
 from kdzero_gp.taps.read import TapReader
 from kdzero_gp.taps.tap import Taps
+from kdzero_gp.taps.types import TYPES
 from kdzero_gp.taps.wrapped import bare, places_in
 from kdzero_gp.tasks.feed import Feed
 from kdzero_gp.tasks.input import InputSpec, NetworkInput, adapts_itself
+from kdzero_gp.tasks.kind import TaskKind
+from kdzero_gp.tasks.kinds import check_tree, kind_of
 from kdzero_gp.tasks.layout import MOST, chunk_size, fitting_layout, laid_out
 from kdzero_gp.tasks.pair_taps import PairTaps, Seat, pair_taps
 from kdzero_gp.tasks.recipe import Recipe
@@ -62,6 +67,7 @@ class Task:
         student_input: the same for the student. Every student that the task hands out or reads adapts its own input, so
             images are handed about as the data set has them, whatever the networks want.
         taps: places that the user sets by hand.
+        kind: what a student is trained for and measured by; by default classification.
         route: gives the teacher's weights as they were after a share of its own training.
 
     Attributes:
@@ -91,11 +97,13 @@ class Task:
         teacher_input: InputSpec | None = None,
         student_input: InputSpec | None = None,
         taps: TapOverride | None = None,
+        kind: TaskKind | None = None,
         route: Callable[[float], Mapping[str, Tensor]] | None = None,
     ) -> None:
         if not cache_gb >= 0:
             raise ConfigError(f"The cache is {cache_gb} GiB, but must be 0 (the teacher runs in every step) or more")
         self.name = name
+        self.kind = kind or kind_of()
         self.device = torch.device(device)
         self.data = data
         self.recipe = recipe
@@ -120,18 +128,28 @@ class Task:
         self.pair_taps = self._found_taps(taps)
         self.teacher_taps: Taps = self.pair_taps.shared.teacher
         self.student_taps: Taps = self.pair_taps.shared.student
-        for role, shared in (("teacher", self.teacher_taps), ("student", self.student_taps)):
-            classes = shared["logits"].shape[0]
-            if classes != data.num_classes:
-                raise ModelError(
-                    f"the {role} gives {classes} class scores, but {data.name} has {data.num_classes} classes; "
-                    "teacher, student and data must have the same classes"
-                )
+        for side, shared in (("teacher", self.teacher_taps), ("student", self.student_taps)):
+            self.kind.check_taps(shared, data, f"the {side}")
 
     @cached_property
     def tap_types(self) -> dict[str, type]:
         """The taps a distiller of this task may use, with their grammar types."""
-        return {name: t for name in self.student_taps if (t := tap_type(name)) is not None}
+        return {name: TYPES[tap.role] for name, tap in self.student_taps.items()}
+
+    def grammar(self, operations: Mapping[str, Operation], *, extended: bool = False) -> Grammar:
+        """The distillers that this task allows, made of these operations."""
+        return Grammar(operations, self.tap_types, extended=extended, exclusive=self.kind.exclusive)
+
+    def check_tree(self, tree: Tree, whose: str) -> None:
+        """Sees that a distiller's operations fit the classes of this task.
+
+        Args:
+            whose: what messages call it.
+
+        Raises:
+            ConfigError: one takes class scores as one distribution, and classes do not exclude one another.
+        """
+        check_tree(self.kind, tree, whose)
 
     def student(self, seed: int) -> nn.Module:
         """A student on the device whose initial weights depend on the seed alone."""
@@ -195,8 +213,8 @@ class Task:
         for numbers in parts:
             yield self.images(split_name, numbers)
 
-    def labels(self, split_name: str) -> Tensor:
-        """All labels of a split, (N,) int64 on the device."""
+    def targets(self, split_name: str) -> Tensor:
+        """All targets of a split on the device, (N,) int64 or as the kind of task has them."""
         return self.split(split_name).labels.to(self.device)
 
     def feed(self, taps: Iterable[str]) -> Feed:
@@ -208,7 +226,7 @@ class Task:
                 return self._teach(images, names)
             return self._cached(names, lambda cache, some: cache.batch("train", some, numbers, view))
 
-        return Feed(self._images("train"), self.labels("train"), taught if names else _nothing)
+        return Feed(self._images("train"), self.targets("train"), taught if names else _nothing)
 
     def live_teacher(self, taps: Iterable[str]) -> Callable[[Tensor], Knowledge]:
         """Runs the teacher on images as the data set has them, with gradient to them."""
@@ -226,19 +244,28 @@ class Task:
         Raises:
             ConfigError: that is not known.
         """
+        route = self.require_route()
+        if share not in self._anchors:
+            self._anchors.clear()  # one at a time: each keeps outputs of its own
+            earlier = self._anchors[share] = copy.copy(self)
+            earlier.teacher = copy.deepcopy(self.teacher)
+            earlier.teacher.load_state_dict(dict(route(share)))
+            for name in ("teacher_network", "_teacher_cache", "_extra_cache"):
+                vars(earlier).pop(name, None)
+        return self._anchors[share]
+
+    def require_route(self) -> Callable[[float], Mapping[str, Tensor]]:
+        """The teacher's route.
+
+        Raises:
+            ConfigError: it is not known.
+        """
         if self._route is None:
             raise ConfigError(
                 f"the teacher of {self.name} came with its weights, so what it was while it was trained is not known; "
                 "let it be trained here (without --teacher-weights), or leave out the methods that follow its route"
             )
-        if share not in self._anchors:
-            self._anchors.clear()  # one at a time: each keeps outputs of its own
-            earlier = self._anchors[share] = copy.copy(self)
-            earlier.teacher = copy.deepcopy(self.teacher)
-            earlier.teacher.load_state_dict(dict(self._route(share)))
-            for name in ("teacher_network", "_teacher_cache", "_extra_cache"):
-                vars(earlier).pop(name, None)
-        return self._anchors[share]
+        return self._route
 
     def teacher_knowledge(self, split_name: str, names: Iterable[str]) -> Knowledge:
         """The teacher's taps for a whole split without augmentation, computed once for each tap and kept.
@@ -312,7 +339,7 @@ class Task:
         teacher, student = Seat(self.teacher, self.teacher_input), Seat(self.student(seed=0), self.student_input)
 
         def found(channels_last: bool) -> PairTaps:
-            return pair_taps(teacher, student, laid_out(images, channels_last), override)
+            return pair_taps(teacher, student, laid_out(images, channels_last), override, self.kind.find_taps)
 
         self.channels_last, taps = fitting_layout(self.data.image_shape, found)
         return taps

@@ -23,6 +23,7 @@ from kdzero_gp.console.options import (
     Student,
     StudentInput,
     Taps,
+    TaskName,
     Teacher,
     TeacherInput,
     TeacherNorm,
@@ -42,6 +43,7 @@ DISTILLER_HELP = "A best.json, a text form, the name of a method (kd, at, dist, 
 @app.command()
 def train(
     distiller: Annotated[str | None, option(DISTILLER_HELP)] = None,
+    task: TaskName = None,
     data: Data = None,
     limit: Limit = None,
     teacher: Teacher = None,

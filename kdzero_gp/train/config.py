@@ -13,6 +13,7 @@ from kdzero_gp.errors import ConfigError
 from kdzero_gp.methods.named import is_file_name
 from kdzero_gp.pair.config import require_known
 from kdzero_gp.run.config import RunConfig, make_config
+from kdzero_gp.tasks.kinds import DEFAULT
 from kdzero_gp.tasks.presets import named_recipe_for, preset
 from kdzero_gp.tasks.recipe import Recipe
 
@@ -61,7 +62,8 @@ class FitConfig(BaseModel):
     def options(self) -> dict[str, Any]:
         """All options by name, as `make_fit_config` takes them and JSON holds them; the device by its kind alone."""
         own = self.model_dump(mode="json", exclude={"pair"})
-        pair = self.pair.model_dump(mode="json", include=set(PAIR_OPTIONS))
+        usual = {"task"} if self.pair.task == DEFAULT else set()  # older folders are of it
+        pair = self.pair.model_dump(mode="json", include=set(PAIR_OPTIONS) - usual)
         return own | pair | {"device": torch.device(self.pair.device).type}
 
 

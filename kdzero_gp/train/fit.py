@@ -9,6 +9,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from kdzero_gp.errors import ConfigError, KdzeroError, StoreError
 from kdzero_gp.loops.ranks import ALONE, Ranks
 from kdzero_gp.loops.sharded import WholeBatchTraining
@@ -17,7 +19,6 @@ from kdzero_gp.methods.named import Named
 from kdzero_gp.store.config_difference import config_differences
 from kdzero_gp.store.lock import FolderLock
 from kdzero_gp.store.run_folder import make_empty
-from kdzero_gp.tasks.classification.measures import accuracy
 from kdzero_gp.tasks.recipe import Recipe
 from kdzero_gp.tasks.task import Task
 from kdzero_gp.train.files import read_checkpoint, write_checkpoint
@@ -57,8 +58,9 @@ def fit(
         seed: student, batches and the distiller's own weights derive from it.
         folder: for a checkpoint after every epoch and for the results; None writes nothing.
         resume: go on with what `folder` holds. On a CPU the result is the same bit for bit.
-        calibrate: scale every term to the cross-entropy's gradient norm, where the distiller brings no calibration.
-        validate: measure the validation accuracy after every epoch; to be switched off where it is trained on.
+        calibrate: scale every term to the gradient norm of the student's own loss, where the distiller brings no
+            calibration.
+        validate: measure the student on validation images after every epoch; to be switched off where it is trained on.
         accumulate: forward passes of each step, see `WholeBatchTraining`.
         ranks: the processes of a data-parallel training, all on one file system.
         about: for the header of the student's file: `student`, `teacher`, `data`.
@@ -120,7 +122,7 @@ def _epochs(
             raise FitError(_diverged(training, str(error))) from None
         loss, terms = training.meter.take()
         first = training.ranks.first
-        val = accuracy(job.task, training.student, "val") if first and job.validate else None
+        val = _quality(job.task, training.student) if first and job.validate else None
         seconds = time.perf_counter() - started
         row = EpochLog(epoch + 1, training.step, loss, terms, training.rates[training.step - 1], val, seconds)
         log.append(row)
@@ -134,6 +136,11 @@ def _epochs(
                 f"the loss of epoch {epoch + 1} is {loss:.4g}, and was {min(settled):.4g} in an earlier one: the "
                 "training may be diverging; a lower --lr, or a --clip, is the usual remedy"
             )
+
+
+def _quality(task: Task, student: nn.Module) -> float:
+    """What the student is worth on the validation split, 0 … 1."""
+    return task.kind.measures(task, student, "val")[task.kind.quality.key]
 
 
 def _diverged(training: WholeBatchTraining, what: str) -> str:

@@ -14,6 +14,7 @@ from kdzero_gp.loops.sharded import WholeBatchTraining
 from kdzero_gp.methods.named import Named, make_loss
 from kdzero_gp.models.weights import weights_digest
 from kdzero_gp.randomness import derive_seed
+from kdzero_gp.tasks.kinds import DEFAULT
 from kdzero_gp.tasks.recipe import Recipe
 from kdzero_gp.tasks.task import Task
 
@@ -53,6 +54,8 @@ class Fit:
             "seed": self.seed,
             "accumulate": self.accumulate,
         }
+        if self.task.kind.name != DEFAULT:  # older trainings are of the usual kind
+            content["task"] = self.task.kind.name
         plain: dict[str, Any] = json.loads(json.dumps(content))
         return plain
 
@@ -101,9 +104,11 @@ def calibrated(task: Task, named: Named, *, student_seed: int, seed: int) -> tup
         raise ConfigError(f"{named.name} is {what} and has no terms to calibrate; leave --calibrate out")
     distiller = Distiller(named.tree, seed=seed)
     student = task.student(student_seed).train()
-    names = tuple(dict.fromkeys((*distiller.taps, "logits")))
+    names = tuple(dict.fromkeys((*distiller.taps, *task.kind.loss_taps)))
     images = task.first_images("train", PROBE)
-    labels = task.labels("train")[: len(images)]
+    targets = task.targets("train")[: len(images)]
     teacher = task.teacher_probe(distiller.taps, PROBE)
     with task.reader(student, names) as reader:
-        return distiller.calibrate(reader(images), teacher, labels, student.parameters())
+        known = reader(images)
+        loss = task.kind.loss(known, targets)
+        return distiller.calibrate(known, teacher, targets, student.parameters(), task_loss=loss)

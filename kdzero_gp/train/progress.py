@@ -27,7 +27,7 @@ class FitProgress(BarDisplay):
         self._task = self.bar.add_task("epochs", total=epochs, completed=done, note="")
 
     def epoch_done(self, log: EpochLog) -> None:
-        """The mean loss with its parts, the learning rate and, where it is measured, the validation accuracy."""
+        """The mean loss with its parts, the learning rate and, where it is measured, the quality on validation."""
         self.stored = log.epoch
         val = "" if log.val_accuracy is None else f"  val {100 * log.val_accuracy:.2f} %"
         if self._task is not None:
@@ -43,8 +43,10 @@ class FitProgress(BarDisplay):
 
     def finished(self, result: FitResult) -> None:
         """What the student of the last epoch is worth."""
-        top5 = "" if result.top5 is None else f", top-5 {100 * result.top5:.2f} %"
-        self._line(f"last epoch, test split: top-1 {100 * result.top1:.2f} %{top5} (trained in {result.seconds:.0f} s)")
+        measures = (result.kind.quality, *result.kind.further)
+        reached = [(measure, result.measured[measure.record]) for measure in measures]
+        said = ", ".join(f"{measure.short} {measure.shown(value)}" for measure, value in reached if value is not None)
+        self._line(f"last epoch, test split: {said} (trained in {result.seconds:.0f} s)")
 
 
 class FitEvents:
@@ -78,10 +80,10 @@ class FitEvents:
         self.inner.warned(text)
 
     def finished(self, result: FitResult) -> None:
-        """Test accuracies at the last epoch."""
-        for name, value in {"test/top1": result.top1, "test/top5": result.top5}.items():
+        """What was measured on the test split at the last epoch."""
+        for name, value in result.measured.items():
             if value is not None:
-                self.curves.add(name, value, len(result.log))
+                self.curves.add(f"test/{name}", value, len(result.log))
         self.inner.finished(result)
 
     def close(self) -> None:

@@ -9,6 +9,8 @@ from typing import Protocol
 
 from torch import nn
 
+from kdzero_gp.tasks.kind import TaskKind
+
 
 @dataclass(frozen=True)
 class EpochLog:
@@ -18,9 +20,11 @@ class EpochLog:
         epoch: 1-based.
         steps: done since the beginning.
         loss: mean over the epoch's steps.
-        terms: its weighted parts, which add up to it: `ce`, and the distiller's terms by their text.
+        terms: its weighted parts, which add up to it: the task's own loss by its short name, such as `ce`, and the
+            distiller's terms by their text.
         lr: of the last step.
-        val_accuracy: share of the validation split, 0 … 1; None where the student is trained on it.
+        val_accuracy: on the validation split, 0 … 1, the quality that the kind of task is ranked by, whatever it is
+            (classification's gave it its name, which training folders keep); None where the student is trained on it.
         seconds: of wall time.
     """
 
@@ -39,8 +43,8 @@ class FitResult:
 
     Attributes:
         student: in evaluation mode.
-        top1: share of the test split that it gets right, 0 … 1.
-        top5: how often the label is among its five highest scores; None with five classes or fewer.
+        measured: on the test split, 0 … 1: the quality that the kind of task is ranked by and, behind it, further
+            measures, by their names in result files; None for one that there is not, such as `top5` of five classes.
         log: every epoch.
         calibration: one factor for each of the distiller's terms; None for the student alone.
         folder: where the files are; None where nothing was written.
@@ -48,12 +52,30 @@ class FitResult:
     """
 
     student: nn.Module
-    top1: float
-    top5: float | None
+    measured: Mapping[str, float | None]
     log: tuple[EpochLog, ...]
     calibration: tuple[float, ...] | None
     folder: Path | None
     seconds: float
+    kind: TaskKind
+
+    @property
+    def quality(self) -> float:
+        """What the tables rank students by, 0 … 1."""
+        value = self.measured[self.kind.quality.record]
+        if value is None:
+            raise AssertionError("every student has a quality")
+        return value
+
+    @property
+    def top1(self) -> float:
+        """The same, by the name that a classifier's has: share of the test split that it gets right, 0 … 1."""
+        return self.quality
+
+    @property
+    def top5(self) -> float | None:
+        """How often the label is among a classifier's five highest scores; None with five classes or fewer."""
+        return self.measured.get("top5")
 
 
 class FitObserver(Protocol):

@@ -1,4 +1,4 @@
-"""What a final training leaves: the student's accuracy on the test split, its weights and a record of both."""
+"""What a final training leaves: what the student is worth on the test split, its weights and a record of both."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.loops.sharded import WholeBatchTraining
 from kdzero_gp.methods.added import AddedTree
 from kdzero_gp.provenance import hardware, versions
-from kdzero_gp.tasks.classification.measures import top_accuracies
 from kdzero_gp.tasks.task import Task
 from kdzero_gp.train.files import RESULT_NAME, write_json, write_student
 from kdzero_gp.train.job import Fit
@@ -24,11 +23,13 @@ def ended(
 ) -> FitResult:
     """Measures the student of the last epoch and writes `student.safetensors` and `result.json` into the folder."""
     student = training.student.eval()
-    top1, top5 = top_accuracies(job.task, student, "test")
+    kind = job.task.kind
+    found = kind.measures(job.task, student, "test")
+    measured = {measure.record: found.get(measure.key) for measure in (kind.quality, *kind.further)}
     distiller = training.distiller.distiller if isinstance(training.distiller, AddedTree) else training.distiller
     factors = tuple(distiller.calibration.tolist()) if isinstance(distiller, Distiller) else None
     seconds = sum(row.seconds for row in log)
-    result = FitResult(student, top1, top5, tuple(log), factors, folder, seconds)
+    result = FitResult(student, measured, tuple(log), factors, folder, seconds, kind)
     if folder is not None:
         _write(job, result, folder, about)
     return result
@@ -43,7 +44,7 @@ def _write(job: Fit, result: FitResult, folder: Path, about: dict[str, str]) -> 
         "distiller": job.named.module or tree or "none",
         "seed": str(job.seed),
         "epochs": str(len(result.log)),
-        "accuracy": f"{result.top1:.6f}",
+        result.kind.quality.key: f"{result.quality:.6f}",
         "versions": json.dumps(made_by),
     }
     write_student(folder, result.student.state_dict(), header)
@@ -51,8 +52,7 @@ def _write(job: Fit, result: FitResult, folder: Path, about: dict[str, str]) -> 
     record = {
         "epoch": "last",
         "split": "test",
-        "top1": result.top1,
-        "top5": result.top5,
+        **result.measured,
         **about,
         "input": _input(job.task),
         "distiller": job.named.name,

@@ -77,6 +77,7 @@ def assembled(config: FitConfig, device: str) -> Setup:
     data = make_data(pair)
     task = make_task(pair, data)
     named = named_distiller(config.distiller, task.student_taps.stages)
+    named.check(task.kind, "the distiller")
     if config.train_on == "all":
         task.data = on_all_images(data)  # after the teacher, which belongs to the data as a search splits them
     return Setup(task, named)

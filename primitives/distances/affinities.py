@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from kdzero_gp.grammar import Vector, distance
+from primitives.guards import held
 
 LEAST = 1e-7
 """Added to every affinity, as in the authors' code: a row of zeros is uniform."""
@@ -17,6 +18,7 @@ def affinity_kl(student: Tensor, teacher: Tensor) -> Tensor:
     PKT is `affinity_kl(scale(cosines(…)))`.
     Source: Passalis and Tefas, "Learning Deep Representations with Probabilistic Knowledge Transfer" (ECCV 2018).
     """
-    s, t = (x.clamp(0, LARGEST) + LEAST for x in (student, teacher))
+    # In float64, as all divergences are: near equality float32 leaves of their gradients nothing but rounding.
+    s, t = (x.double().clamp(0, LARGEST) + LEAST for x in (student, teacher))
     log_s, log_t = (x.log() - x.sum(1, keepdim=True).log() for x in (s, t))
-    return (log_t.exp() * (log_t - log_s)).mean(1).clamp(min=0)
+    return held((log_t.exp() * (log_t - log_s)).mean(1), 0).to(student.dtype)

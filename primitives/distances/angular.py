@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from kdzero_gp.grammar import Map, Rows, Vector, distance
-from primitives.guards import cosine_similarity, spread
+from primitives.guards import both_absent, cosine_similarity, held, spread
 
 
 @distance(Map, Rows, Vector, formula=r"1-\cos(s,t)")
 def cosine(student: Tensor, teacher: Tensor) -> Tensor:
-    """1 − cosine between the flattened samples; 1 where one of them is zero (norms are at least 1e-6).
+    """1 − cosine between the flattened samples; 1 where one of them is zero.
 
     Source: KD-Zero, Table 1. Public code minimises the similarity itself: a sign error.
     """
@@ -25,7 +25,8 @@ def pearson(student: Tensor, teacher: Tensor) -> Tensor:
 
     Source: KD-Zero, Table 1.
     """
-    s, norm_s, floor_s = spread(student.flatten(1), 1)
-    t, norm_t, floor_t = spread(teacher.flatten(1), 1)
+    absent = both_absent(student, teacher)
+    s, norm_s, floor_s = spread(student.flatten(1), 1, absent)
+    t, norm_t, floor_t = spread(teacher.flatten(1), 1, absent)
     product = (s * t).sum(1, keepdim=True) / torch.maximum(norm_s, floor_s) / torch.maximum(norm_t, floor_t)
-    return 1 - product.squeeze(1).clamp(-1, 1)
+    return 1 - held(product.squeeze(1), -1, 1)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from kdzero_gp.grammar import Map, Rows, Tau, Vector, distance
-from primitives.guards import unit
+from primitives.guards import both_present, unit
 
 
 @distance(
@@ -22,5 +22,6 @@ def infonce(student: Tensor, teacher: Tensor, tau: float) -> Tensor:
     Source: van den Oord et al., "Representation Learning with Contrastive Predictive Coding" (2018); between teacher
     and student: Tian et al., "Contrastive Representation Distillation" (ICLR 2020), whose negatives come from a memory.
     """
+    student, teacher = both_present(student, teacher)
     scores = unit(student.flatten(1), (1,)) @ unit(teacher.flatten(1), (1,)).T / tau
     return torch.logsumexp(scores, 1) - scores.diagonal()

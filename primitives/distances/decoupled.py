@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kdzero_gp.grammar import Logits, Tau, distance
+from primitives.guards import held, softened
 
 
 def _others(scores: Tensor, targets: Tensor) -> Tensor:
@@ -35,11 +36,12 @@ def tckd(student: Tensor, teacher: Tensor, tau: float, *, targets: Tensor) -> Te
     own = targets.unsqueeze(1)
     # log-odds of the true class: its two log-probabilities keep their precision where one of them is near 0
     s, t = (
-        (z / tau).gather(1, own).squeeze(1) - torch.logsumexp(_others(z / tau, targets), 1) for z in (student, teacher)
+        z.gather(1, own).squeeze(1) - torch.logsumexp(_others(z, targets), 1)
+        for z in (softened(student, tau), softened(teacher, tau))
     )
     right = torch.sigmoid(t) * (F.logsigmoid(t) - F.logsigmoid(s))
     wrong = torch.sigmoid(-t) * (F.logsigmoid(-t) - F.logsigmoid(-s))
-    return tau**2 * (right + wrong).clamp(min=0)
+    return (tau**2 * held(right + wrong, 0)).to(student.dtype)
 
 
 @distance(
@@ -56,5 +58,5 @@ def nckd(student: Tensor, teacher: Tensor, tau: float, *, targets: Tensor) -> Te
     """
     if student.shape[1] == 1:
         return 0 * student.sum(1)
-    log_s, log_t = (torch.log_softmax(_others(z / tau, targets), 1) for z in (student, teacher))
-    return tau**2 * (log_t.exp() * (log_t - log_s)).sum(1).clamp(min=0)
+    log_s, log_t = (torch.log_softmax(_others(softened(z, tau), targets), 1) for z in (student, teacher))
+    return (tau**2 * held((log_t.exp() * (log_t - log_s)).sum(1), 0)).to(student.dtype)

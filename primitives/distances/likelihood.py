@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from kdzero_gp.grammar import Map, Vector, distance
-from primitives.guards import saturate
+from primitives.guards import both_present, saturate
 
 
 @distance(Map, Vector, extended=True, formula=r"\tfrac12\overline{\log(1+\overline{(s-t)^2}_{NHW})}_{C}")
@@ -16,6 +16,7 @@ def nll_gauss(student: Tensor, teacher: Tensor) -> Tensor:
     |s − t| saturates at 1e16.
     Source: Ahn et al., "Variational Information Distillation" (CVPR 2019), which learns σ² by gradient steps.
     """
+    student, teacher = both_present(student, teacher)
     difference = saturate(student - teacher, -1e16, 1e16).square()
     error = difference.mean((0, 2, 3)) if difference.dim() == 4 else difference.mean(0)
     return (torch.log1p(error).mean() / 2).expand(student.shape[0])

@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kdzero_gp.grammar import Map, Rows, Value, Vector, distance
-from primitives.guards import saturate
+from primitives.guards import both_present, saturate
 
 
 @distance(
@@ -20,6 +20,7 @@ def huber(student: Tensor, teacher: Tensor, delta: float) -> Tensor:
 
     Source: Park et al., "Relational Knowledge Distillation" (CVPR 2019), with δ = 1.
     """
+    student, teacher = both_present(student, teacher)
     return F.huber_loss(student, teacher, reduction="none", delta=delta).flatten(1).mean(1)
 
 
@@ -30,6 +31,7 @@ def partial_l2(student: Tensor, teacher: Tensor) -> Tensor:
     |s − t| saturates at 1e16 as in `l2`. Source: Heo et al., "A Comprehensive Overhaul of Feature
     Distillation" (ICCV 2019).
     """
+    student, teacher = both_present(student, teacher)
     difference = saturate(student - teacher, -1e16, 1e16)
     counts = (student > teacher) | (teacher > 0)
     return (difference.square() * counts).flatten(1).mean(1)

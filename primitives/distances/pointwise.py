@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kdzero_gp.grammar import Map, Rows, Vector, distance
-from primitives.guards import saturate
+from primitives.guards import both_present, saturate
 
 
 def _mean(elements: Tensor) -> Tensor:
@@ -17,6 +17,7 @@ def _mean(elements: Tensor) -> Tensor:
 @distance(Map, Rows, Vector, formula=r"\overline{|s-t|}")
 def l1(student: Tensor, teacher: Tensor) -> Tensor:
     """Mean absolute difference of every sample, (N,). Source: KD-Zero, Table 1."""
+    student, teacher = both_present(student, teacher)
     return _mean((student - teacher).abs())
 
 
@@ -26,6 +27,7 @@ def l2(student: Tensor, teacher: Tensor) -> Tensor:
 
     (s − t)² saturates at 1e32, the largest square that float32 can average over any map.
     """
+    student, teacher = both_present(student, teacher)
     return _mean(saturate(F.mse_loss(student, teacher, reduction="none"), 0, 1e32))
 
 
@@ -37,4 +39,5 @@ def l2(student: Tensor, teacher: Tensor) -> Tensor:
 )
 def smooth_l1(student: Tensor, teacher: Tensor) -> Tensor:
     """Mean Huber function (β = 1) of the difference of every sample, (N,). Source: KD-Zero, Table 1."""
+    student, teacher = both_present(student, teacher)
     return _mean(F.smooth_l1_loss(student, teacher, reduction="none", beta=1.0))

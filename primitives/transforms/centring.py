@@ -6,17 +6,20 @@ import torch
 from torch import Tensor
 
 from kdzero_gp.grammar import Rows, Vector, transform
-from primitives.guards import spread
+from primitives.guards import present_of, spread
 
 
 @transform(Vector, extended=True, formula=r"(x-\mu)/\max(\sigma,\epsilon)")
 def zscore(x: Tensor) -> Tensor:
     """Every sample of (N, D) standardised over D, by the unbiased deviation; a constant one gives about 0.
 
+    Classes whose score is −inf stay so, and do not count in mean and deviation.
     Source: Sun et al., "Logit Standardization in Knowledge Distillation" (CVPR 2024).
     """
-    centred, norm, floor = spread(x, 1)
-    return centred / torch.maximum(norm, floor) * math.sqrt(max(x.shape[1] - 1, 1))
+    absent = x == -math.inf
+    centred, norm, floor = spread(x, 1, absent)
+    freedom = (present_of(absent, 1) - 1).clamp(min=1).to(x.dtype)
+    return (centred / torch.maximum(norm, floor) * freedom.sqrt()).masked_fill(absent, -math.inf)
 
 
 @transform(Rows, idempotent=True, extended=True, formula=r"x-\overline{x}_{D}")

@@ -1,7 +1,7 @@
 """Learned maps on the student's side, trained with the student and thrown away with the teacher (extended set).
 
-Where the channels of the two sides differ, the aligner stands before them; the two together are then one map from the
-student's channels to the teacher's. On the teacher's side there is none: a pair of learned maps that both give zero
+`hint` leads from the student's shape to the teacher's by itself. Where channels differ the aligner stands before
+`project`; the two together are then one map from the student's channels to the teacher's. On the teacher's side there is none: a pair of learned maps that both give zero
 would always agree.
 """
 
@@ -16,24 +16,38 @@ LARGEST = 1e8
 
 
 class Hint(nn.Module):
-    """1 × 1 convolution, batch normalisation with a learned scale and shift, ReLU; see `hint`.
+    """Convolution, batch normalisation with a learned scale and shift, ReLU; see `hint`.
 
     Batch statistics always, since a distiller is only ever used in training. Elements saturate at |x| = 1e8.
+
+    Args:
+        own, other: shapes (N, C, H, W) of what comes in and of what is to come out.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, own: tuple[int, ...], other: tuple[int, ...]) -> None:
         super().__init__()
-        initial = nn.Conv2d(channels, channels, 1, bias=False).weight.detach()
-        self.weight = nn.Parameter(initial.clone())
-        self.gain = nn.Parameter(torch.ones(channels))
-        self.shift = nn.Parameter(torch.zeros(channels))
+        (H, W), (h, w) = own[2:], other[2:]
+        self.up = (h, w) == (2 * H, 2 * W)
+        self.down = (2 * h, 2 * w) == (H, W)
+        kernel = (1 + H - h, 1 + W - w) if h <= H and w <= W else (1, 1)
+        if self.up:
+            layer: nn.Module = nn.ConvTranspose2d(own[1], other[1], 4, bias=False)
+        else:
+            layer = nn.Conv2d(own[1], other[1], 3 if self.down else kernel, bias=False)
+        self.weight = nn.Parameter(layer.weight.detach().clone())  # type: ignore[operator]
+        self.gain = nn.Parameter(torch.ones(other[1]))
+        self.shift = nn.Parameter(torch.zeros(other[1]))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W), unchanged shape."""
+        """(N, C, H, W) to the shape of the other side; with its own H and W where that has no regressor."""
         x = saturate(x if x.dtype == torch.float64 else x.float(), -LARGEST, LARGEST)
         weight, gain, shift = (parameter.to(x.dtype) for parameter in (self.weight, self.gain, self.shift))
+        if self.up:
+            x = F.conv_transpose2d(x, weight, stride=2, padding=1)
+        else:
+            x = F.conv2d(x, weight, stride=2, padding=1) if self.down else F.conv2d(x, weight)
         # not F.batch_norm, which refuses a channel of a single value
-        return F.relu(torch.batch_norm(F.conv2d(x, weight), gain, shift, None, None, True, 0.0, 1e-5, True))
+        return F.relu(torch.batch_norm(x, gain, shift, None, None, True, 0.0, 1e-5, True))
 
 
 class Project(nn.Module):
@@ -54,17 +68,21 @@ class Project(nn.Module):
 @transform(
     Map,
     learned=True,
+    bridges=True,
     student_only=True,
     extended=True,
-    formula=r"\mathrm{relu}(\gamma\odot\mathrm{bn}(Wx)+\beta),\;W,\gamma,\beta\text{ learned}",
+    formula=r"\mathrm{relu}(\gamma\odot\mathrm{bn}(W*x)+\beta),\;W,\gamma,\beta\text{ learned}",
 )
-def hint(shape: tuple[int, ...]) -> nn.Module:
-    """FitNet's regressor: learned 1 × 1 convolution, batch normalisation and ReLU on the student's side.
+def hint(shape: tuple[int, ...], other: tuple[int, ...] | None = None) -> nn.Module:
+    """FitNet's regressor: learned convolution, batch normalisation and ReLU, from the student's map to the teacher's shape.
 
-    (N, C, H, W), unchanged shape. A bias of the convolution would be cancelled by the normalisation.
+    (N, C, H, W) to the teacher's (N, C', H', W'), as the authors' and RepDistiller's: a 1 × 1 convolution for one size,
+    3 × 3 with stride 2 to half, a transposed 4 × 4 with stride 2 to twice the size, and (1 + H − H') × (1 + W − W') to
+    any other smaller size. They have none for the rest: there the teacher's map is average-pooled to the student's. A
+    bias of the convolution would be cancelled by the normalisation.
     Source: Romero et al., "FitNets: Hints for Thin Deep Nets" (ICLR 2015), the regressor as in RepDistiller.
     """
-    return Hint(shape[1])
+    return Hint(shape, shape if other is None else other)
 
 
 @transform(Map, Vector, learned=True, student_only=True, extended=True, formula=r"Wx+b,\;W,b\text{ learned}")

@@ -1,14 +1,14 @@
 """Normalisations. Shapes are unchanged.
 
-Source of all: KD-Zero (NeurIPS 2023), Table 1. None of `minmax` and `norm_*` counts as idempotent: a slice
-with a norm or range near 1e-6 is divided by the bound instead, and a second pass divides again.
+Source of all: KD-Zero (NeurIPS 2023), Table 1. Norms and ranges have no floor: activations of any scale come to the
+same, and only what is zero or constant is divided by 1e-6 instead.
 """
 
 import torch
 from torch import Tensor
 
 from kdzero_gp.grammar import Map, Rows, Vector, transform
-from primitives.guards import EPS, magnitude, unit
+from primitives.guards import EPS, FLOOR, LEAST, magnitude, unit
 
 
 def _reached(x: Tensor, end: Tensor, dims: tuple[int, ...]) -> Tensor:
@@ -35,38 +35,39 @@ def batchnorm(x: Tensor) -> Tensor:
     return centred / torch.sqrt(centred.square().mean(dims, keepdim=True) + 1e-5 / size.square())
 
 
-@transform(Map, Rows, Vector, formula=r"(x-\min x)/(\max x-\min x+\epsilon)")
+@transform(Map, Rows, Vector, formula=r"(x-\min x)/(\max x-\min x)")
 def minmax(x: Tensor) -> Tensor:
-    """Every sample stretched to [0, 1]: (x − min) / (max − min + 1e-6), min and max over all dims but N.
+    """Every sample stretched to [0, 1]: (x − min) / (max − min), min and max over all dims but N; a constant gives 0.
 
     Source: KD-Zero, Table 1.
     """
     dims = tuple(range(1, x.dim()))
     smallest, largest = (_reached(x, end(dims, keepdim=True), dims) for end in (x.amin, x.amax))
-    return (x - smallest) / (largest - smallest + EPS)
+    width = largest - smallest
+    return (x - smallest) / torch.where(width < LEAST * FLOOR, EPS, width)
 
 
-@transform(Map, formula=r"x/\max(\lVert x\rVert_{HW},\epsilon)")
+@transform(Map, formula=r"x/\lVert x\rVert_{HW}")
 def norm_hw(x: Tensor) -> Tensor:
-    """Every channel of (N, C, H, W) divided by its Euclidean norm over the positions, at least 1e-6.
+    """Every channel of (N, C, H, W) divided by its Euclidean norm over the positions.
 
     Source: KD-Zero, Table 1.
     """
     return unit(x, (2, 3))
 
 
-@transform(Map, Vector, formula=r"x/\max(\lVert x\rVert_{C},\epsilon)")
+@transform(Map, Vector, formula=r"x/\lVert x\rVert_{C}")
 def norm_c(x: Tensor) -> Tensor:
-    """Every position of (N, C, H, W), or sample of (N, D), divided by its norm over dim 1, at least 1e-6.
+    """Every position of (N, C, H, W), or sample of (N, D), divided by its norm over dim 1.
 
     Source: KD-Zero, Table 1.
     """
     return unit(x, (1,))
 
 
-@transform(Map, Rows, Vector, formula=r"x/\max(\lVert x\rVert_{N},\epsilon)")
+@transform(Map, Rows, Vector, formula=r"x/\lVert x\rVert_{N}")
 def norm_n(x: Tensor) -> Tensor:
-    """Every element divided by its Euclidean norm over the batch (dim 0), at least 1e-6.
+    """Every element divided by its Euclidean norm over the batch (dim 0).
 
     Source: KD-Zero, Table 1.
     """

@@ -29,7 +29,7 @@ def scale_r2(x: Tensor) -> Tensor:
 def multi_scale(x: Tensor) -> Tensor:
     """A pyramid: r × r max-pooling for r = 1, 2, 4, each flattened, then concatenated, (N, D).
 
-    D = C · Σ_r ⌊H/r⌋ · ⌊W/r⌋; an r larger than H or W is skipped. Source: KD-Zero, Table 1.
+    In ceil mode as `scale_r2`: D = C · Σ_r ⌈H/r⌉ · ⌈W/r⌉; an r larger than H or W is skipped. Source: KD-Zero, Table 1.
     """
-    levels = [F.max_pool2d(x, r).flatten(1) for r in (2, 4) if r <= min(x.shape[2:])]
+    levels = [F.max_pool2d(x, r, ceil_mode=True).flatten(1) for r in (2, 4) if r <= min(x.shape[2:])]
     return torch.cat([x.flatten(1), *levels], 1)

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kdzero_gp.grammar import Map, Rows, Vector, transform
-from primitives.guards import EPS, magnitude, saturate, unit
+from primitives.guards import FLOOR, saturate, size_of, unit
 
 LARGEST = 1e8
 
@@ -17,12 +17,11 @@ def pdist(x: Tensor) -> Tensor:
     Source: Park et al., "Relational Knowledge Distillation" (CVPR 2019).
     """
     flat = x.flatten(1)
-    size = magnitude(flat, (0, 1))
-    flat = flat / size
+    flat = flat / size_of(flat, (0, 1))
     # Not through the Gram matrix: near 0 its differences are rounding, and their root has no finite gradient.
     distances = torch.cdist(flat, flat, compute_mode="donot_use_mm_for_euclid_dist")
     pairs = max(len(x) * (len(x) - 1), 1)
-    return distances / torch.maximum(distances.sum() / pairs, EPS / size)
+    return distances / (distances.sum() / pairs).clamp(min=FLOOR)
 
 
 @transform(Vector, to=Vector, extended=True, formula=r"\cos\angle(x_i,x_j,x_k)")
@@ -32,7 +31,9 @@ def angles(x: Tensor) -> Tensor:
     Entry j·N + k of row i belongs to the angle j–i–k. Costs N·N·(N + D) numbers of memory.
     Source: Park et al., "Relational Knowledge Distillation" (CVPR 2019).
     """
-    directions = unit(x.unsqueeze(0) - x.unsqueeze(1), (2,))
+    others = 1 - torch.eye(len(x), dtype=x.dtype, device=x.device).unsqueeze(2)
+    # A sample has no direction to itself, and the gradient of a norm at zero would drown the others' in rounding.
+    directions = others * unit(x.unsqueeze(0) - x.unsqueeze(1), (2,))
     return torch.bmm(directions, directions.transpose(1, 2)).flatten(1)
 
 

@@ -8,7 +8,7 @@ from primitives.guards import unit
 
 @transform(Map, Rows, Vector, to=Vector, extended=True, formula=r"\cos(x_i,x_j)")
 def cosines(x: Tensor) -> Tensor:
-    """Cosines between the flattened samples, (N, N) in [-1, 1]; 0 for a sample whose norm is far below 1e-6.
+    """Cosines between the flattened samples, (N, N) in [-1, 1]; 0 for a sample of zeros.
 
     Source: Passalis and Tefas, "Learning Deep Representations with Probabilistic Knowledge Transfer" (ECCV 2018).
     """

@@ -16,7 +16,7 @@ def softmax_hw(x: Tensor) -> Tensor:
     return torch.softmax(x.flatten(2), 2).view_as(x)
 
 
-@transform(Map, Vector, formula=r"\mathrm{softmax}_{C}(x)")
+@transform(Map, Vector, classes="exclusive", formula=r"\mathrm{softmax}_{C}(x)")
 def softmax_c(x: Tensor) -> Tensor:
     """Softmax over dim 1 of (N, C, H, W) or (N, D). Source: KD-Zero, Table 1."""
     return torch.softmax(x, 1)
@@ -34,7 +34,7 @@ def logsoftmax_hw(x: Tensor) -> Tensor:
     return torch.log_softmax(x.flatten(2), 2).view_as(x)
 
 
-@transform(Map, Vector, idempotent=True, formula=r"\log\mathrm{softmax}_{C}(x)")
+@transform(Map, Vector, idempotent=True, classes="exclusive", formula=r"\log\mathrm{softmax}_{C}(x)")
 def logsoftmax_c(x: Tensor) -> Tensor:
     """Log-softmax over dim 1 of (N, C, H, W) or (N, D). Source: KD-Zero, Table 1."""
     return torch.log_softmax(x, 1)

@@ -6,7 +6,7 @@ from torch import Tensor
 from kdzero_gp.grammar import Tau, Vector, transform
 
 
-@transform(Vector, constants=(Tau,), extended=True, formula=r"\mathrm{softmax}_{C}(x/\tau)")
+@transform(Vector, constants=(Tau,), classes="exclusive", extended=True, formula=r"\mathrm{softmax}_{C}(x/\tau)")
 def soften(x: Tensor, tau: float) -> Tensor:
     """Softmax of x / τ over dim 1, (N, D). `soften(x, 1)` is `softmax_c(x)`.
 

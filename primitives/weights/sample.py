@@ -12,7 +12,7 @@ from kdzero_gp.grammar import weight
 from primitives.guards import cosine_similarity
 
 
-@weight(formula=r"u=1-H(p_T)/\log K")
+@weight(classes="exclusive", formula=r"u=1-H(p_T)/\log K")
 def w_entropy(student: Tensor, teacher: Tensor) -> Tensor:
     """1 − H(p_T) / log K, the teacher's certainty, (N,) in [0, 1]; 1 when there is a single class.
 
@@ -20,7 +20,7 @@ def w_entropy(student: Tensor, teacher: Tensor) -> Tensor:
     """
     if teacher.shape[1] == 1:
         return torch.ones_like(teacher[:, 0])
-    log_p = torch.log_softmax(teacher, 1)
+    log_p = torch.log_softmax(teacher, 1).clamp(min=torch.finfo(teacher.dtype).min)  # of p = 0 too, which counts as 0
     entropy = -(log_p.exp() * log_p).sum(1)
     return (1 - entropy / math.log(teacher.shape[1])).clamp(min=0)
 
@@ -44,7 +44,7 @@ def w_sim(student: Tensor, teacher: Tensor) -> Tensor:
     return (1 + cosine_similarity(student, teacher)) / 2
 
 
-@weight(formula=r"u=\max p_T")
+@weight(classes="exclusive", formula=r"u=\max p_T")
 def w_conf(student: Tensor, teacher: Tensor) -> Tensor:
     """The teacher's highest class probability, (N,) in (0, 1]. Source: KD-Zero, Table 1."""
     return torch.softmax(teacher, 1).amax(1)

@@ -22,7 +22,7 @@ def test_a_training_is_read_as_it_was_kept(tmp_path: Path, entry: Any, result: A
         assert folder.result(entry("kd"), 0) == result(0.1 + 0.2)
         failed = folder.result(entry("kd"), 1)
         assert failed is not None
-        assert failed.accuracy is None
+        assert failed.part("accuracy") is None
         assert folder.result(entry("at"), 0) is None
         folder.forget(entry("kd"), 1)
         assert folder.result(entry("kd"), 1) is None

@@ -56,7 +56,7 @@ def check(folder: ComparisonFolder, results: Any, seeds: int) -> None:
     assert len(results) == 4 * seeds
     for place, entry in enumerate(ENTRIES[:4]):
         for number in range(seeds):
-            assert results[entry.key, number].accuracy == pytest.approx(0.1 * place + 0.01 * number)
+            assert results[entry.key, number].part("accuracy") == pytest.approx(0.1 * place + 0.01 * number)
             assert folder.result(entry, number) == results[entry.key, number]
 
 

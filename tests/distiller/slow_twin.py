@@ -70,26 +70,32 @@ class SlowTwin:
             return self.distance(node.children[0]) * u
         argument = node.children[0]
         constants = [child.value for child in node.children[1:]]
-        s, t = self.pair(argument)
+        s, t = self.pair(argument, node.operation.ragged)
         options = {"targets": self.labels} if node.operation.labels else {}
         result: Tensor = node.operation.function(s, t, *constants, **options)
         return result
 
-    def pair(self, argument: Node) -> tuple[Tensor, Tensor]:
-        s = self.side(argument, "student", aligned=False)
-        t = self.side(argument, "teacher", aligned=False)
-        if s.shape != t.shape:
-            s = self.side(argument, "student", aligned=True)
-            t = self.side(argument, "teacher", aligned=True)
-        return s, t.detach()
+    def pair(self, argument: Node, ragged: bool) -> tuple[Tensor, Tensor]:
+        level = self.level(argument, ragged)
+        return self.side(argument, "student", level), self.side(argument, "teacher", level).detach()
 
-    def side(self, node: Node, side: str, *, aligned: bool) -> Tensor:
+    def level(self, argument: Node, ragged: bool) -> str:
+        """The least that makes the two sides comparable: nothing, one resolution, or the channels mapped as well."""
+        for level in ("plain", "pooled"):
+            s, t = (list(self.side(argument, side, level).shape) for side in ("student", "teacher"))
+            if ragged:
+                del s[1], t[1]
+            if s == t:
+                return level
+        return "mapped"
+
+    def side(self, node: Node, side: str, level: str) -> Tensor:
         if node.kind == "tap":
             x = (self.student if side == "student" else self.teacher)[node.symbol]
             x = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
-            return self.aligned(node.symbol, side, x) if aligned else x
+            return x if level == "plain" else self.aligned(node.symbol, side, x, level)
         assert node.operation is not None
-        inputs = [self.side(c, side, aligned=aligned) for c in node.children if c.kind != "constant"]
+        inputs = [self.side(c, side, level) for c in node.children if c.kind != "constant"]
         if node.operation.side not in ("both", side):
             return inputs[0]
         constants = [c.value for c in node.children if c.kind == "constant"]
@@ -101,19 +107,24 @@ class SlowTwin:
         if node.operation.learned:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(self.seed + self.places[node.text, side])
-                function = function(*(x.shape for x in inputs))
+                shapes = [x.shape for x in inputs]
+                if node.operation.bridges:
+                    shapes.append(self.side(node.children[0], "teacher", level).shape)
+                function = function(*shapes)
         result: Tensor = function(*inputs, *constants, **options)
         return result
 
-    def aligned(self, tap: str, side: str, x: Tensor) -> Tensor:
+    def aligned(self, tap: str, side: str, x: Tensor, level: str) -> Tensor:
         other = (self.teacher if side == "student" else self.student)[tap]
         if x.dim() == 4:
             size = [min(a, b) for a, b in zip(x.shape[2:], other.shape[2:], strict=True)]
             if list(x.shape[2:]) != size:
                 x = F.adaptive_avg_pool2d(x, size)
+        if side == "teacher" or level == "pooled":
+            return x
         assert self.weights is not None
         learned = self.weights.get(tap)
-        if side == "teacher" or learned is None:
+        if learned is None:
             return x
         weight, bias = (part.to(x.dtype) for part in learned)
         mapped = torch.einsum("oi,ni...->no...", weight, x)
@@ -124,9 +135,9 @@ class SlowTwin:
         bridged: set[str] = set()
         for node in self.root.walk():
             if node.kind == "distance":
+                assert node.operation is not None
                 argument = node.children[0]
-                s, t = (self.side(argument, side, aligned=False) for side in ("student", "teacher"))
-                if s.shape != t.shape:
+                if self.level(argument, node.operation.ragged) == "mapped":
                     bridged |= set(argument.taps())
         weights: Weights = {}
         for tap in sorted(bridged):

@@ -88,6 +88,52 @@ def test_erased_differences_need_no_aligner(text: str) -> None:
     assert not list(distiller.aligners)
 
 
+CHANNELS_DO_NOT_MATTER = [
+    "weight(1, mmd(norm_hw(stage1)))",
+    "weight(1, mmd(channel(stage1)))",
+    "weight(1, hsic(stage1))",
+    "weight(1, hsic(pool))",
+    "weight(1, l2(norm_hw(satt_map(stage1))))",
+    "weight(1, l2(mean_c(scale_r2(stage1))))",
+]
+
+
+@pytest.mark.parametrize("sizes", [(8, 4, 4), (6, 4, 4), (12, 4, 4)])
+@pytest.mark.parametrize("text", CHANNELS_DO_NOT_MATTER)
+def test_what_does_not_mind_channels_learns_nothing(text: str, sizes: tuple[int, int, int]) -> None:
+    """Maps of two resolutions meet at the smaller, and that is all: as published, for nst and at."""
+    student = knowledge(0, channels=S, width=6, sizes=(8, 4, 4), dtype=torch.float64)
+    teacher = knowledge(1, channels=T, width=9, sizes=sizes, dtype=torch.float64)
+    distiller = Distiller(text).prepare(student, teacher)
+    assert not list(distiller.parameters())
+    size = min(8, sizes[0])
+    pooled = [Knowledge(**{**k, "stage1": F.adaptive_avg_pool2d(k["stage1"], size)}) for k in (student, teacher)]
+    torch.testing.assert_close(distiller(student, teacher), Distiller(text)(*pooled))
+
+
+def test_nst_between_different_channels_is_huangs() -> None:
+    student, teacher = (knowledge(i, channels=c, dtype=torch.float64) for i, c in enumerate((S, T)))
+    s, t = (F.normalize(k["stage1"].flatten(2), dim=2) for k in (student, teacher))
+
+    def kernel(a: Tensor, b: Tensor) -> float:
+        pairs = [(u @ v) ** 2 for x, y in zip(a, b, strict=True) for u in x for v in y]
+        return float(sum(pairs)) / len(pairs)
+
+    expected = 50 * (kernel(s, s) + kernel(t, t) - 2 * kernel(s, t))
+    loss = Distiller("weight(50, mmd(norm_hw(stage1)))")(student, teacher)
+    assert float(loss) == pytest.approx(expected, rel=1e-9)
+
+
+def test_one_tap_can_be_mapped_for_one_distance_and_only_pooled_for_another() -> None:
+    student, teacher = knowledge(0, channels=S, sizes=(8, 4, 4)), knowledge(1, channels=T, sizes=(4, 4, 4))
+    both = Distiller("add(weight(1, mmd(stage1)), weight(1, l2(stage1)))").prepare(student, teacher)
+    both(student, teacher)
+    terms = both.terms()
+    for text in ("weight(1, mmd(stage1))", "weight(1, l2(stage1))"):
+        torch.testing.assert_close(terms[text], Distiller(text).prepare(student, teacher)(student, teacher).detach())
+    assert [name for name, _ in both.named_parameters()] == ["aligners.stage1.weight", "aligners.stage1.bias"]
+
+
 def test_resolution_erased_by_pooling_and_channels_by_averaging() -> None:
     student, teacher = knowledge(0, sizes=(8, 4, 4)), knowledge(1, sizes=(4, 4, 4))
     assert not list(Distiller("weight(1, l2(mean_hw(stage1)))").prepare(student, teacher).aligners)

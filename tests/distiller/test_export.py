@@ -271,3 +271,11 @@ def test_a_primitive_of_ones_own_must_be_known(tmp_path: Path) -> None:
 def test_saving_replaces_the_file_whole(good: Path) -> None:
     save(Distiller("weight(1, l2(pool))"), good)
     assert str(load(good).tree) == "weight(1, l2(pool))"
+
+
+def test_the_last_of_many_keys_twice(tmp_path: Path) -> None:
+    path = tmp_path / "best.json"
+    keys = [f'"k{number}": 1' for number in range(60_000)]
+    path.write_text("{" + ", ".join([*keys, '"k59999": 1']) + "}")
+    with pytest.raises(KdzeroError, match="the key 'k59999' occurs twice"):
+        load(path)

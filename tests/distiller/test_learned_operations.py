@@ -75,10 +75,50 @@ def test_a_copy_and_a_state_dict_carry_everything(text: str, channels: tuple[int
 
 def test_one_operation_below_an_aligned_and_a_plain_distance_has_a_module_for_each() -> None:
     """The Gram matrix erases the difference in channels, the other distance has to bridge it: 3 channels and 5."""
-    text = "add(weight(1, l2(mm(hint(stage1)))), weight(1, l2(hint(stage1))))"
+    text = "add(weight(1, l2(mm(project(stage1)))), weight(1, l2(project(stage1))))"
     distiller = prepared(text, WIDE)
-    assert sorted(p.shape[0] for n, p in distiller.named_parameters() if n.endswith("gain")) == [3, 5]
+    learned = {name: p for name, p in distiller.named_parameters() if name.startswith("learned")}
+    assert sorted(p.shape[0] for name, p in learned.items() if name.endswith("bias")) == [3, 5]
     assert distiller(knowledge(0), knowledge(1, WIDE), TARGETS).isfinite()
+
+
+SIZES = {
+    "equal": (8, 8),
+    "half": (8, 4),
+    "double": (4, 8),
+    "smaller": (7, 5),
+    "much larger, pooled": (3, 7),
+}
+
+
+@pytest.mark.parametrize("channels", [(3, 3), (3, 5)])
+@pytest.mark.parametrize("sizes", SIZES.values(), ids=SIZES)
+def test_fitnets_regressor_is_the_authors(sizes: tuple[int, int], channels: tuple[int, int]) -> None:
+    """Its own layer for each relation of sizes, from the student's channels to the teacher's, with no aligner before it."""
+    (H, h), (C, c) = sizes, channels
+    student = Knowledge(stage2=torch.randn(6, C, H, H, generator=torch.Generator().manual_seed(0)).requires_grad_())
+    teacher = Knowledge(stage2=torch.randn(6, c, h, h, generator=torch.Generator().manual_seed(1)))
+    distiller = Distiller(HINT, seed=3)
+    loss = distiller.prepare(student, teacher)(student, teacher)
+    assert not [name for name, _ in distiller.named_parameters() if name.startswith("aligners")]
+    layer: nn.Module
+    if 2 * h == H:
+        layer = nn.Conv2d(C, c, kernel_size=3, stride=2, padding=1)
+    elif h == 2 * H:
+        layer = nn.ConvTranspose2d(C, c, kernel_size=4, stride=2, padding=1)
+    elif h <= H:
+        layer = nn.Conv2d(C, c, kernel_size=(1 + H - h, 1 + H - h))
+    else:
+        layer = nn.Conv2d(C, c, kernel_size=1)
+    (learned,) = distiller.learned.values()
+    with torch.no_grad():
+        layer.weight.copy_(learned.weight)  # type: ignore[operator,arg-type]
+    regressor = nn.Sequential(layer, nn.BatchNorm2d(c), nn.ReLU())
+    taught = nn.functional.adaptive_avg_pool2d(teacher["stage2"], min(H, h)) if (H, h) == (3, 7) else teacher["stage2"]
+    expected = 100 * (regressor(student["stage2"]) - taught).square().mean()
+    torch.testing.assert_close(loss, expected)
+    gradients = [torch.autograd.grad(x, student["stage2"])[0] for x in (loss, expected)]
+    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-6)
 
 
 def test_a_subtree_that_two_distances_share_has_one_module() -> None:

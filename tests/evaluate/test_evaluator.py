@@ -90,7 +90,7 @@ def test_calibration_gives_every_term_the_gradient_of_cross_entropy(task: Task) 
     plain = passed(Evaluator(task, EvaluationSettings(run_seed=3, calibrate=False)), KD).calibration
     assert plain == (1.0,)
     student = task.student(derive_seed(3, "student")).train()
-    images, labels = task.all_images("train")[:64], task.labels("train")[:64]
+    images, labels = task.all_images("train")[:64], task.targets("train")[:64]
     z_s, z_t = student(images), task.teacher(images)
     p_t = torch.softmax(z_t / 4, 1)
     kl = 16 * (p_t * (p_t.log() - torch.log_softmax(z_s / 4, 1))).sum(1).mean()
@@ -193,21 +193,21 @@ def test_final_trainings_of_one_number_are_pairs(task: Task, evaluator: Evaluato
     alone = evaluator.full(Entrant(None), 0)
     tiny = evaluator.full(Entrant("weight(0.01, kl(logits, 4))", (1e-9,)), 0)
     assert alone.error is None
-    assert alone.accuracy == tiny.accuracy == evaluator.full(Entrant(None), 0).accuracy
-    others = [evaluator.full(Entrant(None), number).accuracy for number in (1, 2, 3)]
-    assert any(other != alone.accuracy for other in others)
+    assert alone.part("accuracy") == tiny.part("accuracy") == evaluator.full(Entrant(None), 0).part("accuracy")
+    others = [evaluator.full(Entrant(None), number).part("accuracy") for number in (1, 2, 3)]
+    assert any(other != alone.part("accuracy") for other in others)
     student = task.student(derive_seed(3, "final student", 0))
     assert not torch.equal(next(student.parameters()), next(task.student(1).parameters()))
 
 
 def test_a_final_training_weighs_the_cross_entropy_as_told(evaluator: Evaluator) -> None:
     plain, less = (evaluator.full(Entrant(KD, None, weight), 1) for weight in (1.0, 0.0))
-    assert plain.accuracy != less.accuracy
+    assert plain.part("accuracy") != less.part("accuracy")
 
 
 def test_a_failing_final_training_has_no_accuracy(evaluator: Evaluator) -> None:
     result = evaluator.full(Entrant("weight(1, l2(stage9))"), 0)
-    assert result.accuracy is None
+    assert result.part("accuracy") is None
     assert result.error is not None
     assert "stage9" in result.error
 
@@ -298,7 +298,7 @@ def test_a_full_training_without_memory_gets_a_second_attempt(task: Task, failur
         executor.submit(FullJob(Entrant("weight(1, greedy(logits))"), 0, "val"))
         _, result = executor.wait()
     assert isinstance(result, FullResult)
-    assert (result.accuracy is not None) is succeeds
+    assert (result.part("accuracy") is not None) is succeeds
     assert left == [0]
     assert succeeds or "3 TB" in str(result.error)
 
@@ -325,7 +325,7 @@ def test_who_fails_in_a_group_fails_alone_and_the_others_do_not(task: Task) -> N
         evaluator = Evaluator(task, EvaluationSettings())
         good, bad = evaluator.full_group((Entrant(KD), Entrant("weight(1, faulty(logits))")), 0, "val").each
         also_good, missing = evaluator.full_group((Entrant(KD), Entrant("weight(1, l2(stage9))")), 0, "val").each
-    assert good.accuracy is not None
+    assert good.part("accuracy") is not None
     assert "not this one" in str(bad.error)
     assert also_good.parts == evaluator.full(Entrant(KD), 0, "val").parts
     assert "stage9" in str(missing.error)

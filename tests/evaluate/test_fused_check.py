@@ -39,8 +39,8 @@ class SwappedStudents(GroupedStack):
 
 
 class SwappedScores(GroupedStack):
-    def scores(self, logits: Tensor) -> Tensor:
-        return super().scores(logits).flip(0)
+    def together(self, tap: Tensor) -> Tensor:
+        return super().together(tap).flip(0)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ class SwappedScores(GroupedStack):
         (LostGradients, "gets a gradient in one way of training only"),
         (StillStatistics, "running_mean differs"),
         (SwappedStudents, "differs"),
-        (SwappedScores, "scores differs"),
+        (SwappedScores, "of all students differs"),
     ],
 )
 def test_a_wrong_stack_is_refused(stack: type[GroupedStack], reason: str) -> None:

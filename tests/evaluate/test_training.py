@@ -102,7 +102,7 @@ def test_it_is_the_plain_loop(task: Task) -> None:
     trained.advance(trained.steps)
     student = task.student(SEEDS["student_seed"]).train()
     velocity: list[Tensor | None] = [None] * len(list(student.parameters()))
-    images, labels = task.all_images("train"), task.labels("train")
+    images, labels = task.all_images("train"), task.targets("train")
     rates = recipe.learning_rates(trained.steps)
     clipped = 0
     for batch, rate in zip(batches(len(labels), recipe, SEEDS["order_seed"]), rates, strict=True):

@@ -59,6 +59,7 @@ def table(folder: Path, executor: Trainings, seeds: int = 4, told: list[Any] | N
             executor,
             store,
             baseline="kd",
+            quality="accuracy",
             done=lambda name, number: (told if told is not None else []).append((name, number)),
         )
 

@@ -114,8 +114,8 @@ class ClassToken(nn.Module):
 def test_a_transformer_is_watched_where_its_places_still_matter() -> None:
     torch.manual_seed(0)
     model, images = ClassToken().eval(), torch.randn(2, 1, 8, 8)
-    tap = Tap("mlp", (8, 4, 4), layout="tokens", prefix=1)
-    taps = Taps((("stage1", tap), ("logits", Tap("", (3,)))))
+    tap = Tap("mlp", (8, 4, 4), "map", layout="tokens", prefix=1)
+    taps = Taps((("stage1", tap), ("logits", Tap("", (3,), "scores"))))
     network = watched(model, taps, None, images)
     assert network.tap.path == "norm"
     heat = grad_cam(network, images, torch.tensor([0, 2]))
@@ -141,7 +141,7 @@ def test_the_figure_of_real_trainings(texts: list[str], pair: Pair, tmp_path: Pa
     rows = list(csv.DictReader(one.csv.read_text().splitlines()))
     assert len(rows) == 4 * 2 * 8
     assert list(dict.fromkeys(row["test_image"] for row in rows)) == ["5", "3"]
-    labels = pair.task.labels("test")
+    labels = pair.task.targets("test")
     for row in rows:
         assert int(row["class"]) == int(labels[int(row["test_image"])])
         values = [float(row[f"x{x}"]) for x in range(8)]

@@ -40,7 +40,7 @@ def test_the_figure_of_real_trainings(texts: list[str], pair: Pair, tmp_path: Pa
     networks = list(dict.fromkeys(row["network"].partition(" (")[0] for row in rows))
     assert networks == ["student alone", "kd", "teacher"]
     assert len(rows) == 3 * 40
-    labels = pair.task.labels("test")
+    labels = pair.task.targets("test")
     for row in rows:
         assert int(row["class"]) == int(labels[int(row["test_image"])]) < 4
     for ending in ("svg", "png", "csv"):

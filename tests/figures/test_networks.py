@@ -26,14 +26,14 @@ def test_students_are_those_that_were_trained(pair: Pair, trainings: Path) -> No
     assert [student.label for student in pair.students] == ["student alone", "kd"]
     for student, name in zip(pair.students, ("none-0", "kd-0"), strict=True):
         stored = json.loads((trainings / name / "result.json").read_text())["top1"]
-        assert student.accuracy == pytest.approx(stored, abs=1e-9)
+        assert student.quality == pytest.approx(stored, abs=1e-9)
         assert student.title == f"{student.label} ({100 * stored:.1f} %)"
         assert not student.model.training
-    labels = pair.task.labels("test")
+    labels = pair.task.targets("test")
     with torch.no_grad():
         scores = pair.task.teacher(pair.task.all_images("test"))
     right = sum(int(row.argmax() == label) for row, label in zip(scores, labels, strict=True))
-    assert pair.teacher.accuracy == pytest.approx(right / len(labels), abs=1e-3)
+    assert pair.teacher.quality == pytest.approx(right / len(labels), abs=1e-3)
     np.testing.assert_allclose(pair.teacher.test["logits"], scores, atol=1e-4)
 
 

@@ -16,7 +16,7 @@ from kdzero_gp.loops.ranks import Ranks
 from kdzero_gp.methods.named import Named
 from kdzero_gp.models import build, load_weights
 from kdzero_gp.store.lock import FolderLock
-from kdzero_gp.tasks.classification.measures import accuracy
+from kdzero_gp.tasks.classification.measures import student_shares
 from kdzero_gp.tasks.task import Task
 from kdzero_gp.train.files import read_checkpoint
 from kdzero_gp.train.fit import FitError, fit
@@ -61,9 +61,9 @@ def test_the_last_epoch_is_the_result(task: Task, named: Callable[[str], Named],
     assert [row.epoch for row in result.log] == [1, 2, 3]
     assert result.log[-1].loss < result.log[0].loss
     assert all(sum(row.terms.values()) == pytest.approx(row.loss) for row in result.log)
-    assert result.log[-1].val_accuracy == accuracy(task, result.student, "val")
+    assert result.log[-1].val_accuracy == student_shares(task, result.student, "val")["accuracy"]
     scores = result.student(task.all_images("test"))
-    labels = task.labels("test")
+    labels = task.targets("test")
     hits = [label in row.topk(5).indices for row, label in zip(scores, labels, strict=True)]
     assert result.top1 == pytest.approx(float((scores.argmax(1) == labels).double().mean()))
     assert result.top5 == pytest.approx(sum(hits) / len(hits))

@@ -91,7 +91,7 @@ for images, labels in loader:
 @pytest.mark.parametrize("text", ["kd", WINNER])
 def test_the_loss_is_that_of_distiller_and_cross_entropy(task: Task, named: Callable[[str], Named], text: str) -> None:
     student = task.student(1)
-    images, labels = task.all_images("train")[:12], task.labels("train")[:12]
+    images, labels = task.all_images("train")[:12], task.targets("train")[:12]
     student.train()
     before = {name: value.clone() for name, value in student.state_dict().items()}
     teacher_twin = copy.deepcopy(task.teacher).requires_grad_(True).train()
@@ -124,7 +124,7 @@ def test_the_teacher_may_be_shown_another_view(task: Task) -> None:
         shown.append(-images)
         return shown[-1]
 
-    images, labels = task.all_images("train")[:6], task.labels("train")[:6]
+    images, labels = task.all_images("train")[:6], task.targets("train")[:6]
     distillation = Distillation(task.student(1), task.teacher, "kd", images, teacher_view=view)
     loss = float(distillation(images, labels).detach())
     assert len(shown) >= 2

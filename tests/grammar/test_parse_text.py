@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from kdzero_gp import parse, random_tree
 from kdzero_gp.errors import ParseError
 from kdzero_gp.grammar.grammar import default_grammar
+from kdzero_gp.grammar.parse import TOKEN
 from kdzero_gp.grammar.types import Map
 
 seeds = st.integers(0, 2**32 - 1)
@@ -116,6 +117,47 @@ def test_an_error_names_position_found_and_expected(text: str, position: int, fo
     assert found in str(caught.value)
     assert expected in str(caught.value)
     assert f"column {caught.value.position + 1}:" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "position", "found"),
+    [
+        ("weight(1, l2(stage0))", 13, "found `stage0`"),
+        ("weight(1, l2(stage01))", 13, "found `stage01`"),
+        ("weight(1, l2(stage1000))", 13, "found `stage1000`"),
+        ("weight(1, l2(stage99999999999999999999))", 13, "found `stage99999999999999999999`"),
+        ("weight(1, l2(stage١))", 13, "found `stage`"),  # an Arabic digit one
+        ("weight(١, l2(stage1))", 7, "found `١`"),
+        ("weight(1١, l2(stage1))", 8, "found `١`"),
+        ("weight(1, l2(satté(stage1)))", 17, "found `é`"),
+        ("weight(1, kl(logits, 1e-300))", 21, "a Tau: a number from 0.0001 to 1e+06"),
+        ("weight(1, kl(logits, 1e300))", 21, "a Tau: a number from 0.0001 to 1e+06"),
+        ("weight(1, kl(logits, 0))", 21, "a Tau: a positive finite number"),
+    ],
+)
+def test_numbers_and_taps_that_no_network_has(text: str, position: int, found: str) -> None:
+    with pytest.raises(ParseError) as caught:
+        parse(text)
+    assert caught.value.position == position
+    assert found in str(caught.value)
+
+
+@pytest.mark.parametrize("piece", ["a", "7", "é", "(", "weight(1, ", "stage", " "])
+@pytest.mark.parametrize("frame", ["{}", "weight(1, l2({}))", "weight({}, l2(stage1))", "weight(1, kl(logits, {}))"])
+def test_a_message_repeats_no_more_than_an_excerpt(piece: str, frame: str) -> None:
+    text = frame.format(piece * (5000 // len(piece)))
+    with pytest.raises(ParseError) as caught:
+        parse(text)
+    assert len(str(caught.value)) < 700
+
+
+@pytest.mark.parametrize("blank", [" ", "\n", "\t", "\u00a0", "\u3000"])
+def test_blanks_are_read_once(blank: str) -> None:
+    """Every character belongs to one match, blanks included: none of these is tried again from each blank before it."""
+    spaces = blank * 4900
+    text = f"{spaces}weight(1,{spaces}kl(logits, 4)){spaces}"
+    assert str(parse(text)) == "weight(1, kl(logits, 4))"
+    assert sum(match.end() - match.start() for match in TOKEN.finditer(text)) == len(text)
 
 
 def test_the_pointer_stands_under_the_fault() -> None:

@@ -98,7 +98,8 @@ def networks(*, teacher_head: nn.Linear) -> dict[str, Any]:
 
     found = {}
     for role, head in (("student", nn.Linear(5, 3).double()), ("teacher", teacher_head)):
-        places = (("pool", Tap("fc", (head.in_features,), side="input")), ("logits", Tap("", (head.out_features,))))
+        pool = Tap("fc", (head.in_features,), "vector", side="input")
+        places = (("pool", pool), ("logits", Tap("", (head.out_features,), "scores")))
         images = random(2, head.in_features, seed=7)
         found[role] = Network(role, Ends(head), Taps(places), lambda images=images: images)
     return found

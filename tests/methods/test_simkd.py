@@ -7,9 +7,9 @@ from kdzero_gp.evaluate.full import Entrant, FullTrainings
 from kdzero_gp.loops.single import Training
 from kdzero_gp.methods.named import make_loss
 from kdzero_gp.methods.simkd import Projected, SimKd, projector
-from kdzero_gp.tasks.classification.measures import measure
 from kdzero_gp.tasks.recipe import Recipe
 from kdzero_gp.tasks.task import Task
+from kdzero_gp.tasks.whole_split import knowledge_of
 
 
 def trained(task: Task, steps: int) -> Training:
@@ -48,7 +48,7 @@ def test_scores_are_the_teachers_classifiers_of_the_pooled_projection(task: Task
     wanted = torch.stack([task.teacher.fc.weight @ vector + task.teacher.fc.bias for vector in pooled])
     torch.testing.assert_close(known["logits"], wanted)
     assert known["pool"].shape == (5, 8)  # the bare student's
-    found = measure(task, student, "test")["logits"]
+    found = knowledge_of(task, student, "test", ("logits",))["logits"]
     torch.testing.assert_close(found[:5], known["logits"])
 
 

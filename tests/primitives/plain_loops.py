@@ -40,8 +40,8 @@ def along(axes, function):
 
 
 def normalise(values):
-    norm = math.sqrt(sum(v * v for v in values))
-    return [v / max(norm, EPS) for v in values]
+    norm = math.hypot(*values)
+    return [v / (norm or EPS) for v in values]
 
 
 def softmax(values):
@@ -63,7 +63,7 @@ def standardise(values):
 
 
 def stretch(values):
-    return [(v - min(values)) / (max(values) - min(values) + EPS) for v in values]
+    return [(v - min(values)) / (max(values) - min(values) or EPS) for v in values]
 
 
 def all_but_n(x):
@@ -78,9 +78,9 @@ def sigmoid(v):
     return 1 / (1 + math.exp(-v)) if v >= 0 else math.exp(v) / (1 + math.exp(v))
 
 
-def max_pool(x, r, ceil):
+def max_pool(x, r):
     N, C, H, W = x.shape
-    h, w = (-(-H // r), -(-W // r)) if ceil else (H // r, W // r)
+    h, w = -(-H // r), -(-W // r)
     out = np.empty((N, C, h, w))
     for n, c, i, j in np.ndindex(N, C, h, w):
         out[n, c, i, j] = max(
@@ -106,7 +106,7 @@ def rows(x):
 
 
 def multi_scale(x):
-    parts = [flatten(max_pool(x, r, ceil=False)) for r in (1, 2, 4) if r <= min(x.shape[2:])]
+    parts = [flatten(max_pool(x, r)) for r in (1, 2, 4) if r <= min(x.shape[2:])]
     return np.array([[v for part in parts for v in part[n]] for n in range(x.shape[0])])
 
 
@@ -213,8 +213,8 @@ TRANSFORMS = {
     "sqrt": elementwise(lambda v: math.copysign(math.sqrt(abs(v) + EPS) - math.sqrt(EPS), v)),
     "scale": elementwise(lambda v: (v + 1) / 2),
     "multi_scale": multi_scale,
-    "scale_r1": lambda x: max_pool(x, 1, ceil=True),
-    "scale_r2": lambda x: max_pool(x, 2, ceil=True),
+    "scale_r1": lambda x: max_pool(x, 1),
+    "scale_r2": lambda x: max_pool(x, 2),
     "local_r1": local(1),
     "local_r2": local(2),
     "local_r4": local(4),

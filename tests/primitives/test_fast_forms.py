@@ -28,7 +28,7 @@ def plain_sqrt(x: Tensor) -> Tensor:
 def plain_minmax(x: Tensor) -> Tensor:
     dims = tuple(range(1, x.dim()))
     smallest = x.amin(dims, keepdim=True)
-    return (x - smallest) / (x.amax(dims, keepdim=True) - smallest + EPS)
+    return (x - smallest) / (x.amax(dims, keepdim=True) - smallest).clamp(min=EPS)
 
 
 def plain_unit(*dims: int) -> Form:

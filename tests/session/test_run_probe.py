@@ -62,7 +62,7 @@ def changed(run: Path, tmp_path: Path) -> Callable[..., Path]:
 def expected_readings(text: str, calibration: tuple[float, ...], seed: int) -> dict[str, Reading]:
     """`read_nodes` by hand: the first 64 training images, the student of seed 0, the cached teacher."""
     task = make_task(make_config(**OPTIONS))
-    images, labels = task.first_images("train", 64), task.labels("train")[:64]
+    images, labels = task.first_images("train", 64), task.targets("train")[:64]
     with task.reader(task.student(0).train(), task.student_taps) as reader:
         student = reader(images)
     distiller = Distiller(parse(text), calibration=calibration or None, seed=seed)

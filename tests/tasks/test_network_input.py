@@ -13,11 +13,12 @@ from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.errors import ConfigError, ModelError
 from kdzero_gp.loops.single import Training
 from kdzero_gp.models import build
-from kdzero_gp.tasks.classification.measures import measure
+from kdzero_gp.tasks.class_scores import FEATURES
 from kdzero_gp.tasks.input import InputSpec, NetworkInput, adapts_itself, parse_normalisation
 from kdzero_gp.tasks.recipe import Recipe
 from kdzero_gp.tasks.task import Task
 from kdzero_gp.tasks.teacher.pretrain import cached_teacher
+from kdzero_gp.tasks.whole_split import knowledge_of
 
 RECIPE = Recipe(epochs=2, batch_size=4, lr=0.05)
 MEAN, STD = (0.4, 0.5, 0.3), (0.3, 0.2, 0.25)
@@ -164,7 +165,7 @@ def test_it_trains_and_is_measured_in_its_own_size() -> None:
     distiller = Distiller("add(weight(1, kl(logits, 4)), weight(1, l2(stage1)))")
     training = Training(task, distiller, RECIPE, student_seed=0, order_seed=0)
     training.advance(training.steps)
-    measure(task, training.student, "test")
+    knowledge_of(task, training.student, "test", FEATURES)
     assert seen == {(3, 12, 12)}
 
 

@@ -13,11 +13,11 @@ from safetensors import safe_open
 from kdzero_gp.data import Dataset, load_dataset
 from kdzero_gp.errors import ConfigError, ModelError
 from kdzero_gp.models import build, load_weights
-from kdzero_gp.tasks.classification import teacher as supervised
-from kdzero_gp.tasks.classification.measures import network_accuracy
+from kdzero_gp.randomness import seeded
+from kdzero_gp.tasks.classification.measures import network_shares
 from kdzero_gp.tasks.classification.teacher import train_teacher
+from kdzero_gp.tasks.kinds import kind_of
 from kdzero_gp.tasks.recipe import STUDENT, TEACHER, Recipe
-from kdzero_gp.tasks.teacher import pretrain
 from kdzero_gp.tasks.teacher.pretrain import cached_teacher
 
 SHORT = Recipe(epochs=2, batch_size=64, lr=0.1)
@@ -43,7 +43,7 @@ def equal(first: torch.nn.Module, second: torch.nn.Module) -> bool:
 
 def test_the_default_teacher_is_good_cached_and_described(digits: Dataset, tmp_path: Path) -> None:
     teacher = cached_teacher("cnn32", digits, cache_dir=tmp_path)
-    assert network_accuracy(teacher, digits, digits.test) >= 0.975
+    assert network_shares(teacher, digits, digits.test)["accuracy"] >= 0.975
     assert not teacher.training
     assert not any(parameter.requires_grad for parameter in teacher.parameters())
     (path,) = tmp_path.glob("*.safetensors")
@@ -60,7 +60,7 @@ def test_the_default_teacher_is_good_cached_and_described(digits: Dataset, tmp_p
 
 def test_second_use_reads_the_cache(digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = cached_teacher("cnn2", digits, cache_dir=tmp_path, recipe=SHORT)
-    monkeypatch.setattr(pretrain, "train_teacher", None)
+    monkeypatch.setattr(kind_of(), "train_teacher", None)
     monkeypatch.setenv("KDZERO_GP_CACHE", str(tmp_path))
     assert equal(cached_teacher("cnn2", digits, recipe=SHORT), first)
 
@@ -122,7 +122,7 @@ def test_processes_that_ask_at_once_get_one_teacher(tmp_path: Path) -> None:
 
 def test_training_is_a_function_of_its_seed_and_leaks_none(digits: Dataset) -> None:
     def trained(seed: int) -> torch.nn.Module:
-        with supervised.seeded(0):
+        with seeded(0):
             model = torch.nn.Sequential(build("cnn2", num_classes=10, in_channels=1), torch.nn.Dropout(0.1))
         return train_teacher(model, digits, SHORT, seed=seed)
 

@@ -17,8 +17,7 @@ from kdzero_gp.knowledge import Knowledge
 from kdzero_gp.loops.single import Training
 from kdzero_gp.methods.kd import kd
 from kdzero_gp.models import build
-from kdzero_gp.tasks.classification.measures import accuracy as student_accuracy
-from kdzero_gp.tasks.classification.measures import network_accuracy
+from kdzero_gp.tasks.classification.measures import network_shares, student_shares
 from kdzero_gp.tasks.classification.teacher import train_teacher
 from kdzero_gp.tasks.recipe import Recipe
 from kdzero_gp.tasks.task import Task
@@ -73,9 +72,7 @@ def test_a_training_is_that_in_memory_stopped_or_not(load: Callable[[bool], Data
     for training in (kept, streamed):
         training.advance(training.steps)
     assert torch.equal(weights(kept), weights(streamed))
-    assert student_accuracy(kept.task, kept.student, "test") == student_accuracy(
-        streamed.task, streamed.student, "test"
-    )
+    assert student_shares(kept.task, kept.student, "test") == student_shares(streamed.task, streamed.student, "test")
     stopped.advance(4)
     further = make_training(load(True))
     further.restore(stopped.state())
@@ -104,7 +101,7 @@ def test_a_teacher_is_trained_and_measured_alike(load: Callable[[bool], Dataset]
         torch.manual_seed(0)
         model = train_teacher(build("cnn2", num_classes=2, in_channels=3), data, RECIPE)
         states.append(torch.cat([value.flatten() for value in model.state_dict().values()]))
-        shares.append([network_accuracy(model, data, split, batch_size=3) for split in (data.train, data.test)])
+        shares.append([network_shares(model, data, split)["accuracy"] for split in (data.train, data.test)])
     assert torch.equal(*states)
     assert shares[0] == shares[1]
     assert shares[0][1] > 0.5

@@ -13,7 +13,7 @@ def test_entries_for_both_networks_and_for_one() -> None:
     assert override.paired == {"stage2"}
     assert parse_taps([]) == TapOverride()
     apart = parse_taps(["teacher:stage1=a,student:stage1=b,pool=c"])
-    assert apart.paired == {"stage1"}
+    assert apart.paired == {"stage1", "pool"}
 
 
 @pytest.mark.parametrize("text", ["", "stage2", "stage2=", "=layer", "pupil:stage2=a", "stage2=a b", "a:b:c=d", "a=b,"])

@@ -241,7 +241,7 @@ def test_override() -> None:
     model = deep("resnet20")
     plain = find_taps(model, images())
     taps = find_taps(model, images(), {"stage2": "layer2.1", "pool": "layer3.0"})
-    assert taps["stage2"] == Tap("layer2.1", (32, 4, 4))
+    assert taps["stage2"] == Tap("layer2.1", (32, 4, 4), "map")
     assert taps["pool"].shape == (64 * 2 * 2,)
     assert taps["stage1"] == plain["stage1"]
     assert list(taps) == list(plain)
@@ -298,15 +298,15 @@ def test_reading_errors() -> None:
         TapReader(model, taps)(images(), ["stage7"])
     with pytest.raises(TapError, match="this model has no such module"):
         TapReader(deep("cnn2"), taps)(images())
-    unreached = Taps((("stage1", Tap("relu", (3, 8, 8), call=5)),))
+    unreached = Taps((("stage1", Tap("relu", (3, 8, 8), "map", call=5)),))
     with pytest.raises(TapError, match="was not reached"):
         TapReader(model, unreached)(images())
 
 
 def of(*stages: tuple[int, ...], classes: int = 10, pool: bool = True) -> Taps:
-    places = [(f"stage{number}", Tap(f"s{number}", shape)) for number, shape in enumerate(stages, 1)]
-    places += [("pool", Tap("fc", (8,)))] if pool else []
-    return Taps((*places, ("logits", Tap("", (classes,)))))
+    places = [(f"stage{number}", Tap(f"s{number}", shape, "map")) for number, shape in enumerate(stages, 1)]
+    places += [("pool", Tap("fc", (8,), "vector"))] if pool else []
+    return Taps((*places, ("logits", Tap("", (classes,), "scores"))))
 
 
 def test_matching() -> None:

@@ -129,7 +129,7 @@ def test_images_are_normalised_by_the_training_split(task: Task) -> None:
         i = len(data) // 2
         expected = (data.images[i].double() / task.data.scale - task.data.mean[0]) / task.data.std[0]
         torch.testing.assert_close(task.all_images(split)[i].double(), expected, rtol=1e-5, atol=1e-6)
-        assert torch.equal(task.labels(split), data.labels)
+        assert torch.equal(task.targets(split), data.labels)
 
 
 def test_the_first_images_are_those_of_the_split(task: Task) -> None:

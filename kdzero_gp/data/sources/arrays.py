@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kdzero_gp.data.sources.split import Indices, Labels
+from kdzero_gp.data.sources.split import Indices
 from kdzero_gp.errors import DataError
 
 CHANNELS = (1, 2, 3, 4)
@@ -16,10 +16,10 @@ CHANNELS = (1, 2, 3, 4)
 
 @dataclass(frozen=True)
 class Arrays:
-    """Checked images (N, C, H, W) uint8 and labels (N,) int64."""
+    """Checked images (N, C, H, W) uint8 and labels (N,) int64, or (N, K) float32 of 0 and 1."""
 
     images: NDArray[np.uint8]
-    labels: Labels
+    labels: NDArray[Any]
 
     def take(self, indices: Indices) -> Arrays:
         """The images and labels at `indices`."""
@@ -37,7 +37,7 @@ def checked(x: NDArray[Any], y: NDArray[Any], x_name: str, y_name: str) -> Array
     Raises:
         DataError: the first rule that is broken, with the value found and the way out.
     """
-    images = _images(x, x_name)
+    images = checked_images(x, x_name)
     if y.ndim != 1:
         raise DataError(
             f"{y_name} has shape {y.shape}, but must be (N,): one whole number per image "
@@ -47,7 +47,7 @@ def checked(x: NDArray[Any], y: NDArray[Any], x_name: str, y_name: str) -> Array
         raise DataError(f"{x_name} has {len(x)} images, but {y_name} has {len(y)} labels; both must be equally many")
     if len(y) == 0:
         raise DataError(f"{x_name} has no images; at least two per class are needed")
-    _require_numbers(y, y_name)
+    require_numbers(y, y_name)
     _require_whole(y, y_name, "labels are class numbers 0, 1, 2, …")
     if (smallest := y.min()) < 0:
         raise DataError(
@@ -59,7 +59,8 @@ def checked(x: NDArray[Any], y: NDArray[Any], x_name: str, y_name: str) -> Array
     return Arrays(images, y.astype(np.int64))
 
 
-def _images(x: NDArray[Any], name: str) -> NDArray[np.uint8]:
+def checked_images(x: NDArray[Any], name: str) -> NDArray[np.uint8]:
+    """Checks a user's images and brings them to (N, C, H, W); arguments and errors as of `checked`."""
     if x.ndim not in (3, 4):
         raise DataError(f"{name} has shape {x.shape}, but must be (N, H, W, C) or (N, H, W); reshape it")
     if x.ndim == 4 and x.shape[3] not in CHANNELS:
@@ -70,7 +71,7 @@ def _images(x: NDArray[Any], name: str) -> NDArray[np.uint8]:
     if 0 in x.shape[1:]:
         raise DataError(f"{name} has shape {x.shape}: images without a pixel; every size must be at least 1")
     if x.dtype != np.uint8 and x.size:
-        _require_numbers(x, name)
+        require_numbers(x, name)
         low, high = x.min(), x.max()
         if low < 0 or high > 255 or (x.dtype.kind == "f" and high <= 1 and not _is_whole(x)):
             hint = "; if 1.0 is white, store (x * 255).round().astype('uint8')" if high <= 1 and low >= 0 else ""
@@ -80,7 +81,12 @@ def _images(x: NDArray[Any], name: str) -> NDArray[np.uint8]:
     return maps.transpose(0, 3, 1, 2).astype(np.uint8, copy=False)
 
 
-def _require_numbers(values: NDArray[Any], name: str) -> None:
+def require_numbers(values: NDArray[Any], name: str) -> None:
+    """Sees that an array holds finite numbers.
+
+    Raises:
+        DataError: it does not; names the first that is none.
+    """
     if values.dtype.kind not in "uif":
         raise DataError(f"{name} holds {values.dtype}, but must hold numbers (uint8 images, int64 labels)")
     if values.dtype.kind == "f" and not (finite := np.isfinite(values)).all():

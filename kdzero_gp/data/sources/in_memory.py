@@ -45,7 +45,7 @@ def in_memory(
             train, num_classes, f"the first {rules.limit} training images of {path}", "Raise the limit"
         )
     kept, taken = stratified(train.labels, rules.val_fraction, seed=rules.seed, purpose="validation")
-    splits = _split(train, kept), _split(train, taken), _split(test, None)
+    splits = split_of(train, kept), split_of(train, taken), split_of(test, None)
     mean, std = source.mean, source.std
     if mean is None or std is None:
         mean, std = channel_statistics(splits[0].images[:], source.scale)
@@ -61,15 +61,24 @@ def _num_classes(train: Arrays, path: Path) -> int:
 
 
 def _require_same_kind(train: Arrays, test: Arrays, num_classes: int, test_path: Path) -> None:
-    if test.images.shape[1:] != train.images.shape[1:]:
-        raise DataError(
-            f"Test images in {test_path} are {test.images.shape[1:]} (C, H, W), but the training images are "
-            f"{train.images.shape[1:]}; both must agree"
-        )
+    require_same_shape(train, test, test_path)
     if (largest := int(test.labels.max())) >= num_classes:
         raise DataError(
             f"A test label in {test_path} is {largest}, but the training labels go from 0 to {num_classes - 1}; "
             "drop the test images of classes that are not trained, or add training images of them"
+        )
+
+
+def require_same_shape(train: Arrays, test: Arrays, test_path: Path) -> None:
+    """Sees that test images are as large as those of the training.
+
+    Raises:
+        DataError: they are not.
+    """
+    if test.images.shape[1:] != train.images.shape[1:]:
+        raise DataError(
+            f"Test images in {test_path} are {test.images.shape[1:]} (C, H, W), but the training images are "
+            f"{train.images.shape[1:]}; both must agree"
         )
 
 
@@ -86,6 +95,7 @@ def _require_every_class(data: Arrays, num_classes: int, where: str, advice: str
     )
 
 
-def _split(data: Arrays, indices: Indices | None) -> Split:
+def split_of(data: Arrays, indices: Indices | None) -> Split:
+    """Some of the images, or all, as tensors."""
     part = data if indices is None else data.take(indices)
     return Split(torch.from_numpy(np.ascontiguousarray(part.images)), torch.from_numpy(part.labels))

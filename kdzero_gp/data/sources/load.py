@@ -6,7 +6,7 @@ import difflib
 import re
 from pathlib import Path
 
-from kdzero_gp.data.dataset import Dataset
+from kdzero_gp.data.dataset import Dataset, LabelForm
 from kdzero_gp.data.sources.cifar import SOURCES, load_cifar
 from kdzero_gp.data.sources.digits import load_digits
 from kdzero_gp.data.sources.folder import load_folder
@@ -27,6 +27,7 @@ def load_dataset(
     test_fraction: float | None = None,
     limit: int | None = None,
     seed: int = 0,
+    labels: LabelForm = "class",
 ) -> Dataset:
     """Load the data set that `spec` names.
 
@@ -40,10 +41,17 @@ def load_dataset(
         limit: use only this many training images: the first, or of folders equally many of each class. Validation
             images are taken from them; of `digits`, the 400 stay.
         seed: of the splits; not the run's seed, so that runs with different seeds share one test split.
+        labels: the form that the labels must have; that images have several classes is told by archives alone.
 
     Raises:
         DataError: unknown name, or data that cannot be used.
     """
+    archive = spec.startswith("npz:") or spec.endswith(".npz")
+    if labels == "multi_hot" and not archive:
+        raise DataError(
+            f"{spec} has one class for each image, but --task multilabel needs for each class a 0 or a 1: give "
+            "npz:FILE with x (N, H, W, C) and y (N, K), written by np.savez"
+        )
     if spec == "digits":
         return load_digits(limit=limit)
 
@@ -57,8 +65,8 @@ def load_dataset(
 
     if spec in SOURCES:
         return load_cifar(spec, rules(SOURCES[spec]))
-    if spec.startswith("npz:") or spec.endswith(".npz"):
-        return load_npz(spec.removeprefix("npz:"), rules(NPZ))
+    if archive:
+        return load_npz(spec.removeprefix("npz:"), rules(NPZ), labels)
     kind, _, path = spec.partition(":")
     if kind in FOLDERS and path:
         folder, side = _sized(path)

@@ -1,6 +1,7 @@
 """`npz:FILE`: images and labels in numpy's archive format.
 
-Keys: `x` (N, H, W, C) or (N, H, W), pixels 0 … 255; `y` (N,) labels 0 … K - 1; optionally `x_test` and `y_test`.
+Keys: `x` (N, H, W, C) or (N, H, W), pixels 0 … 255; `y` (N,) labels 0 … K - 1, or for `--task multilabel` (N, K) of 0
+and 1; optionally `x_test` and `y_test`.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from kdzero_gp.data.dataset import Dataset
+from kdzero_gp.data.dataset import Dataset, LabelForm
 from kdzero_gp.data.sources.arrays import Arrays, checked
 from kdzero_gp.data.sources.in_memory import in_memory
+from kdzero_gp.data.sources.multi_hot import checked_multi_hot, multi_hot_in_memory
 from kdzero_gp.data.sources.source import NPZ
 from kdzero_gp.data.sources.split import SplitRules
 from kdzero_gp.errors import DataError
@@ -21,7 +23,7 @@ from kdzero_gp.errors import DataError
 KEYS = ("x", "y", "x_test", "y_test")
 
 
-def load_npz(path: str | Path, rules: SplitRules) -> Dataset:
+def load_npz(path: str | Path, rules: SplitRules, labels: LabelForm = "class") -> Dataset:
     """Read an archive and split it.
 
     The test split is, in this order: `x_test` and `y_test` of the same file; the file `NAME_test.npz` beside a
@@ -31,15 +33,17 @@ def load_npz(path: str | Path, rules: SplitRules) -> Dataset:
     Args:
         path: the archive; `~` is expanded.
         rules: the shares, and how many of the first training images are used, the validation split among them.
+        labels: the form of `y`.
 
     Raises:
         DataError: says which file, what was found, what is needed and what to do.
     """
     path = Path(path).expanduser()
     stored = _read(path)
-    train = _pair(stored, "x", "y", path)
-    test, test_path = _given_test(stored, path)
-    return in_memory(path.stem.removesuffix("_train"), NPZ, train, test, rules, path=path, test_path=test_path)
+    train = _pair(stored, "x", "y", path, labels)
+    test, test_path = _given_test(stored, path, labels)
+    split = multi_hot_in_memory if labels == "multi_hot" else in_memory
+    return split(path.stem.removesuffix("_train"), NPZ, train, test, rules, path=path, test_path=test_path)
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
@@ -78,19 +82,20 @@ def _no_keys(path: Path, found: list[str]) -> dict[str, np.ndarray]:
     )
 
 
-def _pair(stored: dict[str, np.ndarray], x: str, y: str, path: Path) -> Arrays:
+def _pair(stored: dict[str, np.ndarray], x: str, y: str, path: Path, labels: LabelForm) -> Arrays:
     if missing := [key for key in (x, y) if key not in stored]:
         raise DataError(
             f"{path} has the keys {', '.join(stored)}, but no {' and no '.join(missing)}; "
             f"write both with np.savez(path, {x}=…, {y}=…)"
         )
-    return checked(stored[x], stored[y], f"{x} of {path}", f"{y} of {path}")
+    check = checked_multi_hot if labels == "multi_hot" else checked
+    return check(stored[x], stored[y], f"{x} of {path}", f"{y} of {path}")
 
 
-def _given_test(stored: dict[str, np.ndarray], path: Path) -> tuple[Arrays | None, Path]:
+def _given_test(stored: dict[str, np.ndarray], path: Path, labels: LabelForm) -> tuple[Arrays | None, Path]:
     if "x_test" in stored or "y_test" in stored:
-        return _pair(stored, "x_test", "y_test", path), path
+        return _pair(stored, "x_test", "y_test", path, labels), path
     sibling = path.with_name(path.name.removesuffix("_train.npz") + "_test.npz")
     if path.name.endswith("_train.npz") and sibling.is_file():
-        return _pair(_read(sibling), "x", "y", sibling), sibling
+        return _pair(_read(sibling), "x", "y", sibling, labels), sibling
     return None, path

@@ -25,7 +25,7 @@ function resultRows(runs) {
     ["evaluations", runs.map((run) => String(run.count))],
     ["generations", runs.map((run) => String(run.data.generations[run.main]?.length ?? 0))],
     ["winner's fitness", runs.map((run) => (run.data.winner ? shown(run.fitness(run.data.winner)) : "–"))],
-    ...names.map((name) => [`${name}, test accuracy`, runs.map((run) => accuracy(run, name))]),
+    ...names.map((name) => [`${name}, test ${runs[0].data.quality}`, runs.map((run) => accuracy(run, name))]),
   ];
 }
 

@@ -23,7 +23,7 @@ function tiles(run) {
   const trained = run.rows.fitness.filter((f) => f !== null).length;
   const failed = count(run, (status) => status !== "ok" && !status.startsWith("rejected"));
   const entries = [
-    final ? ["Test accuracy of the winner", `${shown(final.mean, 2)} ± ${shown(final.std, 2)} %`] : null,
+    final ? [`Test ${run.data.quality} of the winner`, `${shown(final.mean, 2)} ± ${shown(final.std, 2)} %`] : null,
     final && final.gain !== null ? ["Gain over the student alone", `${signed(final.gain)} points`] : null,
     run.data.winner ? [run.data.finished ? "Fitness of the winner" : "Best fitness so far", shown(run.fitness(run.data.winner))] : null,
     ["Generations", String(generations)],
@@ -74,7 +74,7 @@ function finalSection(run) {
   const head = ["Mean %", "Std", "Gain", "p"].map((name) => h("th", { scope: "col" }, name));
   return section("Final table",
     h("p", { class: "quiet" }, `Retrained from fresh seeds and tested once; ${facts.map(([name, value]) => `${name}: ${value}`).join("; ")}. Gain: against the student alone. p: paired test against the baseline. Points: seeds; bar: mean ± standard deviation.`),
-    wide("Final table", h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Distiller"), head, h("th", { scope: "col", class: "text" }, "Test accuracy"), h("th", { scope: "col", class: "text" }, "Text form"))), h("tbody", {}, rows.map(line)))));
+    wide("Final table", h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Distiller"), head, h("th", { scope: "col", class: "text" }, `Test ${run.data.quality}`), h("th", { scope: "col", class: "text" }, "Text form"))), h("tbody", {}, rows.map(line)))));
 }
 
 function accuracyStrip(rows, entry) {

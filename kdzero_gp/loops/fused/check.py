@@ -63,7 +63,9 @@ def _compare(make: MakeStack, students: list[nn.Module], taps: Taps, names: tupl
     together = stack(images)
     parts = {name: stack.apart(together[name]) for name in names}
     ours = [{name: parts[name][number] for name in names} for number in range(len(students))]
-    _require("scores", stack.scores(together["logits"]), torch.stack([taps["logits"] for taps in ours]))
+    for name in names:
+        every = stack.together(together[name])
+        _require(f"tap {name} of all students", every, torch.stack([student[name] for student in ours]))
     _functional(ours).backward()
     gradients = [None if leaf.grad is None else stack.split(leaf.grad) for leaf in stack.leaves]
     theirs = []
@@ -86,7 +88,7 @@ def _compare(make: MakeStack, students: list[nn.Module], taps: Taps, names: tupl
 def _functional(students: Sequence[Mapping[str, Tensor]]) -> Tensor:
     """A scalar in which every number of every tap of every student has a weight of its own."""
     generator = torch.Generator().manual_seed(0)
-    total = torch.zeros((), dtype=torch.float64, device=students[0]["logits"].device)
+    total = torch.zeros((), dtype=torch.float64, device=next(iter(students[0].values())).device)
     for student in students:
         for tap in student.values():
             weights = torch.randn(tap.shape, generator=generator, dtype=torch.float64).to(tap.device)

@@ -16,7 +16,6 @@ import torch
 from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.grammar.generate import random_tree
-from kdzero_gp.grammar.grammar import Grammar
 from kdzero_gp.grammar.registry import active_registry
 from kdzero_gp.grammar.tree import Tree
 from kdzero_gp.loops.fused.stack import FuseError
@@ -114,9 +113,9 @@ def sound_trees(task: Task, count: int, seed: int) -> tuple[Tree, ...]:
     Raises:
         ConfigError: none is.
     """
-    rng, grammar = random.Random(seed), Grammar(active_registry(), task.tap_types)
+    rng, grammar = random.Random(seed), task.grammar(active_registry())
     images = task.first_images("train", PROBE)
-    labels, teacher = task.labels("train")[: len(images)], task.teacher_probe(task.teacher_taps, PROBE)
+    targets, teacher = task.targets("train")[: len(images)], task.teacher_probe(task.teacher_taps, PROBE)
     student = task.student(0).train()
     with torch.no_grad(), task.reader(student, task.student_taps) as reader:
         knowledge = reader(images)
@@ -124,7 +123,7 @@ def sound_trees(task: Task, count: int, seed: int) -> tuple[Tree, ...]:
     def sound(tree: Tree) -> bool:
         try:
             with torch.no_grad():
-                return bool(torch.isfinite(Distiller(tree)(knowledge, teacher, labels)))
+                return bool(torch.isfinite(Distiller(tree)(knowledge, teacher, targets)))
         except Exception:  # a user's primitive may raise; the search's screening turns it down, too
             return False
 

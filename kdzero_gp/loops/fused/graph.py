@@ -42,7 +42,7 @@ class StepGraph:
     run as it is for good, and the log says why.
 
     Args:
-        step: from images, labels, the teacher's knowledge and the learning rate.
+        step: from images, targets, the teacher's knowledge and the learning rate.
     """
 
     def __init__(self, step: Step) -> None:
@@ -52,32 +52,32 @@ class StepGraph:
         self._graph: torch.cuda.CUDAGraph | None = None
         self._inputs: tuple[Tensor, Tensor, Knowledge, Tensor] | None = None
 
-    def __call__(self, images: Tensor, labels: Tensor, teacher: Knowledge, rate: float) -> None:
+    def __call__(self, images: Tensor, targets: Tensor, teacher: Knowledge, rate: float) -> None:
         """One step."""
         if self._given_up:
-            self._step(images, labels, teacher, rate)
+            self._step(images, targets, teacher, rate)
         elif self._warm < WARM_UP:
             self._warm += 1
-            self._on_another_stream(images, labels, teacher, rate)
-        elif self._graph is not None or self._capture(images, labels, teacher, rate):
-            self._replay(images, labels, teacher, rate)
+            self._on_another_stream(images, targets, teacher, rate)
+        elif self._graph is not None or self._capture(images, targets, teacher, rate):
+            self._replay(images, targets, teacher, rate)
         else:
-            self._step(images, labels, teacher, rate)
+            self._step(images, targets, teacher, rate)
 
     def forget(self) -> None:
         """Drops the capture, since the step or its tensors have changed; it is warmed up and captured anew."""
         self._graph = self._inputs = None
         self._warm = 0
 
-    def _on_another_stream(self, images: Tensor, labels: Tensor, teacher: Knowledge, rate: float) -> None:
+    def _on_another_stream(self, images: Tensor, targets: Tensor, teacher: Knowledge, rate: float) -> None:
         here, other = torch.cuda.current_stream(images.device), torch.cuda.Stream(images.device)
         other.wait_stream(here)
         with torch.cuda.stream(other):
-            self._step(images, labels, teacher, rate)
+            self._step(images, targets, teacher, rate)
         here.wait_stream(other)
 
-    def _capture(self, images: Tensor, labels: Tensor, teacher: Knowledge, rate: float) -> bool:
-        given = (images.clone(), labels.clone(), teacher.map(torch.clone), torch.tensor(rate, device=images.device))
+    def _capture(self, images: Tensor, targets: Tensor, teacher: Knowledge, rate: float) -> bool:
+        given = (images.clone(), targets.clone(), teacher.map(torch.clone), torch.tensor(rate, device=images.device))
         graph = torch.cuda.CUDAGraph()
         try:
             with torch.cuda.graph(graph):
@@ -89,12 +89,12 @@ class StepGraph:
         self._graph, self._inputs = graph, given
         return True
 
-    def _replay(self, images: Tensor, labels: Tensor, teacher: Knowledge, rate: float) -> None:
+    def _replay(self, images: Tensor, targets: Tensor, teacher: Knowledge, rate: float) -> None:
         if self._graph is None or self._inputs is None:
             raise AssertionError("a capture comes before its replay")
-        own_images, own_labels, own_teacher, own_rate = self._inputs
+        own_images, own_targets, own_teacher, own_rate = self._inputs
         own_images.copy_(images)
-        own_labels.copy_(labels)
+        own_targets.copy_(targets)
         for name, tensor in own_teacher.items():
             tensor.copy_(teacher[name])
         own_rate.fill_(rate)

@@ -50,8 +50,8 @@ class GroupedStack(Stack):
     def apart(self, tap: Tensor) -> tuple[Tensor, ...]:
         return torch.unflatten(tap, 1, (self.count, -1)).transpose(0, 1).contiguous().unbind(0)
 
-    def scores(self, logits: Tensor) -> Tensor:
-        return torch.unflatten(logits, 1, (self.count, -1)).transpose(0, 1)
+    def together(self, tap: Tensor) -> Tensor:
+        return torch.unflatten(tap, 1, (self.count, -1)).transpose(0, 1)
 
 
 def _widen(model: nn.Module, count: int) -> None:

@@ -44,8 +44,8 @@ class Stack(ABC):
         """The tap of each student, (B, C, H, W) or (B, D)."""
 
     @abstractmethod
-    def scores(self, logits: Tensor) -> Tensor:
-        """The tap `logits` as (K, B, classes)."""
+    def together(self, tap: Tensor) -> Tensor:
+        """The tap of all students, (K, B, …), as a view."""
 
     def read(self, student: int) -> dict[str, Tensor]:
         """The `state_dict` of one student, as views."""

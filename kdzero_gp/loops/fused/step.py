@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from kdzero_gp.knowledge import Knowledge
 from kdzero_gp.loops.fused.stack import Stack
 from kdzero_gp.loops.fused.update import FusedUpdate
-from kdzero_gp.loops.single import unhalved
 from kdzero_gp.methods.loss import MethodLoss
 from kdzero_gp.methods.world import Now
+from kdzero_gp.tasks.kind import TaskKind
 
 
 class FusedStep:
     """One forward pass of the stack, the distillers one after another, one backward pass, one update.
 
     Args:
-        ce_weight: weight of the cross-entropy beside the distillers: one for all, or (K,) one for each.
+        ce_weight: weight of the task's loss beside the distillers: one for all, or (K,) one for each.
+        kind: gives that loss.
         autocast: what the forward pass runs under.
 
     Attributes:
@@ -38,9 +38,11 @@ class FusedStep:
         distillers: Sequence[MethodLoss | None],
         update: FusedUpdate,
         ce_weight: float | Tensor,
+        kind: TaskKind,
         autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         self._autocast = autocast
+        self._kind = kind
         self._stack, self._distillers, self._update, self._ce_weight = stack, list(distillers), update, ce_weight
         self._moving: Tensor | None = None
         self.losses = torch.zeros(stack.count)
@@ -48,25 +50,22 @@ class FusedStep:
         self.now = Now()
         self.rises = [1.0] * stack.count
 
-    def __call__(self, images: Tensor, labels: Tensor, teacher: Knowledge, rate: float | Tensor) -> None:
+    def __call__(self, images: Tensor, targets: Tensor, teacher: Knowledge, rate: float | Tensor) -> None:
         """Trains all students on one batch.
 
         Args:
             images: (B, C, H, W).
-            labels: (B,) int64.
+            targets: (B, …).
             rate: the learning rate.
         """
         self._update.zero_grad()
         with self._autocast():
             taps = self._stack(images)
-        scores = self._stack.scores(taps["logits"])
-        each = functional.cross_entropy(
-            unhalved(scores).flatten(0, 1), labels.repeat(self._stack.count), reduction="none"
-        )
+        each = self._own_losses(taps, targets)
         weight = self._ce_weight.to(each.dtype) if isinstance(self._ce_weight, Tensor) else self._ce_weight
-        entropies = weight * each.unflatten(0, scores.shape[:2]).mean(1)
-        roots, gradients = [entropies.sum()], [torch.ones_like(entropies[0])]
-        losses = list(entropies.detach().unbind())
+        own = weight * each.unflatten(0, (self._stack.count, -1)).mean(1)
+        roots, gradients = [own.sum()], [torch.ones_like(own[0])]
+        losses = list(own.detach().unbind())
         parts = {name: self._stack.apart(tap) for name, tap in taps.items()}
         self.raised = {}
         for number, distiller in enumerate(self._distillers):
@@ -76,13 +75,13 @@ class FusedStep:
             mine = {name: parts[name][number].detach().requires_grad_() for name in distiller.student_taps}
             try:
                 now = replace(self.now, seed=distiller.seed)
-                loss = distiller(Knowledge(**mine), teacher, labels, now)
+                loss = distiller(Knowledge(**mine), teacher, targets, now)
                 if self.rises[number] != 1:
                     loss = self.rises[number] * loss
                 if loss.requires_grad:
                     loss.backward()
             except (Exception, SystemExit) as error:
-                if _concerns_all(error, labels.device):
+                if _concerns_all(error, targets.device):
                     raise
                 self.raised[number] = error
                 continue
@@ -94,6 +93,12 @@ class FusedStep:
         torch.autograd.backward(roots, gradients)
         self._update.step(rate, self._moving)
         self.losses = torch.stack(losses)
+
+    def _own_losses(self, taps: Mapping[str, Tensor], targets: Tensor) -> Tensor:
+        """The task's loss of every sample of every student, (K · B,): all samples are as those of one student."""
+        count = self._stack.count
+        every = {name: self._stack.together(taps[name]).flatten(0, 1) for name in self._kind.loss_taps}
+        return self._kind.loss(Knowledge(**every), targets.repeat(count, *[1] * (targets.dim() - 1)), "none")
 
     def drop(self, number: int) -> None:
         """Takes a student out: zeroed and without a distiller, it computes no NaN and stays where it is."""

@@ -34,7 +34,7 @@ class FusedTraining:
 
     Args:
         distillers: or methods that are modules, one for each student; None trains a student alone.
-        ce_weights: of each student's cross-entropy; None takes the recipe's for all.
+        ce_weights: of each student's own loss; None takes the recipe's for all.
         distiller_warmups: steps during which each distiller's weight rises linearly; None means none. Not in a graph.
         way: how the students are stacked, by default the first way that the student allows.
         cuda_graph: capture the step as one CUDA graph, where the distillers allow it.
@@ -44,8 +44,8 @@ class FusedTraining:
         errors: for each student what ended its training, or None.
 
     Raises:
-        FuseError: the student cannot be stacked, the optimiser is another than SGD, or a method needs a training of its
-            own; train one by one.
+        FuseError: the student cannot be stacked, the task's loss is no mean over samples, the optimiser is another than
+            SGD, or a method needs a training of its own; train one by one.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class FusedTraining:
         self._twin = Training(task, None, recipe, student_seed=student_seed, order_seed=order_seed)
         teacher_taps = dict.fromkeys(tap for method in self.methods if method for tap in method.teacher_taps)
         student_taps = dict.fromkeys(tap for method in self.methods if method for tap in method.student_taps)
-        self.taps = tuple(dict.fromkeys((*student_taps, "logits")))
+        self.taps = tuple(dict.fromkeys((*student_taps, *task.kind.loss_taps)))
         self.feed = task.feed(teacher_taps)
         self.stack = make_stack(task, self._twin.student, len(self.distillers), self.taps, way)
         self._prepare()
@@ -89,7 +89,9 @@ class FusedTraining:
         """All students are alive at this step of the schedule."""
         self.step = step
         self.errors: list[BaseException | None] = [None] * self.stack.count
-        self._step = FusedStep(self.stack, self.methods, self._update, self._ce_weight, self.task.autocast)
+        self._step = FusedStep(
+            self.stack, self.methods, self._update, self._ce_weight, self.task.kind, self.task.autocast
+        )
         self._graph: StepGraph | None = None
         if self._cuda_graph:
             refusal = graph_refusal(self.task.device, self.distillers)
@@ -149,12 +151,12 @@ class FusedTraining:
                 )
 
     def _one_step(self) -> None:
-        images, labels, teacher = self.feed(self._twin.order[self.step], self.step // self._twin.per_epoch)
+        images, targets, teacher = self.feed(self._twin.order[self.step], self.step // self._twin.per_epoch)
         calls = [distiller.calls if distiller else 0 for distiller in self.distillers]
         if self._warmups:
             self._step.rises = [min(1.0, (self.step + 1) / max(1, steps)) for steps in self._warmups]
         self._step.now = self._twin.moment(self.step)
-        (self._graph or self._step)(images, labels, teacher, self._twin.rates[self.step])
+        (self._graph or self._step)(images, targets, teacher, self._twin.rates[self.step])
         self.step += 1
         for number, distiller in enumerate(self.distillers):
             if distiller is not None and self.errors[number] is None:

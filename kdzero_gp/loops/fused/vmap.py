@@ -45,8 +45,8 @@ class VmapStack(Stack):
     def apart(self, tap: Tensor) -> tuple[Tensor, ...]:
         return tap.unbind(0)
 
-    def scores(self, logits: Tensor) -> Tensor:
-        return logits
+    def together(self, tap: Tensor) -> Tensor:
+        return tap
 
     def split(self, leaf_sized: Tensor) -> Tensor:
         return leaf_sized

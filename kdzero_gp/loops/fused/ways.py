@@ -36,6 +36,8 @@ _refusals: WeakKeyDictionary[Task, dict[Way, str]] = WeakKeyDictionary()  # "" f
 
 def refusal(task: Task, way: Way) -> str:
     """Why the task's students cannot be stacked this way, "" if they can. Found out once for each task."""
+    if not task.kind.per_sample:
+        return f"the loss of {task.kind.name} is no mean over samples, so students in one program cannot share it"
     known = _refusals.setdefault(task, {})
     if way not in known:
         students = [task.student(seed) for seed in range(STUDENTS)]

@@ -1,4 +1,4 @@
-"""What a trained student says of a split."""
+"""What a trained student says of a split: cross-entropy, gaps to the teacher, accuracy."""
 
 from __future__ import annotations
 
@@ -9,53 +9,70 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kdzero_gp.data import Dataset, Split, image_batches
+from kdzero_gp.data import Dataset, Split
 from kdzero_gp.knowledge import Knowledge
+from kdzero_gp.taps.find import POOL, SCORES
+from kdzero_gp.tasks.class_scores import FEATURES
 from kdzero_gp.tasks.gaps import cka_gap, sharpness_gap
-from kdzero_gp.tasks.task import Task
+from kdzero_gp.tasks.kind import Measured
+from kdzero_gp.tasks.measure import Measure
+from kdzero_gp.tasks.whole_split import knowledge_of, outputs_of
+
+ACCURACY = Measure("accuracy", "accuracy", "top-1", "top1")
+"""Share of a split whose label has the highest score."""
+TOP5 = Measure("top5", "top-5", "top-5", "top5")
+"""Share of a split whose label is among the five highest scores; there is none for five classes or fewer."""
+TOP = 5
+LOG_RANGE = math.log(64)
 
 
-def measure(task: Task, student: nn.Module, split: str) -> Knowledge:
-    """The student's pool and logits for a whole split, in evaluation mode, without gradient."""
-    student.eval()
-    names = [name for name in ("pool", "logits") if name in task.student_taps]
-    with torch.no_grad(), task.reader(student, names) as reader:
-        chunks = [reader(chunk) for chunk in task.chunks(split)]
-    return Knowledge(**{name: torch.cat([chunk[name] for chunk in chunks]) for name in names})
-
-
-def accuracy(task: Task, student: nn.Module, split: str) -> float:
-    """Share of a split that the student gets right, 0 … 1."""
-    logits = measure(task, student, split)["logits"]
-    return float((logits.argmax(1) == task.labels(split)).double().mean())
-
-
-def fitness_parts(task: Task, student: nn.Module, split: str = "val") -> dict[str, float]:
+def fitness_parts(task: Measured, student: nn.Module, split: str = "val") -> dict[str, float]:
     """Cross-entropy (also at the best temperature), sharpness gap, CKA gap of the penultimate features, accuracy."""
-    return _parts(task, measure(task, student, split), split)
+    return _parts(task, knowledge_of(task, student, split, FEATURES), split)
 
 
-def full_parts(task: Task, student: nn.Module, split: str) -> dict[str, float]:
+def full_parts(task: Measured, student: nn.Module, split: str) -> dict[str, float]:
     """The same and, where there are more than five classes, `top5`: how often the label is among the five highest."""
-    knowledge = measure(task, student, split)
-    parts = _parts(task, knowledge, split)
-    if knowledge["logits"].shape[1] > 5:
-        highest = knowledge["logits"].topk(5, dim=1).indices
-        parts["top5"] = float((highest == task.labels(split).unsqueeze(1)).any(1).double().mean())
-    return parts
+    knowledge = knowledge_of(task, student, split, FEATURES)
+    return _parts(task, knowledge, split) | shares(knowledge[SCORES], task.targets(split))
 
 
-def _parts(task: Task, knowledge: Knowledge, split: str) -> dict[str, float]:
+def student_shares(task: Measured, student: nn.Module, split: str) -> dict[str, float]:
+    """Accuracy, and `top5` where there is one, of a student."""
+    return shares(knowledge_of(task, student, split, (SCORES,))[SCORES], task.targets(split))
+
+
+def teacher_shares(task: Measured, split: str) -> dict[str, float]:
+    """The same of the teacher."""
+    return shares(task.teacher_knowledge(split, (SCORES,))[SCORES], task.targets(split))
+
+
+def network_shares(model: nn.Module, data: Dataset, split: Split) -> dict[str, float]:
+    """The same of a network by itself."""
+    scores = outputs_of(model, data, split)
+    return shares(scores, split.labels.to(scores.device))
+
+
+def shares(scores: Tensor, labels: Tensor) -> dict[str, float]:
+    """How often the label (N,) has the highest of the scores (N, K), and is among the five highest, 0 … 1."""
+    found = {ACCURACY.key: float((scores.argmax(1) == labels).double().mean())}
+    if scores.shape[1] > TOP:
+        highest = scores.topk(TOP, dim=1).indices
+        found[TOP5.key] = float((highest == labels.unsqueeze(1)).any(1).double().mean())
+    return found
+
+
+def _parts(task: Measured, knowledge: Knowledge, split: str) -> dict[str, float]:
     teacher = task.teacher_knowledge(split, tuple(knowledge))
-    labels = task.labels(split)
-    features = "pool" if "pool" in knowledge else "logits"
+    labels = task.targets(split)
+    scores, features = knowledge[SCORES], POOL if POOL in knowledge else SCORES
     with torch.no_grad():
         return {
-            "ce": float(functional.cross_entropy(knowledge["logits"].double(), labels)),
-            "tempered_ce": tempered_cross_entropy(knowledge["logits"], labels),
-            "sharpness_gap": float(sharpness_gap(knowledge["logits"].double(), teacher["logits"].double())),
+            "ce": float(functional.cross_entropy(scores.double(), labels)),
+            "tempered_ce": tempered_cross_entropy(scores, labels),
+            "sharpness_gap": float(sharpness_gap(scores.double(), teacher[SCORES].double())),
             "cka_gap": float(cka_gap(knowledge[features], teacher[features])),
-            "accuracy": float((knowledge["logits"].argmax(1) == labels).double().mean()),
+            ACCURACY.key: float((scores.argmax(1) == labels).double().mean()),
         }
 
 
@@ -74,33 +91,3 @@ def tempered_cross_entropy(logits: Tensor, labels: Tensor) -> float:
     if not bool(torch.isfinite(scores).all()):
         return math.nan
     return float(minimize_scalar(at, bounds=(-LOG_RANGE, LOG_RANGE), method="bounded").fun)
-
-
-LOG_RANGE = math.log(64)
-
-
-TOP = 5
-
-
-def top_accuracies(task: Task, student: nn.Module, split: str) -> tuple[float, float | None]:
-    """Shares of a split whose label has the highest score, and is among the five highest (None for five classes)."""
-    scores = measure(task, student, split)["logits"]
-    labels = task.labels(split)
-    top1 = float((scores.argmax(1) == labels).double().mean())
-    if scores.shape[1] <= TOP:
-        return top1, None
-    return top1, float((scores.topk(TOP, dim=1).indices == labels.unsqueeze(1)).any(1).double().mean())
-
-
-@torch.no_grad()
-def network_accuracy(model: nn.Module, dataset: Dataset, split: Split, *, batch_size: int = 500) -> float:
-    """Share of `split` that `model`, put into evaluation mode, gets right, 0 … 1."""
-    model.eval()
-    device = next(model.parameters()).device
-    right = 0
-    images, labels = image_batches(dataset, split, device=device), split.labels.to(device)
-    batches = torch.arange(len(split), device=device).split(batch_size)
-    images.follow((batch, None) for batch in batches)
-    for batch in batches:
-        right += int((model(images(batch)).argmax(1) == labels[batch]).sum())
-    return right / len(split)

@@ -1,4 +1,4 @@
-"""Plain supervised training and its measure: how a teacher comes about."""
+"""How a classifier is trained that is to be a teacher."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from collections.abc import Callable
 
 import torch
 from torch import nn
-from torch.nn import functional as F
+from torch.nn import functional
 
-from kdzero_gp.data import Dataset, image_batches
-from kdzero_gp.errors import ModelError
-from kdzero_gp.randomness import seeded
+from kdzero_gp.data import Dataset
 from kdzero_gp.tasks.recipe import TEACHER, Recipe
+from kdzero_gp.tasks.teacher.supervised import train_supervised
 
 
 def train_teacher(
@@ -23,42 +22,7 @@ def train_teacher(
     device: torch.device | str = "cpu",
     after_epoch: Callable[[int], None] | None = None,
 ) -> nn.Module:
-    """Train `model` in place with cross-entropy on the training split.
-
-    The same model, data, recipe and seed give the same weights on one machine with one number of threads.
-    Torch's global random state is left as it was.
-
-    Args:
-        after_epoch: told how many epochs are done, after each.
-
-    Returns:
-        The model, on `device`, in evaluation mode.
-
-    Raises:
-        ModelError: the loss became NaN or infinite.
-    """
-    model.to(device).train()
-    images, labels = image_batches(dataset, dataset.train, device=device), dataset.train.labels.to(device)
-    order = torch.Generator().manual_seed(seed)
-    per_epoch = recipe.steps_per_epoch(len(labels))
-    rates = iter(recipe.learning_rates(recipe.epochs * per_epoch))
-    optimiser = recipe.make_optimiser(model.parameters())
-    with seeded(seed, device), torch.enable_grad():
-        for epoch in range(recipe.epochs):
-            shuffled = torch.randperm(len(labels), generator=order).to(device)
-            batches = shuffled.split(recipe.batch_size)[:per_epoch]
-            images.follow((batch, None) for batch in batches)
-            for batch in batches:
-                optimiser.param_groups[0]["lr"] = next(rates)
-                loss = F.cross_entropy(model(images(batch)), labels[batch])
-                optimiser.zero_grad(set_to_none=True)
-                loss.backward()
-                optimiser.step()
-            if not torch.isfinite(loss):
-                raise ModelError(
-                    f"Training {type(model).__name__} diverged in epoch {epoch + 1}: the loss is {loss.item()}; "
-                    f"lower the learning rate, which is {recipe.lr}"
-                )
-            if after_epoch is not None:
-                after_epoch(epoch + 1)
-    return model.eval()
+    """Trains `model` in place with cross-entropy on the training split; see `train_supervised`."""
+    return train_supervised(
+        model, dataset, recipe, functional.cross_entropy, seed=seed, device=device, after_epoch=after_epoch
+    )

@@ -18,15 +18,15 @@ from torch import nn
 
 from kdzero_gp.data import Dataset
 from kdzero_gp.errors import ConfigError, ModelError
-from kdzero_gp.models import build, load_weights
+from kdzero_gp.models import load_weights
 from kdzero_gp.randomness import seeded
-from kdzero_gp.tasks.classification.measures import network_accuracy
-from kdzero_gp.tasks.classification.teacher import train_teacher
 from kdzero_gp.tasks.input import InputSpec, NetworkInput
+from kdzero_gp.tasks.kind import TaskKind
+from kdzero_gp.tasks.kinds import DEFAULT, kind_of
 from kdzero_gp.tasks.recipe import TEACHER, Recipe
 from kdzero_gp.tasks.teacher.folder import CACHE_VARIABLE, cache_folder
 
-__all__ = ["CACHE_VARIABLE", "cached_teacher", "train_teacher"]
+__all__ = ["CACHE_VARIABLE", "cached_teacher"]
 
 _VERSION = 1  # raised when training changes, so that older teachers are trained anew
 _log = logging.getLogger(__name__)
@@ -42,12 +42,13 @@ def cached_teacher(
     seed: int = 0,
     device: torch.device | str = "cpu",
     spec: InputSpec | None = None,
+    kind: TaskKind | None = None,
 ) -> nn.Module:
     """The teacher called `name` for `dataset`: with the weights given, else out of the cache, else trained now.
 
     The cache file's name holds a hash of everything that determines the weights: model, classes, data,
-    recipe, seed. Its header tells the recipe, the validation accuracy and torch's version. Processes that ask
-    at once wait for the one that trains. A damaged file is trained anew. A model of the user's own
+    recipe, seed, kind of task. Its header tells the recipe, its quality on validation images and torch's version.
+    Processes that ask at once wait for the one that trains. A damaged file is trained anew. A model of the user's own
     (`module:factory`) is cached by its name: after a change to its
     code that keeps all shapes, empty the cache.
 
@@ -60,6 +61,7 @@ def cached_teacher(
         seed: of the initialisation and of the order of the images.
         device: where the model shall be.
         spec: size and normalisation that it wants, where they are not the data set's.
+        kind: of task, by default classification.
 
     Returns:
         The model in evaluation mode; no parameter needs a gradient. It takes images as `spec` says.
@@ -68,29 +70,32 @@ def cached_teacher(
         ModelError: unknown name, or weights that do not fit.
         ConfigError: a cache folder that cannot be written.
     """
+    kind = kind or kind_of()
     adapt = NetworkInput(spec or InputSpec(), dataset)
     channels, height, width = adapt.shape
     with seeded(seed, device):
-        model = build(name, num_classes=dataset.num_classes, in_channels=channels, image_size=(height, width))
+        model = kind.build(name, dataset, in_channels=channels, image_size=(height, width))
     if weights is not None:
         load_weights(model, weights)
     else:
-        path = cache_folder(cache_dir) / teacher_file(name, dataset, recipe, seed, adapt)
+        path = cache_folder(cache_dir) / teacher_file(name, dataset, recipe, seed, adapt, kind)
         with FileLock(path.with_suffix(".lock")):
             if not _restored(model, path):
                 handle = adapt.attach(model)
-                train_teacher(model, dataset, recipe, seed=seed, device=device)
-                _keep(model, path, name, dataset, recipe, seed)
+                kind.train_teacher(model, dataset, recipe, seed=seed, device=device)
+                _keep(model, path, name, dataset, recipe, seed, kind)
                 if handle is not None:
                     handle.remove()
     return model.to(device).eval().requires_grad_(False)
 
 
-def teacher_file(name: str, dataset: Dataset, recipe: Recipe, seed: int, adapt: NetworkInput) -> str:
+def teacher_file(name: str, dataset: Dataset, recipe: Recipe, seed: int, adapt: NetworkInput, kind: TaskKind) -> str:
     """The name of a teacher's file in the cache, with a hash of everything that determines its weights."""
     origin = [_VERSION, name, dataset.num_classes, dataset.fingerprint(), asdict(recipe), seed]
     if not adapt.unchanged:
         origin.append(adapt.identity)
+    if kind.name != DEFAULT:
+        origin.append(kind.name)
     digest = hashlib.sha256(json.dumps(origin, sort_keys=True).encode()).hexdigest()[:16]
     readable = re.sub(r"[^A-Za-z0-9_.]+", "_", f"{name}-{dataset.name}")[:60]
     return f"{readable}-{digest}.safetensors"
@@ -107,7 +112,8 @@ def _restored(model: nn.Module, path: Path) -> bool:
     return True
 
 
-def _keep(model: nn.Module, path: Path, name: str, dataset: Dataset, recipe: Recipe, seed: int) -> None:
+def _keep(model: nn.Module, path: Path, name: str, dataset: Dataset, recipe: Recipe, seed: int, kind: TaskKind) -> None:
+    quality = kind.network_measures(model, dataset, dataset.val)[kind.quality.key]
     header = {
         "model": name,
         "num_classes": str(dataset.num_classes),
@@ -115,7 +121,7 @@ def _keep(model: nn.Module, path: Path, name: str, dataset: Dataset, recipe: Rec
         "data_fingerprint": dataset.fingerprint(),
         "recipe": json.dumps(asdict(recipe)),
         "seed": str(seed),
-        "val_accuracy": f"{network_accuracy(model, dataset, dataset.val):.6f}",
+        f"val_{kind.quality.key}": f"{quality:.6f}",
         "torch": str(torch.__version__),
     }
     write_weights(path, model, header)

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 from kdzero_gp.data import Dataset
 from kdzero_gp.errors import ConfigError
-from kdzero_gp.models import build
 from kdzero_gp.randomness import seeded
-from kdzero_gp.tasks.classification.teacher import train_teacher
 from kdzero_gp.tasks.input import InputSpec, NetworkInput
+from kdzero_gp.tasks.kind import TaskKind
+from kdzero_gp.tasks.kinds import kind_of
 from kdzero_gp.tasks.recipe import TEACHER, Recipe
 from kdzero_gp.tasks.teacher.folder import cache_folder
 from kdzero_gp.tasks.teacher.pretrain import teacher_file, write_weights
@@ -36,6 +36,7 @@ def cached_route(
     seed: int = 0,
     device: torch.device | str = "cpu",
     spec: InputSpec | None = None,
+    kind: TaskKind | None = None,
 ) -> Route:
     """The route of the teacher that `cached_teacher` gives for the same arguments.
 
@@ -43,8 +44,9 @@ def cached_route(
     CPU to the same end bit for bit, and is written with those after every epoch whose share is a multiple of 1/8; so
     nothing has to be decided before a teacher is trained, and none that does without a route pays for one.
     """
+    kind = kind or kind_of()
     adapt = NetworkInput(spec or InputSpec(), dataset)
-    end = cache_folder(cache_dir) / teacher_file(name, dataset, recipe, seed, adapt)
+    end = cache_folder(cache_dir) / teacher_file(name, dataset, recipe, seed, adapt, kind)
 
     def path_at(epoch: int) -> Path:
         return end.with_suffix(f".after{epoch}{end.suffix}")
@@ -67,9 +69,10 @@ def cached_route(
     def _train(epochs: set[int]) -> None:
         channels, height, width = adapt.shape
         with seeded(seed, device):
-            model = build(name, num_classes=dataset.num_classes, in_channels=channels, image_size=(height, width))
+            model = kind.build(name, dataset, in_channels=channels, image_size=(height, width))
         adapt.attach(model)
-        train_teacher(model, dataset, recipe, seed=seed, device=device, after_epoch=_keeper(model, epochs))
+        keep = _keeper(model, epochs)
+        kind.train_teacher(model, dataset, recipe, seed=seed, device=device, after_epoch=keep)
 
     def _keeper(model: nn.Module, epochs: set[int]) -> Callable[[int], None]:
         def keep(done: int) -> None:

@@ -1,0 +1,97 @@
+"""Multi-label classification: every image has any number of K classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from kdzero_gp.data import Dataset, LabelForm, Split
+from kdzero_gp.knowledge import Knowledge
+from kdzero_gp.taps.find import SCORES, find_taps
+from kdzero_gp.taps.tap import Taps
+from kdzero_gp.tasks.class_scores import build_scorer, check_scores, check_scores_tap
+from kdzero_gp.tasks.kind import Measured, Reduction, TaskKind
+from kdzero_gp.tasks.measure import Measure
+from kdzero_gp.tasks.multilabel import loss, measures
+from kdzero_gp.tasks.recipe import Recipe
+from kdzero_gp.tasks.teacher.supervised import train_supervised
+
+
+class Multilabel:
+    """Trained by binary cross-entropy, ranked by mean average precision; see `TaskKind`."""
+
+    name = "multilabel"
+    labels: LabelForm = "multi_hot"
+    exclusive = False
+    loss_taps = (SCORES,)
+    loss_name, loss_title = "bce", "binary cross-entropy"
+    per_sample = True
+    quality = measures.MAP
+    further: tuple[Measure, ...] = ()
+    fitness = ("bce", "map")
+    augmentations = ("none", "crop-flip", "strong")
+    baseline = "bkd"
+
+    def build(self, name: str, data: Dataset, *, in_channels: int, image_size: tuple[int, int]) -> nn.Module:
+        """A network with one score for each class."""
+        return build_scorer(name, data, in_channels=in_channels, image_size=image_size)
+
+    def check_output(self, output: object, data: Dataset, images: Tensor, network: str) -> None:
+        """One score for each image and class."""
+        check_scores(output, data, images, network)
+
+    def find_taps(self, model: nn.Module, images: Tensor, override: Mapping[str, str] | None, *, depths: int) -> Taps:
+        """Stages, penultimate vector, scores."""
+        return find_taps(model, images, override, depths=depths)
+
+    def check_taps(self, taps: Taps, data: Dataset, network: str) -> None:
+        """One score for each class."""
+        check_scores_tap(taps, data, network)
+
+    def loss(self, student: Knowledge, targets: Tensor, reduction: Reduction = "mean") -> Tensor:
+        """Binary cross-entropy with the labels."""
+        return loss.task_loss(student, targets, reduction)
+
+    def divergence(self, student: Knowledge, teacher: Knowledge) -> Tensor:
+        """KL divergence of the yes and no of each class."""
+        return loss.divergence(student, teacher)
+
+    def parts(self, task: Measured, student: nn.Module, split: str) -> dict[str, float]:
+        """See `student_parts`."""
+        return measures.student_parts(task, student, split)
+
+    def full_parts(self, task: Measured, student: nn.Module, split: str) -> dict[str, float]:
+        """The same: there are no further measures."""
+        return measures.student_parts(task, student, split)
+
+    def measures(self, task: Measured, student: nn.Module, split: str) -> dict[str, float]:
+        """Mean average precision of a student."""
+        return measures.student_precision(task, student, split)
+
+    def teacher_measures(self, task: Measured, split: str) -> dict[str, float]:
+        """Mean average precision of the teacher."""
+        return measures.teacher_precision(task, split)
+
+    def network_measures(self, model: nn.Module, data: Dataset, split: Split) -> dict[str, float]:
+        """Mean average precision of any network."""
+        return measures.network_precision(model, data, split)
+
+    def train_teacher(
+        self,
+        model: nn.Module,
+        data: Dataset,
+        recipe: Recipe,
+        *,
+        seed: int,
+        device: torch.device | str,
+        after_epoch: Callable[[int], None] | None = None,
+    ) -> nn.Module:
+        """By binary cross-entropy."""
+        return train_supervised(
+            model, data, recipe, loss.binary_cross_entropy, seed=seed, device=device, after_epoch=after_epoch
+        )
+
+
+KIND: TaskKind = Multilabel()
