@@ -19,6 +19,7 @@ EPS = 1e-7
     "Niu, Chen, Zhou, Zhang: Respecting Transfer Gap in Knowledge Distillation (NeurIPS 2022)",
     ce_weight=0.1,
     home="CIFAR-100 (WSLD)",
+    exclusive=True,
 )
 class InversePropensity(MethodLoss):
     """Samples count more for distillation where the teacher's scores help the student more than labels do.

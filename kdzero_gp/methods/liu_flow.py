@@ -28,6 +28,7 @@ FIRST_PENALTY, LAST_PENALTY = 0.01, 1.0
     "Liu, Peng, Schwing: Knowledge Flow: Improve Upon Your Teachers (ICLR 2019)",
     needs_stages=True,
     home="no published figure under this recipe",
+    exclusive=True,
 )
 class FlowingMaps(MethodLoss):
     """The teacher's maps are added to the student's own, stage by stage, and the student is weaned from them.

@@ -24,6 +24,7 @@ SIMILARITIES = (0.1, 0.05, 0.01, 0.001)
     "Shen, He, Xue: MEAL: Multi-Model Ensemble via Adversarial Learning (AAAI 2019)",
     needs_stages=True,
     home="CIFAR (its own tables)",
+    exclusive=True,
 )
 class Meal(MethodLoss):
     """Stages and logits as distributions by cross-entropy, and a discriminator of each that the student deceives.

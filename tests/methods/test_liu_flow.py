@@ -39,9 +39,9 @@ class Two(nn.Module):
 
 TAPS = Taps(
     (
-        ("stage1", Tap("relu", (3, 6, 6))),
-        ("stage2", Tap("pool", (5, 3, 3), side="input")),
-        ("logits", Tap("", (3,))),
+        ("stage1", Tap("relu", (3, 6, 6), "map")),
+        ("stage2", Tap("pool", (5, 3, 3), "map", side="input")),
+        ("logits", Tap("", (3,), "scores")),
     )
 )
 
@@ -49,7 +49,7 @@ TAPS = Taps(
 def built(layout: Any = "map") -> tuple[Two, Knowledge, Knowledge, FlowingMaps]:
     torch.manual_seed(3)
     model = Two().double()
-    places = Taps((("stage1", Tap("relu", (3, 6, 6), layout=layout)), *TAPS.places[1:]))
+    places = Taps((("stage1", Tap("relu", (3, 6, 6), "map", layout=layout)), *TAPS.places[1:]))
     world = World(
         student=Network("student", model, places, lambda: IMAGES), teacher=cast(Network, "the teacher is not asked")
     )
