@@ -4,6 +4,7 @@
 #   make run     a whole search on the embedded digits pair   (ARGS="--seed 1" adds options)
 #   make test    all tests                                    (ARGS="-k parse" adds options)
 #   make lint    formatting, ruff rules, mypy --strict
+#   make docs    the documentation, in build/site; open build/site/index.html
 #   make clean   remove .venv and the tools' caches; runs/ stays
 #
 # PYTHON chooses the interpreter for a new .venv; PIP_ARGS is handed to pip.
@@ -22,7 +23,7 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 VERSION := import platform; print(platform.python_version())
 
 .DEFAULT_GOAL := setup
-.PHONY: setup run test lint clean
+.PHONY: setup run test lint docs clean
 
 setup: $(DONE)
 	@:
@@ -60,7 +61,12 @@ test: setup
 lint: setup
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
-	$(PY) -m mypy --strict kdzero_gp primitives
+	$(PY) -m mypy --strict kdzero_gp primitives docs/site
+
+# The theme's authors print a notice about a future MkDocs at every build; it is no warning about these pages.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
+	@echo "docs: open build/site/index.html"
 
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
