@@ -92,5 +92,17 @@ def test_newest_changelog_entry_is_this_version() -> None:
     assert newest.group(1) == project()["version"]
 
 
+def test_citation_is_of_this_version() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == project()["version"]
+    assert citation["license"] == project()["license"]
+    assert citation["authors"] == project()["authors"]
+
+
+def test_docs_are_built_with_what_dev_installs() -> None:
+    extras = project()["optional-dependencies"]
+    assert set(extras["docs"]) <= set(extras["dev"])
+
+
 def test_packages_carry_their_types() -> None:
     assert (ROOT / "kdzero_gp" / "py.typed").is_file()
