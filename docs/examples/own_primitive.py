@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from kdzero_gp import Distiller, Knowledge, Map, parse, transform
-from kdzero_gp.gallery.render import svg
+from kdzero_gp.drawing.render import svg
 
 
 @transform(Map, formula=r"x\cdot\overline{|x|}_{C}")

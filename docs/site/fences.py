@@ -8,9 +8,9 @@ from typing import Any
 from pymdownx.superfences import SuperFencesException
 
 from kdzero_gp import KdzeroError, parse
-from kdzero_gp.gallery.formula import formula_svg
-from kdzero_gp.gallery.render import svg
-from kdzero_gp.grammar.types import ALL, CONSTANTS
+from kdzero_gp.drawing.formula import formula_svg
+from kdzero_gp.drawing.render import svg
+from kdzero_gp.grammar.types import CONSTANTS, KNOWLEDGE, Loss, PerSample
 
 
 def distiller(source: str, *_: Any, **__: Any) -> str:
@@ -43,14 +43,14 @@ def types(*_: Any, **__: Any) -> str:
     """The table of all types of the grammar, with the constants' grids."""
     rows = [
         f"<tr><td><code>{type_.__name__}</code></td><td>{_prose(type_)}</td><td>{_grid(type_)}</td></tr>"
-        for type_ in ALL
+        for type_ in (*KNOWLEDGE, PerSample, Loss, *CONSTANTS)
     ]
     head = "<thead><tr><th>type</th><th>what it is</th><th>grid</th></tr></thead>"
     return f"<table>{head}<tbody>{''.join(rows)}</tbody></table>"
 
 
 def _prose(type_: type) -> str:
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(type_.__doc__ or ""))
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape((type_.__doc__ or "").partition("\n")[0]))
 
 
 def _grid(type_: type) -> str:

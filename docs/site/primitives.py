@@ -11,8 +11,8 @@ from typing import Any
 
 from docs.site.example_tree import example_tree
 from kdzero_gp import parse
-from kdzero_gp.gallery.formula import formula_svg
-from kdzero_gp.gallery.render import svg
+from kdzero_gp.drawing.formula import formula_svg
+from kdzero_gp.drawing.render import svg
 from kdzero_gp.grammar.operation import STRUCTURE, Operation
 from kdzero_gp.grammar.registry import default_registry
 

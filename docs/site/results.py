@@ -2,8 +2,8 @@
 
 import re
 
+from benchmarks.harness.checkout import RESULTS
 from benchmarks.readme_tables import filled
-from benchmarks.result import RESULTS
 
 SOURCE = RESULTS.parent / "README.md"
 
