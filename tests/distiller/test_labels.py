@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 import torch
-from slow_twin import knowledge
 from torch import Tensor
 
 from kdzero_gp import Distiller, Knowledge, Logits, distance, weight
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.export.module import standalone_source
 from kdzero_gp.grammar.registry import default_registry
+from tests.distiller.slow_twin import knowledge
 
 LABELLED = [
     "weight(1, tckd(logits, 4))",

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 import torch
-from slow_twin import knowledge
 from torch import Tensor, nn
 
 from kdzero_gp import Distiller, Knowledge, Map, parse, transform
 from kdzero_gp.errors import PrimitiveError
 from kdzero_gp.export.module import standalone_source
 from kdzero_gp.grammar.registry import default_registry
+from tests.distiller.slow_twin import knowledge
 
 WIDE = (5, 4, 8)
 TEXT = "add(weight(1, l2(stage1)), add(weight(5, l1(mask(stage2))), weight(1, l2(hint(stage3)))))"

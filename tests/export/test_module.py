@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 import torch
-from slow_twin import knowledge, targets
 
 from kdzero_gp import Distiller, Knowledge, Map, parse, random_tree, transform
 from kdzero_gp.errors import ConfigError, KdzeroError, PrimitiveError
 from kdzero_gp.export.module import standalone_source, write_standalone
 from kdzero_gp.grammar.grammar import Grammar, default_grammar, usual_taps
 from kdzero_gp.grammar.registry import Registry, default_registry
+from tests.distiller.slow_twin import knowledge, targets
 
 Case = tuple[Distiller, Knowledge, Knowledge]
 

@@ -5,12 +5,12 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from slow_twin import SlowTwin, knowledge, targets
 from torch import Tensor
 
 from kdzero_gp import Distiller, Knowledge, parse, random_tree
 from kdzero_gp.errors import TapError
 from kdzero_gp.grammar.grammar import default_grammar
+from tests.distiller.slow_twin import SlowTwin, knowledge, targets
 
 S, T = (3, 4, 6), (5, 4, 8)
 

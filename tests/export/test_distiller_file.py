@@ -10,13 +10,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from slow_twin import knowledge, targets
 
 from kdzero_gp import Distiller, Map, random_tree, transform
 from kdzero_gp.errors import ConfigError, KdzeroError, PrimitiveError
 from kdzero_gp.export.distiller_file import load, save
 from kdzero_gp.grammar.grammar import default_grammar
 from kdzero_gp.grammar.registry import default_registry
+from tests.distiller.slow_twin import knowledge, targets
 
 TEXT = "add(weight(5, w_entropy(l1(no(catt(stage2))))), weight(1, kl(logits, 4)))"
 

@@ -3,11 +3,11 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from slow_twin import knowledge, targets
 from torch import Tensor, nn
 
 from kdzero_gp import Distiller, Knowledge
 from kdzero_gp.distiller.calibrate import CalibrationError
+from tests.distiller.slow_twin import knowledge, targets
 
 
 class Net(nn.Module):

@@ -10,12 +10,12 @@ from collections.abc import Callable
 import pytest
 import torch
 import torch.nn.functional as F
-from slow_twin import knowledge, targets
 from torch import Tensor
 
 from kdzero_gp import Distiller, Knowledge, Map, Vector, distance, parse, transform, weight
 from kdzero_gp.errors import ConfigError, KdzeroError, ParseError, TapError
 from kdzero_gp.grammar.registry import default_registry
+from tests.distiller.slow_twin import knowledge, targets
 
 Plain = Callable[[Knowledge, Knowledge, Tensor], Tensor]
 
