@@ -8,7 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from typer.main import get_command
+from typer.testing import CliRunner
 
 ROOT = Path(__file__).resolve().parents[2]
 TUTORIAL = ROOT / "docs" / "examples" / "tutorial"
@@ -71,6 +73,15 @@ def test_every_option_that_is_named_exists() -> None:
 
 def test_every_command_is_named_and_there_is_no_other() -> None:
     assert set(re.findall(r"python -m kdzero_gp\.(\w+)", README)) == set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str) -> None:
+    app = importlib.import_module(f"kdzero_gp.{command}").app
+    for sub in ([], *([name] for name in getattr(get_command(app), "commands", {}))):
+        told = CliRunner().invoke(app, [*sub, "--help"], catch_exceptions=False)
+        assert told.exit_code == 0
+        assert "Usage" in told.output
 
 
 def test_every_file_that_is_named_is_there() -> None:
