@@ -20,7 +20,7 @@ PY := .venv/bin/python
 DONE := .venv/setup-done
 BUSY := .venv/setup-interrupted
 LOWEST := .venv-lowest/bin/python
-QUICK := tests/grammar tests/distiller tests/primitives tests/cli/test_run_command.py
+QUICK := tests/grammar tests/distiller tests/primitives tests/cli/test_run_command.py tests/project/test_readme.py
 
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 VERSION := import platform; print(platform.python_version())

@@ -5,6 +5,7 @@ import importlib.util
 from collections.abc import Iterable
 from typing import Any
 
+from typer import Typer
 from typer.main import get_command
 
 COMMANDS = ("run", "train", "compare", "browse", "plot")
@@ -26,11 +27,17 @@ def navigation() -> list[Any]:
 
 
 def load(name: str) -> Any:
-    """The command `python -m kdzero_gp.NAME`, as click knows it."""
+    """The command `python -m kdzero_gp.NAME` with its parameters, as click knows it."""
+    return get_command(app(name))
+
+
+def app(name: str) -> Typer:
+    """The same as typer knows it; it stands in the module of that name, or in the `__main__` of the package."""
     module = importlib.import_module(f"kdzero_gp.{name}")
     if not hasattr(module, "app"):
         module = importlib.import_module(f"kdzero_gp.{name}.__main__")
-    return get_command(module.app)
+    found: Typer = module.app
+    return found
 
 
 def _index() -> str:

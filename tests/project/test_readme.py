@@ -1,6 +1,5 @@
 """The README is short and promises nothing that does not run: its Python, its options, its files."""
 
-import importlib
 import os
 import re
 import shutil
@@ -8,19 +7,21 @@ import subprocess
 import sys
 from pathlib import Path
 
-from typer.main import get_command
+import pytest
+from typer.testing import CliRunner
+
+from docs.site.commands import COMMANDS, app, load
 
 ROOT = Path(__file__).resolve().parents[2]
 TUTORIAL = ROOT / "docs" / "examples" / "tutorial"
 MOST_WORDS = 900
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = ("run", "train", "compare", "browse", "plot")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 def options(command: str) -> set[str]:
     """All options of a command and of its sub-commands."""
-    top = get_command(importlib.import_module(f"kdzero_gp.{command}").app)
+    top = load(command)
     commands = [top, *getattr(top, "commands", {}).values()]
     return {
         name for each in commands for parameter in each.params for name in parameter.opts + parameter.secondary_opts
@@ -71,6 +72,14 @@ def test_every_option_that_is_named_exists() -> None:
 
 def test_every_command_is_named_and_there_is_no_other() -> None:
     assert set(re.findall(r"python -m kdzero_gp\.(\w+)", README)) == set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str) -> None:
+    for sub in ([], *([name] for name in getattr(load(command), "commands", {}))):
+        told = CliRunner().invoke(app(command), [*sub, "--help"], catch_exceptions=False)
+        assert told.exit_code == 0
+        assert "Usage" in told.output
 
 
 def test_every_file_that_is_named_is_there() -> None:

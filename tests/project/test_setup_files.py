@@ -134,5 +134,11 @@ def test_lowest_versions_are_the_bounds() -> None:
     assert pins(listed) == {canonicalize_name(bound.name): next(iter(bound.specifier)).version for bound in bounds()}
 
 
+def test_quick_tests_are_there() -> None:
+    quick = re.search(r"^QUICK := (.*)$", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    assert quick is not None
+    assert [name for name in quick[1].split() if not (ROOT / name).exists()] == []
+
+
 def test_packages_carry_their_types() -> None:
     assert (ROOT / "kdzero_gp" / "py.typed").is_file()

@@ -1,4 +1,4 @@
-"""A transform of your own: name this file by `--primitives`, or put it into the folder primitives/transforms/."""
+"""A transform of your own, for `--primitives` or the folder primitives/transforms/."""
 
 from torch import Tensor
 
@@ -7,5 +7,5 @@ from kdzero_gp import Map, transform
 
 @transform(Map, formula=r"x\cdot\overline{|x|}_{C}")
 def energy(x: Tensor) -> Tensor:
-    """Weights every position by its mean activation; (N, C, H, W) stays (N, C, H, W)."""
+    """Weights every position by its mean activation; (N, C, H, W), unchanged."""
     return x * x.abs().mean(1, keepdim=True)
