@@ -31,6 +31,7 @@ def read_nodes(
         TapError, PrimitiveError, ConfigError: as for a call of the distiller.
     """
     taps = {name: tap.detach().requires_grad_() for name, tap in student.items()}
+    distiller.prepare(student, teacher)  # nothing is trained here, so nobody has to be told of new aligners
     values, means = distiller.trace(Knowledge(**taps), teacher, targets)
     factors = distiller.calibration.tolist()
     scales = [term.value * factor for term, factor in zip(distiller.terms_in_order, factors, strict=True)]
