@@ -4,6 +4,8 @@
 #   make run     a whole search on the embedded digits pair   (ARGS="--seed 1" adds options)
 #   make test    all tests                                    (ARGS="-k parse" adds options)
 #   make lint    formatting, ruff rules, mypy --strict
+#   make docs    the documentation, in build/site; open build/site/index.html
+#   make test-lowest   quick tests with the lowest versions that pyproject.toml allows, in .venv-lowest
 #   make clean   remove .venv and the tools' caches; runs/ stays
 #
 # PYTHON chooses the interpreter for a new .venv; PIP_ARGS is handed to pip.
@@ -17,12 +19,14 @@ WORKERS ?= 2
 PY := .venv/bin/python
 DONE := .venv/setup-done
 BUSY := .venv/setup-interrupted
+LOWEST := .venv-lowest/bin/python
+QUICK := tests/grammar tests/distiller tests/primitives tests/cli/test_run_command.py
 
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 VERSION := import platform; print(platform.python_version())
 
 .DEFAULT_GOAL := setup
-.PHONY: setup run test lint clean
+.PHONY: setup run test test-lowest lint docs clean
 
 setup: $(DONE)
 	@:
@@ -57,10 +61,23 @@ run: setup
 test: setup
 	$(PY) -m pytest -n $(WORKERS) $(ARGS)
 
+# An environment of its own, some 6 GB: not part of CI.
+test-lowest: setup
+	"$(PYTHON)" -m venv --clear .venv-lowest
+	$(PY) .ci/lowest.py > .venv-lowest/constraints.txt
+	$(LOWEST) -m pip install --quiet --progress-bar off --no-input --disable-pip-version-check \
+	  $(PIP_ARGS) -c .venv-lowest/constraints.txt -e . pytest hypothesis
+	$(LOWEST) -m pytest -q $(ARGS) $(QUICK)
+
 lint: setup
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
-	$(PY) -m mypy --strict kdzero_gp primitives benchmarks
+	$(PY) -m mypy --strict kdzero_gp primitives benchmarks docs/site
+
+# The theme's authors print a notice about a future MkDocs at every build; it is no warning about these pages.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
+	@echo "docs: open build/site/index.html"
 
 clean:
-	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-lowest build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

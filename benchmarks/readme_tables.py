@@ -2,8 +2,9 @@
 
 A table stands between the lines `<!-- table: NAME -->` and `<!-- end -->`. NAME is `trees.screening` for those rows of
 `benchmarks/results/trees.json` whose `part` is `screening`, `trees.claims` for the claims, and `trees` for the first
-part. `<!-- claims: trees, engine -->` begins one table of the claims of several files. Where a script has not been run
-yet, a line says so.
+part. `<!-- claims: trees, engine -->` begins one table of the claims of several files. `<!-- row: NAME, COLUMN: a; b
+-->` begins a table of one line, the values of one column for the rows called a and b; rows `a, run seed 0`, `a, run
+seed 1`, … share a cell. Where a script has not been run yet, a line says so.
 """
 
 import re
@@ -16,8 +17,10 @@ from benchmarks.harness.checkout import RESULTS, ROOT, has_benchmark
 from benchmarks.harness.result import Result, read_result
 from benchmarks.harness.table import Table, claims_table, make_table
 
-BEGIN = re.compile(r"<!-- (table|claims): ([a-z0-9_., ]+) -->")
+BEGIN = re.compile(r"<!-- (?:(table|claims): ([a-z0-9_., ]+)|(row): ([^<>]+)) -->")
 NAME = re.compile(r"([a-z0-9_]+)(?:\.([a-z0-9_]+))?")
+ROW = re.compile(r"([a-z0-9_]+)\.([a-z0-9_]+), ([^:;]+): (.+)")
+SEEDED = re.compile(r", run seed (\d+)")
 END = "<!-- end -->"
 PAGES = (ROOT / "README.md", ROOT / "benchmarks" / "README.md")
 
@@ -38,14 +41,14 @@ def filled(readme: str, results: Path) -> str:
             raise ValueError(f"line {number}: `{line.strip()}` begins before `{inside}` has its `{END}`")
         if begin:
             inside = line.strip()
-            lines += [line, *_filling(begin[1], begin[2], results, number)]
+            lines += [line, *_filling(begin[1] or begin[3], begin[2] or begin[4], results, number)]
         elif line.strip() == END:
             inside = None
             lines.append(line)
-        elif re.search(r"<!-- (table|claims)", line):
+        elif re.search(r"<!-- (table|claims|rows?)", line):
             raise ValueError(
-                f"line {number}: `{line.strip()}` is no marker; write <!-- table: NAME --> or "
-                "<!-- claims: NAME, NAME --> alone on a line"
+                f"line {number}: `{line.strip()}` is no marker; write <!-- table: NAME -->, <!-- claims: NAME, NAME -->"
+                " or <!-- row: NAME.PART, COLUMN: ROW; ROW --> alone on a line"
             )
         elif inside is None:
             lines.append(line)
@@ -71,6 +74,8 @@ def origin(result: Result) -> str:
 def _filling(kind: str, names: str, results: Path, number: int) -> list[str]:
     if kind == "claims":
         return _all_claims([name.strip() for name in names.split(",")], results, number)
+    if kind == "row":
+        return _one_row(names, results, number)
     name = NAME.fullmatch(names.strip())
     if name is None:
         raise ValueError(f"line {number}: `{names}` is no table; write NAME or NAME.PART")
@@ -87,6 +92,31 @@ def _all_claims(names: list[str], results: Path, number: int) -> list[str]:
         cells += [(*claim, f"`{name}`") for claim in claims_table(read_result(path).claims).cells]
     columns = ("claim", "measured", "target", "holds", "script")
     return ["", *markdown(Table(columns, (False, True, True, False, False), tuple(cells))), ""]
+
+
+def _one_row(text: str, results: Path, number: int) -> list[str]:
+    """One column of a table, laid on its side."""
+    wanted = ROW.fullmatch(text)
+    if wanted is None:
+        raise ValueError(f"line {number}: `{text}` is no row; write NAME.PART, COLUMN: ROW; ROW")
+    benchmark, part, column, names = wanted.groups()
+    path = results / f"{benchmark}.json"
+    if not path.is_file():
+        raise ValueError(f"line {number}: there is no {path}; run python -m benchmarks.{benchmark}")
+    result = read_result(path)
+    table = make_table(result.part(part))
+    if column not in table.columns:
+        raise ValueError(f"line {number}: {path.name} has no column `{column}` in `{part}`, but {table.columns}")
+    values = {cells[0]: cells[table.columns.index(column)] for cells in table.cells}
+    titles, cells = [""], [column]
+    for name in map(str.strip, names.split(";")):
+        seeded = sorted((int(seed[1]), row) for row in values if (seed := SEEDED.fullmatch(row.removeprefix(name))))
+        if name not in values and not seeded:
+            raise ValueError(f"line {number}: {path.name} has no row `{name}` in `{part}`, but {', '.join(values)}")
+        titles.append(f"{name}, run seeds {', '.join(str(seed) for seed, _ in seeded)}" if seeded else name)
+        cells.append(", ".join(values[row] for _, row in seeded) if seeded else values[name])
+    numeric = (False, *(True for _ in cells[1:]))
+    return ["", *markdown(Table(tuple(titles), numeric, (tuple(cells),))), "", origin(result), ""]
 
 
 def _section(benchmark: str, part: str | None, results: Path, number: int) -> list[str]:

@@ -8,7 +8,8 @@ from benchmarks.cifar100.settings import BETTER_BY, MARKS, WITHIN
 from benchmarks.harness.result import Claim, Row
 from kdzero_gp.compare.comparison import Comparison
 from kdzero_gp.compare.statistics import Row as Compared
-from kdzero_gp.compare.statistics import both, mean_of, paired_test
+from kdzero_gp.compare.statistics import both, mean_of
+from kdzero_gp.evolve.final import paired_test
 
 NAMES = {
     "none": "student alone",

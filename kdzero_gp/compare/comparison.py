@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kdzero_gp.compare.entries import make_entries, split_methods
+from kdzero_gp.compare.entries import Entry, make_entries, split_methods, widened
 from kdzero_gp.compare.folder import ComparisonFolder
 from kdzero_gp.compare.probe import calibrated, learned_parameters
 from kdzero_gp.compare.report import Facts, write_report
@@ -21,7 +21,7 @@ from kdzero_gp.compare.setup import (
 )
 from kdzero_gp.compare.statistics import Row, make_rows
 from kdzero_gp.compare.trainings import Follower, Nobody, stored_trainings, train_missing
-from kdzero_gp.errors import ConfigError
+from kdzero_gp.errors import ConfigError, KdzeroError
 from kdzero_gp.execute.worker_count import worker_count
 from kdzero_gp.models import parameter_count
 from kdzero_gp.provenance import hardware, versions
@@ -67,7 +67,8 @@ def compare(
 
     Args:
         methods: a text with commas or one text each: method names, `none`, text forms, paths of `best.json`, each with
-            or without LABEL= in front.
+            or without LABEL= in front. `all` stands for every hand-designed method that fits the pair, `trees` for
+            those that are trees.
         seeds: how many, numbered from 0. Those of one number share the student's initialisation and the batches.
         out: the folder, by default a new one in `comparisons/`.
         preset: the recipe's name, by default the one the student is known by.
@@ -97,10 +98,9 @@ def compare(
         )
     with settled_torch(config.threads, config.device):
         task = task if isinstance(task, Task) else comparison_task(config, recipe, train_on)
-        entries = make_entries(texts, task.student_taps.stages)
+        entries, left_out = _entered(texts, task)
         for entry in entries:
-            if entry.named.tree is not None:
-                task.check_tree(entry.named.tree, f"the method {entry.label}")
+            entry.named.check(task.kind, f"the method {entry.label}")
         if config.calibrate == "gradient":
             entries = [calibrated(entry, task, config.seed) for entry in entries]
         learned = {entry.key: learned_parameters(entry, task) for entry in entries}
@@ -134,6 +134,22 @@ def compare(
                 date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
                 hardware=hardware(config.device),
                 versions=versions(),
+                left_out=left_out,
             )
             write_report(folder.path, rows, facts)
     return Comparison(folder.path, rows, facts)
+
+
+def _entered(texts: Sequence[str], task: Task) -> tuple[list[Entry], dict[str, str]]:
+    """The entries that texts name, and why others of `all` or `trees` are left out."""
+    stages = task.student_taps.stages
+    single, wide = widened(texts)
+    left_out: dict[str, str] = {}
+    for name in wide:
+        try:
+            (entry,) = make_entries([name], stages)
+            entry.named.check(task.kind, "it")
+            learned_parameters(entry, task)
+        except KdzeroError as error:
+            left_out[name] = str(error)
+    return make_entries([*single, *(name for name in wide if name not in left_out)], stages), left_out

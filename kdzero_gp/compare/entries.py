@@ -10,9 +10,11 @@ from typing import Literal
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.evaluate.candidate import Candidate
 from kdzero_gp.methods.named import Named, is_file_name, named_distiller
-from kdzero_gp.methods.registry import METHODS
+from kdzero_gp.methods.registry import METHODS, method, names_method
 from kdzero_gp.store.json_text import encode
 
+ALL, TREES = "all", "trees"
+"""What stands for every registered method, and for those that are trees; the student alone is one of both."""
 Kind = Literal["alone", "method", "file", "text"]
 LABEL = re.compile(r"([A-Za-z][\w .+-]{0,39})=(.+)", re.DOTALL)
 
@@ -36,13 +38,21 @@ class Entry:
     def candidate(self) -> Candidate:
         """The distiller that is trained."""
         tree = None if self.named.tree is None else str(self.named.tree)
-        return Candidate(tree, self.named.calibration, ce_weight=self.named.ce_weight, warmup=self.named.warmup)
+        return Candidate(
+            tree,
+            self.named.calibration,
+            ce_weight=self.named.ce_weight,
+            warmup=self.named.warmup,
+            module=self.named.module,
+        )
 
     @property
     def key(self) -> str:
         """What it is, whatever it is called: equal for entries whose trainings are the same."""
         candidate = self.candidate
         content = [candidate.tree, candidate.calibration, candidate.ce_weight, candidate.warmup]
+        if candidate.module is not None:
+            content.append(candidate.module)
         return hashlib.blake2b(encode(content).encode(), digest_size=8).hexdigest()
 
 
@@ -64,6 +74,13 @@ def split_methods(texts: Iterable[str]) -> list[str]:
     if not found:
         raise ConfigError("--methods names none; give some, as in --methods none,kd,dist,runs/NAME/best.json")
     return found
+
+
+def widened(texts: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The texts that name one method each, and the methods that `all` and `trees` among them stand for beside those."""
+    single = [text for text in texts if text not in (ALL, TREES)]
+    wide = [name for name, chosen in METHODS.items() if ALL in texts or (TREES in texts and chosen.module is None)]
+    return single, [name for name in wide if name not in single]
 
 
 def make_entries(texts: Sequence[str], stages: Sequence[str]) -> list[Entry]:
@@ -93,8 +110,8 @@ def _entry(text: str, stages: Sequence[str], number: int) -> Entry:
     given, wanted = (labelled[1].strip(), labelled[2].strip()) if labelled else (None, text)
     named = named_distiller(wanted, stages)
     kind: Kind
-    if wanted in METHODS:
-        kind, label, source = ("alone" if named.tree is None else "method"), wanted, METHODS[wanted].source
+    if names_method(wanted):
+        kind, label, source = ("alone" if named.alone else "method"), wanted, method(wanted).source
     elif is_file_name(wanted):
         kind, label, source = "file", _shown(Path(wanted).name), _shown(wanted)
     else:

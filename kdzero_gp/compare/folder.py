@@ -106,6 +106,8 @@ class ComparisonFolder:
             StoreError: it cannot be written.
         """
         trained = {name: getattr(entry.candidate, name) for name in ("tree", "calibration", "ce_weight", "warmup")}
+        if entry.candidate.module is not None:
+            trained["module"] = entry.candidate.module
         record = {"key": entry.key, "label": entry.label, **trained, "seed": number, **asdict(result)}
         write_whole(self._file(entry, number), [_pretty(record)], then=THEN)
 

@@ -1,5 +1,6 @@
 """What is found out about a method on a few images, before anything is trained."""
 
+import math
 from dataclasses import replace
 
 import torch
@@ -8,7 +9,9 @@ from kdzero_gp.compare.entries import Entry
 from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.errors import ConfigError, KdzeroError
 from kdzero_gp.evaluate.screen import PROBE
-from kdzero_gp.models import parameter_count
+from kdzero_gp.methods.loss import as_method
+from kdzero_gp.methods.named import make_loss
+from kdzero_gp.methods.world import World
 from kdzero_gp.randomness import derive_seed
 from kdzero_gp.tasks.task import Task
 
@@ -43,13 +46,19 @@ def learned_parameters(entry: Entry, task: Task) -> int:
     Raises:
         ConfigError: the method does not fit the pair; names it.
     """
-    if entry.named.tree is None:
+    if entry.named.alone:
         return 0
-    distiller = Distiller(entry.named.tree)
-    with torch.no_grad(), task.reader(task.student(0).eval(), task.student_taps) as reader:
-        student = reader(task.first_images("train", SHOWN))
+    loss = as_method(make_loss(entry.named.tree, entry.named.module, task.student_taps.stages))
+    if loss is None:
+        raise AssertionError(f"{entry.label} is not the student alone")
+    student = task.student(0).eval()
     try:
-        distiller.prepare(student, task.teacher_probe(task.teacher_taps, SHOWN))
+        if "route" in loss.needs:
+            task.require_route()
+        with torch.no_grad(), task.reader(student, loss.student_taps or ("logits",)) as reader:
+            known = reader(task.first_images("train", SHOWN))
+        loss.prepare(known, task.teacher_probe(loss.teacher_taps, SHOWN), World.of(task, student, task.recipe))
+        trained = {*loss.wrap(student).parameters(), *loss.parameters()} - set(student.parameters())
     except KdzeroError as error:
         raise ConfigError(f"the method {entry.label} does not fit this pair: {error}") from error
-    return parameter_count(distiller)
+    return sum(math.prod(parameter.shape) for parameter in trained)

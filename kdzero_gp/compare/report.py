@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ class Facts:
         settings: as the folder keeps them.
         date: ISO 8601 in UTC, of the table.
         teacher_parameters: how many trained numbers it has; a table may be without.
+        left_out: by name, why a method of `all` or `trees` is not in it.
     """
 
     title: str
@@ -50,6 +51,7 @@ class Facts:
     hardware: str
     versions: Mapping[str, str]
     teacher_parameters: int | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def kind(self) -> TaskKind:
@@ -81,7 +83,8 @@ def text_of(rows: Sequence[Row], facts: Facts) -> str:
 def print_table(console: Console, rows: Sequence[Row], facts: Facts) -> None:
     """Shows the table and what its columns mean."""
     console.print(comparison_table(rows, title=facts.title, epochs=facts.epochs, seeds=facts.seeds, kind=facts.kind))
-    for line in footnotes(rows, facts.baseline, facts.student_parameters, facts.teacher_accuracy):
+    lines = [*footnotes(rows, facts.baseline, facts.student_parameters, facts.teacher_accuracy)]
+    for line in [*lines, *(f"left out: {name}: {why}" for name, why in facts.left_out.items())]:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
@@ -109,7 +112,8 @@ def csv_of(rows: Sequence[Row], seeds: int, kind: TaskKind | None = None) -> str
 def json_of(rows: Sequence[Row], facts: Facts) -> str:
     """Writes everything: the rows with tracebacks, and what they depend on. Shares are in 0 … 1."""
     plain = [asdict(row) | {"errors": {str(seed): text for seed, text in row.errors.items()}} for row in rows]
-    record = {"format": "kdzero_gp.comparison.table", "version": 1, **asdict(facts), "rows": plain}
+    known = {name: value for name, value in asdict(facts).items() if name != "left_out" or value}
+    record = {"format": "kdzero_gp.comparison.table", "version": 1, **known, "rows": plain}
     return json.dumps(json.loads(encode(record)), indent=1) + "\n"
 
 

@@ -202,8 +202,9 @@ def _weighting(operation: Operation, distance: int) -> Step:
         elif operation.labels:
             options["targets"] = _targets(operation, context)
         with torch.no_grad():
-            weights = operation.function(context.student[SCORES], context.teacher[SCORES], **options)
-            weights = mean_one(weights, known)
+            weights: Tensor = operation.function(context.student[SCORES], context.teacher[SCORES], **options)
+            if operation.normalise:
+                weights = mean_one(weights, known)
         return context.values[distance] * weights
 
     return step

@@ -18,6 +18,7 @@ class Candidate:
         state: where its student stopped at the rung before, as safetensors; None begins at the beginning.
         ce_weight: of the cross-entropy beside the distiller, in a full training.
         warmup: share of a full training over which the distiller's weight rises linearly from 0.
+        module: a method that is a module, as `kdzero_gp.methods.registry.method` reads it; the tree is added to it.
     """
 
     tree: str | None
@@ -26,6 +27,7 @@ class Candidate:
     state: bytes | None = None
     ce_weight: float = 1.0
     warmup: float = 0.0
+    module: str | None = None
 
 
 @dataclass(frozen=True)

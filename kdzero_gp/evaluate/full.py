@@ -1,5 +1,6 @@
 """Full trainings: fresh seeds, the whole recipe, and one measurement on a split in the end."""
 
+import logging
 import time
 import traceback
 from collections.abc import Sequence
@@ -11,8 +12,13 @@ from kdzero_gp.evaluate.failures import OneProgram, out_of_memory
 from kdzero_gp.loops.fused.training import FusedTraining
 from kdzero_gp.loops.fused.ways import Way
 from kdzero_gp.loops.single import Training
+from kdzero_gp.methods.loss import MethodLoss
+from kdzero_gp.methods.named import make_loss
+from kdzero_gp.methods.registry import method
 from kdzero_gp.randomness import derive_seed
 from kdzero_gp.tasks.task import Task
+
+_log = logging.getLogger(__name__)
 
 
 class FullTrainer:
@@ -28,6 +34,7 @@ class FullTrainer:
     def __init__(self, task: Task, run_seed: int, stacking: Way | None = None) -> None:
         self.task, self.run_seed, self.stacking = task, run_seed, stacking
         self._one_program = OneProgram()
+        self._reasons: dict[str, str] = {}  # by method that is a module, why its student is trained alone
 
     def alone(self, candidate: Candidate, number: int, split: FullSplit) -> FullTraining:
         """Trains one candidate with the fresh seeds of this number.
@@ -60,11 +67,25 @@ class FullTrainer:
         The results differ from those of one by one by the rounding of floats. A candidate that fails in the program
         is trained alone, which tells whether the fault is its own.
         """
-        measured = self._one_program.attempt(
-            len(candidates), lambda: self._in_one_program(candidates, number, split)
-        ) or [None] * len(candidates)
-        pairs = zip(candidates, measured, strict=True)
+        results: list[FullTraining | None] = [None] * len(candidates)
+        fusable = [place for place, candidate in enumerate(candidates) if self._fusable(candidate)]
+        together = [candidates[place] for place in fusable]
+        measured = self._one_program.attempt(len(together), lambda: self._in_one_program(together, number, split))
+        for place, result in zip(fusable, measured or [], strict=False):
+            results[place] = result
+        pairs = zip(candidates, results, strict=True)
         return FullTrainings(tuple(self.alone(each, number, split) if r is None else r for each, r in pairs))
+
+    def _fusable(self, candidate: Candidate) -> bool:
+        """Whether a student may be trained in one program with others; the log says once for each method why not."""
+        if candidate.module is None:
+            return True
+        if candidate.module not in self._reasons:
+            loss = method(candidate.module).loss(self.task.student_taps.stages)
+            self._reasons[candidate.module] = reason = loss.fusable(self.task.student_taps)
+            if reason:
+                _log.info("students of %s are trained one by one: it has %s", candidate.module, reason)
+        return not self._reasons[candidate.module]
 
     def _in_one_program(
         self, candidates: Sequence[Candidate], number: int, split: FullSplit
@@ -93,8 +114,12 @@ class FullTrainer:
     def _seed(self, split: FullSplit, use: str, number: int) -> int:
         return derive_seed(self.run_seed, "full", split, use, number)
 
-    def _distiller(self, candidate: Candidate, number: int, split: FullSplit) -> Distiller | None:
-        if candidate.tree is None:
-            return None
-        own_seed = self._seed(split, f"distiller {candidate.tree}", number)
-        return Distiller(candidate.tree, calibration=candidate.calibration, seed=own_seed)
+    def _distiller(self, candidate: Candidate, number: int, split: FullSplit) -> Distiller | MethodLoss | None:
+        what = str(candidate.tree) if candidate.module is None else f"{candidate.module} {candidate.tree}"
+        return make_loss(
+            candidate.tree,
+            candidate.module,
+            self.task.student_taps.stages,
+            calibration=candidate.calibration,
+            seed=self._seed(split, f"distiller {what}", number),
+        )

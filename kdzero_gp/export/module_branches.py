@@ -118,7 +118,8 @@ class Branches:
         for name, operation in used.items():
             call = f'{self._functions[name]}(student["{SCORES}"], teacher["{SCORES}"]{_labels(operation)})'
             given = f"{call}, known" if _reads_labels(operation) else call
-            self.joint.append(f"                {self._weight_of[name]} = mean_one({given})")
+            weights = f"mean_one({given})" if operation.normalise else call
+            self.joint.append(f"                {self._weight_of[name]} = {weights}")
 
     def _distance(self, node: Node) -> str:
         if node in self._distances:

@@ -218,6 +218,7 @@ def weight(
     formula: str = "",
     identity: bool = False,
     labels: bool = False,
+    normalise: bool = True,
     classes: Classes | None = None,
     learned: bool = False,
     extended: bool = False,
@@ -228,18 +229,21 @@ def weight(
     formula: str = "",
     identity: bool = False,
     labels: bool = False,
+    normalise: bool = True,
     classes: Classes | None = None,
     learned: bool = False,
     extended: bool = False,
 ) -> Any:
     """Declares a sample weighting: `(student_logits, teacher_logits) -> u (N,)`, u ≥ 0.
 
-    The engine detaches u, rescales it to mean 1 over the batch (uniform if all are 0) and multiplies the distance.
+    The engine detaches u, rescales it to mean 1 over the batch (uniform if all are 0), unless it is not to be
+    normalised, and multiplies the distance.
 
     Args:
         types: `@weight`, `@weight()` and `@weight(Logits)` are one: a weighting reads the class scores of both sides.
         identity: u is constant, so the canonical form drops the operation.
         labels: the function also takes a keyword `targets`, (N,) int64.
+        normalise: whether it is rescaled.
         classes: see `Operation`; by default `exclusive` with `labels` and `any` without.
         learned: no weighting is; the message tells the form that works.
         name, formula, extended: as for `transform`.
@@ -254,6 +258,7 @@ def weight(
                     "but a sample weighting reads the class scores of both sides; write @weight(Logits)"
                 )
         options = {"name": name, "formula": formula, "identity": identity, "labels": labels, "extended": extended}
+        options["normalise"] = normalise
         options["classes"] = classes or _classes_of(labels)
         return _register("weight", function, (Signature((PerSample,), PerSample),), options)
 

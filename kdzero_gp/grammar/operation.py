@@ -58,6 +58,7 @@ class Operation:
         labels: the function takes a keyword `targets`: (N,) int64, the class of each image; where classes do not
             exclude one another (N, K) float of 0 and 1, which an operation sees only if its `classes` are not
             `exclusive`.
+        normalise: of a weighting: its weights are rescaled to mean 1 over the batch.
         classes: what it takes class scores for. Of an `exclusive` one, the typings with `Logits` (a weighting as a
             whole) fit only tasks whose images have exactly one class; an `independent` one is drawn only in others.
         extended: outside the search space of the paper's Table 1, drawn only with `--space extended`.
@@ -80,6 +81,7 @@ class Operation:
     bridges: bool = False
     ragged: bool = False
     labels: bool = False
+    normalise: bool = True
     classes: Classes = "any"
     extended: bool = False
     code: tuple[tuple[str, str], ...] = field(default=(), repr=False, compare=False)

@@ -13,23 +13,27 @@ from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.knowledge import Knowledge, unhalved
 from kdzero_gp.loops.agreement import Agreement
-from kdzero_gp.methods.named import named_distiller
+from kdzero_gp.methods.loss import MethodLoss, as_method
+from kdzero_gp.methods.named import check_loss, make_loss, named_distiller
+from kdzero_gp.methods.phase import Phase
+from kdzero_gp.methods.world import World
 from kdzero_gp.taps.find import DEPTHS
 from kdzero_gp.taps.match import TapPair, match_taps
+from kdzero_gp.taps.network import Network
 from kdzero_gp.taps.override import TapOverride, parse_taps
 from kdzero_gp.taps.read import TapReader
 from kdzero_gp.taps.unchanged import KeptBuffers, evaluating, unchanged
 from kdzero_gp.tasks.kind import TaskKind
-from kdzero_gp.tasks.kinds import DEFAULT, check_tree, kind_of
+from kdzero_gp.tasks.kinds import DEFAULT, kind_of
 
 
 class Distillation(nn.Module):
     """The whole loss of a batch, `loss = distillation(images, labels)`: it runs both networks and taps them.
 
-    Its own parameters are those of the distiller alone (aligners, where feature shapes differ): give them to the
-    optimiser beside the student's. The teacher is run without gradient in evaluation mode and is afterwards in the
-    mode that it had; the student's mode is left to you. Under `torch.autocast` networks run in half precision and the
-    loss in float32.
+    Its own parameters are those of the distiller alone (aligners, where feature shapes differ, and what a method
+    learns): give them to the optimiser beside the student's. The teacher is run without gradient in evaluation mode and
+    is afterwards in the mode that it had; the student's mode is left to you. Under `torch.autocast` networks run in
+    half precision and the loss in float32.
 
     No hook outlives a call, so both networks can be saved, copied and scripted between two steps. It can be copied,
     pickled and sent to another process with its networks, and used in a `with` block. A student in
@@ -39,8 +43,8 @@ class Distillation(nn.Module):
 
     Args:
         student, teacher: networks for one task, image classifiers of the same classes for instance, as they are.
-        distiller: the path of a `best.json`, a text form, the name of a method (`kd`, `dkd`, …; the warm-up of its
-            weight that dkd is published with is left to your loop), or a `Distiller`.
+        distiller: the path of a `best.json`, a text form, the name of a method (`kd`, `vid`, `dkd(beta=8)`, …; the
+            warm-up of its weight that dkd is published with is left to your loop), a `Distiller` or a `MethodLoss`.
         images: a few of your training images, (N, C, H, W), as your loader gives them, N at least 2: the taps are found
             by them.
         teacher_view: what the teacher is shown of a batch of images, where that is not the images themselves: of its
@@ -53,6 +57,7 @@ class Distillation(nn.Module):
 
     Raises:
         TapError: no taps are found, or the distiller reads some that this pair does not have.
+        ConfigError: a method that needs more of a loop than images and labels.
         KdzeroError: the distiller cannot be read.
     """
 
@@ -60,7 +65,7 @@ class Distillation(nn.Module):
         self,
         student: nn.Module,
         teacher: nn.Module,
-        distiller: str | Path | Distiller,
+        distiller: str | Path | Distiller | MethodLoss,
         images: Tensor,
         *,
         teacher_view: Callable[[Tensor], Tensor] | None = None,
@@ -75,20 +80,30 @@ class Distillation(nn.Module):
         networks = (teacher.to(device), student)  # in a tuple: they are no submodules, so not among our parameters
         pair = _pair(self._kind, *networks, self._teacher_view(images), images, parse_taps(taps))
         self.ce_weight = 1.0
-        if isinstance(distiller, Distiller):
+        self.distiller: Distiller | MethodLoss
+        if isinstance(distiller, Distiller | MethodLoss):
             self.distiller = distiller.to(device)
         else:
             named = named_distiller(str(distiller), pair.student.stages)
-            if named.tree is None:
-                raise ConfigError("`none` is the student alone and has no distiller; keep your own loss for that")
             self.ce_weight = named.ce_weight
-            self.distiller = Distiller(named.tree, calibration=named.calibration).to(device)
-        check_tree(self._kind, self.distiller.tree, "the distiller")
-        self._readers = (
-            TapReader(teacher, pair.teacher, self.distiller.taps),
-            TapReader(student, pair.student, tuple(dict.fromkeys((*self.distiller.taps, *self._kind.loss_taps)))),
+            made = make_loss(named.tree, named.module, pair.student.stages, calibration=named.calibration)
+            if made is None:
+                raise ConfigError("`none` is the student alone and has no distiller; keep your own loss for that")
+            self.distiller = made.to(device)
+        check_loss(self._kind, self.distiller, "the distiller")
+        self._method = _for_any_loop(self.distiller)
+        view = self._teacher_view
+        self._networks = (
+            Network("student", student, pair.student, lambda: images),
+            Network("teacher", teacher, pair.teacher, lambda: view(images)),
+        )
+        own_taps = tuple(dict.fromkeys((*self._method[0].student_taps, *self._kind.loss_taps)))
+        self._readers = tuple(
+            TapReader(network.model, network.places(names), names)
+            for network, names in zip(self._networks, (own_taps, self._method[0].teacher_taps), strict=True)
         )
         self._scores = pair.student.of_role("scores")
+        self._classes = next((pair.student[name].shape[0] for name in self._scores), 0)
         self.logits = torch.empty(0, device=device)
         self._moving = self._prepare(images)
         self._agreement = Agreement(student, self.parameters())
@@ -101,10 +116,10 @@ class Distillation(nn.Module):
             labels: (N,) int64, or (N, K) of 0 and 1 for `multilabel`.
         """
         self._agreement.begin()
-        knowledge = self._readers[1](images)
+        knowledge = self._readers[0](images)
         for name in self._scores:
             self.logits = unhalved(knowledge[name]).detach()
-        distilled: Tensor = self.distiller(knowledge, self._taught(images), labels)
+        distilled: Tensor = self._method[0](knowledge, self._taught(images), labels)
         return self.ce_weight * self._kind.loss(knowledge, labels) + distilled
 
     def terms(self) -> dict[str, Tensor]:
@@ -126,11 +141,11 @@ class Distillation(nn.Module):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)  # type: ignore[no-untyped-call]
-        self._agreement = Agreement(self._readers[1].model, self.parameters())
+        self._agreement = Agreement(self._readers[0].model, self.parameters())
 
     def _taught(self, images: Tensor) -> Knowledge:
         """What the teacher knows of the images, in evaluation mode; afterwards it is as it was."""
-        reader = self._readers[0]
+        reader = self._readers[1]
         buffers = KeptBuffers(reader.model) if self._moving else None
         with torch.no_grad(), evaluating(reader.model):
             knowledge = reader(self._teacher_view(images))
@@ -139,16 +154,32 @@ class Distillation(nn.Module):
         return knowledge
 
     def _prepare(self, images: Tensor) -> bool:
-        """Builds the aligners; tells whether the teacher's passes change its buffers, as those of observers do."""
-        reader = self._readers[1]
+        """Builds what is learned; tells whether the teacher's passes change its buffers, as those of observers do."""
+        student, teacher = self._readers
         self._moving = False
-        with torch.no_grad(), unchanged(reader.model), unchanged(self._readers[0].model):
-            buffers = KeptBuffers(self._readers[0].model)
+        with torch.no_grad(), unchanged(student.model), unchanged(teacher.model):
+            buffers = KeptBuffers(teacher.model)
             taught = self._taught(images)
             moving = buffers.put_back()
-            with evaluating(reader.model):
-                self.distiller.prepare(reader(images), taught)
+            with evaluating(student.model):
+                ours, theirs = self._networks
+                world = World(classes=self._classes, device=images.device, student=ours, teacher=theirs)
+                self._method[0].prepare(student(images), taught, world)
         return moving
+
+
+def _for_any_loop(loss: Distiller | MethodLoss) -> tuple[MethodLoss]:
+    """The loss as a method, in a tuple: its parameters are those of the loss, which is registered already."""
+    method = as_method(loss)
+    if method is None:
+        raise AssertionError("a loss is given")
+    wants = [*method.needs, *(["phases of its own"] if method.phases != (Phase(),) else [])]
+    if wants:
+        raise ConfigError(
+            f"this method needs {', '.join(wants)}, which a loop of your own does not give it; train by "
+            "python -m kdzero_gp.train"
+        )
+    return (method,)
 
 
 def _pair(

@@ -14,6 +14,7 @@ from kdzero_gp.knowledge import Knowledge
 from kdzero_gp.loops.batch_norm import shared_statistics
 from kdzero_gp.loops.ranks import Ranks
 from kdzero_gp.loops.single import Training
+from kdzero_gp.methods.loss import MethodLoss
 from kdzero_gp.randomness import derive_seed, own_randomness, random_state
 from kdzero_gp.taps.read import TapReader
 from kdzero_gp.tasks.recipe import Recipe
@@ -53,7 +54,7 @@ class ShardedTraining(Training):
     def __init__(
         self,
         task: Task,
-        distiller: Distiller | None,
+        distiller: Distiller | MethodLoss | None,
         recipe: Recipe,
         *,
         student_seed: int,
@@ -67,6 +68,7 @@ class ShardedTraining(Training):
         self.meter = Meter(task.kind.loss_name)
         student = shared_statistics(task.student(student_seed), self.ranks, task.device)
         self._begin(task, student, distiller, recipe, order_seed, distiller_warmup)
+        self._refuse_parts()
         batch = len(self.order[0])
         self.ranks.check(batch)
         if not 1 <= accumulate <= batch // self.ranks.count:
@@ -75,9 +77,20 @@ class ShardedTraining(Training):
                 "process takes in a step; change it or --batch-size"
             )
         self.check_every = 1 if task.device.type == "cpu" else LOOK
-        self.ranks.share_first([p.data for p in self.parameters] + list(student.buffers()))
+        learns = [self.student, *([self.method] if self.method is not None else [])]
+        shared = (tensor for one in learns for tensor in (*_data(one), *one.buffers()))
+        self.ranks.share_first(t for t in shared if t.device.type == task.device.type)  # calibrations stay on the host
         self._own_seed = order_seed
         self._draw_apart()
+
+    def _refuse_parts(self) -> None:
+        """Some methods need their batch in one piece."""
+        whole = {"images", "live teacher", "wrapped student"} & set(self.method.needs if self.method else ())
+        if whole and (self.accumulate > 1 or self.ranks.count > 1):
+            raise ConfigError(
+                f"this method needs its whole batch in one pass of one process ({', '.join(sorted(whole))}), but "
+                f"--accumulate is {self.accumulate} and the processes are {self.ranks.count}; take one of each"
+            )
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """See `Training.restore`; the state is that of the first process."""
@@ -97,14 +110,21 @@ class ShardedTraining(Training):
         parts = self._parts(batch)
         if self.accumulate == 1:
             loss = self._together(reader, self.feed(parts[0], epoch))
-        elif self.distiller is None and self.task.kind.per_sample:
+        elif self.method is None and self.task.kind.per_sample:
             loss = self._alone(reader, parts, epoch, len(batch))
         else:
             loss = self._twice(reader, parts, epoch)
         self.ranks.sum_gradients(self.student.parameters())
-        if self.distiller is not None:
-            self.ranks.average_gradients(self.distiller.parameters())
+        if self.method is not None:
+            self.ranks.average_gradients(self.method.learned())
         return loss
+
+    def _critic_step(self) -> None:
+        if self._critic is not None and self._seen is not None:
+            self._critic.gradients(*self._seen, self._now)
+            self.ranks.average_gradients(self._critic.parameters)
+            self._critic.optimiser.step()
+            self._seen = None
 
     def _parts(self, batch: Tensor) -> Sequence[Tensor]:
         """The image numbers of each of this process' passes."""
@@ -115,7 +135,7 @@ class ShardedTraining(Training):
 
     def _loss(self, student: Knowledge, teacher: Knowledge, labels: Tensor) -> Tensor:
         loss = super()._loss(student, teacher, labels)
-        terms = {} if self.distiller is None else self.distiller.terms()
+        terms = self.method.terms() if self.method is not None and self.segment.phase.distils else {}
         if self.rise < 1:
             terms = {name: self.rise * value for name, value in terms.items()}
         self.meter.add(loss.detach(), terms)
@@ -149,14 +169,10 @@ class ShardedTraining(Training):
         loss.backward()
         sizes = [len(part) for part in parts]
         gradients = {name: leaf.grad.split(sizes) for name, leaf in leaves.items() if leaf.grad is not None}
-        for place, (images, _, _) in enumerate(inputs):
+        for place, (images, _, _) in enumerate(inputs if gradients else ()):
             known = self._known(reader, images)
             torch.autograd.backward([known[name] for name in gradients], [gradients[name][place] for name in gradients])
         return loss.detach()
-
-    def _known(self, reader: TapReader, images: Tensor) -> Knowledge:
-        with self.task.autocast():
-            return reader(images)
 
     def _whole_loss(self, student: Knowledge, teacher: Knowledge, labels: Tensor) -> Tensor:
         return self._loss(self.ranks.whole(student), self.ranks.whole(teacher), self.ranks.gathered(labels))
@@ -171,6 +187,10 @@ def _undone(model: nn.Module, device: torch.device) -> Iterator[None]:
     with torch.no_grad():
         for buffer, value in zip(model.buffers(), kept, strict=True):
             buffer.copy_(value)
+
+
+def _data(module: nn.Module) -> list[Tensor]:
+    return [parameter.data for parameter in module.parameters()]
 
 
 def _joined(parts: Sequence[Knowledge]) -> Knowledge:

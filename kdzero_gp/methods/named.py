@@ -1,4 +1,4 @@
-"""A distiller as a user names it: a best.json, a text form, a hand-designed method, or none."""
+"""A distiller as a user names it: a best.json, a text form, a hand-designed method, a sum of two, or none."""
 
 import difflib
 from collections.abc import Sequence
@@ -6,13 +6,19 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.distiller.program import terms_of
 from kdzero_gp.errors import ConfigError, TapError
 from kdzero_gp.grammar.grammar import usual_taps
 from kdzero_gp.grammar.parse import parse
 from kdzero_gp.grammar.tree import Tree
-from kdzero_gp.methods.method import PUBLISHED_EPOCHS
-from kdzero_gp.methods.registry import METHODS, method
+from kdzero_gp.methods.added import AddedTree
+from kdzero_gp.methods.loss import MethodLoss
+from kdzero_gp.methods.method import Method
+from kdzero_gp.methods.phase import PUBLISHED_EPOCHS
+from kdzero_gp.methods.registry import METHODS, method, names_method
+from kdzero_gp.tasks.kind import TaskKind
+from kdzero_gp.tasks.kinds import check_tree
 
 PLUS = " + "
 """Between two distillers, the second of which is added to the first."""
@@ -20,14 +26,15 @@ PLUS = " + "
 
 @dataclass(frozen=True)
 class Named:
-    """A way to train a student: `ce_weight` · cross-entropy + tree.
+    """A way to train a student: `ce_weight` · cross-entropy + module + tree, of which either may be missing.
 
     Attributes:
         name: what the user called it.
-        tree: None for the student alone.
+        tree: None for the student alone, or a module alone.
         calibration: one factor per term of the canonical form, None for the formula as written.
         warmup_epochs: of a published schedule of `PUBLISHED_EPOCHS`, those over which the tree's weight rises linearly
             from 0; a shorter or longer training takes the same share of its own.
+        module: a method that is a module, as `kdzero_gp.methods.registry.method` reads it.
     """
 
     name: str
@@ -35,6 +42,26 @@ class Named:
     calibration: tuple[float, ...] | None = None
     ce_weight: float = 1.0
     warmup_epochs: int = 0
+    module: str | None = None
+
+    @property
+    def alone(self) -> bool:
+        """Whether it is the student alone."""
+        return self.tree is None and self.module is None
+
+    def check(self, kind: TaskKind, whose: str) -> None:
+        """Sees that it fits the classes of a kind of task.
+
+        Args:
+            whose: what messages call it.
+
+        Raises:
+            ConfigError: it takes class scores as one distribution, and classes do not exclude one another.
+        """
+        if self.tree is not None:
+            check_tree(kind, self.tree, whose)
+        if self.module is not None:
+            _check_module(kind, method(self.module), whose)
 
     @property
     def warmup(self) -> float:
@@ -63,9 +90,12 @@ def named_distiller(text: str, stages: Sequence[str]) -> Named:
         TapError: it reads a stage that the pair does not have.
     """
     text = text.strip()
-    if text in METHODS:
+    if names_method(text):
         chosen = method(text)
-        tree = None if chosen.text is None else chosen.tree(stages)
+        if chosen.module is not None:
+            chosen.loss(stages)  # which finds out whether it fits
+            return Named(text, None, None, chosen.ce_weight, chosen.warmup_epochs, chosen.call)
+        tree = None if chosen.alone else chosen.tree(stages)
         return Named(text, tree, None, chosen.ce_weight, chosen.warmup_epochs)
     if is_file_name(text):
         from kdzero_gp.export.distiller_file import load
@@ -86,6 +116,25 @@ def named_distiller(text: str, stages: Sequence[str]) -> Named:
     )
 
 
+def check_loss(kind: TaskKind, loss: Distiller | MethodLoss, whose: str) -> None:
+    """The same for a loss that exists already."""
+    if isinstance(loss, AddedTree):
+        check_loss(kind, loss.base, whose)
+        check_loss(kind, loss.distiller, whose)
+    elif isinstance(loss, Distiller):
+        check_tree(kind, loss.tree, whose)
+    elif loss.method is not None:
+        _check_module(kind, loss.method, whose)
+
+
+def _check_module(kind: TaskKind, chosen: Method, whose: str) -> None:
+    if chosen.exclusive and not kind.exclusive:
+        raise ConfigError(
+            f"{whose} is {chosen.name}, which holds for images of exactly one class, but with --task {kind.name} an "
+            f"image may have several; take the method {kind.baseline}"
+        )
+
+
 def is_file_name(text: str) -> bool:
     """Whether a text is to be read as a path: it ends as a distiller file does, or a file of that name exists."""
     with suppress(OSError, ValueError):  # too long, or with characters that no path has
@@ -96,11 +145,39 @@ def is_file_name(text: str) -> bool:
 
 def _sum(text: str, first: Named, second: Named) -> Named:
 
-    if first.tree is None or second.tree is None:
+    if first.alone or second.alone:
         raise ConfigError(f"'{text}' adds to `none`, the student alone, which has no distiller; leave it out")
-    tree, calibration = summed((first.tree, first.calibration), (second.tree, second.calibration))
+    if first.module is not None and second.module is not None:
+        raise ConfigError(f"'{text}' adds two methods that are modules; one of the two must be a tree")
+    module = first.module or second.module
+    parts = [(part.tree, part.calibration) for part in (first, second) if part.tree is not None]
+    tree, calibration = parts[0] if len(parts) == 1 else summed(*parts)
     factors = None if calibration is None else tuple(calibration)
-    return Named(text, tree, factors, first.ce_weight, first.warmup_epochs)
+    return Named(text, tree, factors, first.ce_weight, first.warmup_epochs, module)
+
+
+def make_loss(
+    tree: str | Tree | None,
+    module: str | None,
+    stages: Sequence[str],
+    *,
+    calibration: Sequence[float] | None = None,
+    seed: int = 0,
+) -> Distiller | MethodLoss | None:
+    """The loss of a tree, of a method that is a module, or of both together; None for the student alone.
+
+    Args:
+        tree: text form.
+        module: as `kdzero_gp.methods.registry.method` reads it.
+        stages: names of the stages that both networks have.
+        calibration: one factor for each term of the tree.
+        seed: of initial weights and random numbers.
+    """
+    distiller = None if tree is None else Distiller(tree, calibration=calibration, seed=seed)
+    if module is None:
+        return distiller
+    loss = method(module).loss(stages, seed=seed)
+    return loss if distiller is None else AddedTree(loss, distiller)
 
 
 def _check_stages(name: str, tree: Tree, stages: Sequence[str]) -> None:

@@ -10,6 +10,7 @@ from kdzero_gp.taps.override import parse_taps
 from kdzero_gp.tasks.kinds import kind_of
 from kdzero_gp.tasks.task import Task
 from kdzero_gp.tasks.teacher.pretrain import cached_teacher
+from kdzero_gp.tasks.teacher.route import cached_route
 
 
 def make_data(config: PairConfig) -> Dataset:
@@ -57,6 +58,9 @@ def make_task(config: PairConfig, data: Dataset | None = None) -> Task:
         student_input=pair.student.input,
         found=pair.found,
         kind=kind,
+        route=None
+        if config.teacher_weights
+        else cached_route(config.teacher, data, device=config.device, spec=pair.teacher.input, kind=kind),
     )
 
 

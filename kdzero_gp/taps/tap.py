@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Role = Literal["map", "vector", "scores", "dense_scores", "region_scores"]
-"""What a tap's tensor is: a feature map (N, C, H, W); one vector (N, D) of each image; its class scores (N, K); class
-scores of every place, (N, K, H, W); or class scores of R anchors or regions of each image, (N·R, K)."""
+Role = Literal["map", "rows", "vector", "scores", "dense_scores", "region_scores"]
+"""What a tap's tensor is: a feature map (N, C, H, W); several vectors (N, R, D) of each image, or one, (N, D); its
+class scores (N, K); class scores of every place, (N, K, H, W); or class scores of R anchors or regions of each image,
+(N·R, K)."""
 
 Layout = Literal["map", "tokens", "channels_last"]
 """How a module hands a feature map over: (N, C, H, W); tokens (N, P + H·W, C), the first P of them no places of the

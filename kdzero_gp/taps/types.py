@@ -2,11 +2,12 @@
 
 from typing import Final
 
-from kdzero_gp.grammar.types import Logits, Map, Vector
+from kdzero_gp.grammar.types import Logits, Map, Rows, Vector
 from kdzero_gp.taps.tap import Role
 
 TYPES: Final[dict[Role, type]] = {
     "map": Map,
+    "rows": Rows,
     "vector": Vector,
     "scores": Logits,
     "dense_scores": Map,

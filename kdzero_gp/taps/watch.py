@@ -96,12 +96,12 @@ def watched_pass(model: nn.Module, example: Tensor, wanted: set[str]) -> tuple[A
             def hooks(path: str, module: nn.Module) -> list[Any]:
                 return [module.register_forward_hook(_note_channels_last(shapes)), *more(path, module)]
 
-            return _hooked_pass(model, example, hooks)
+            return hooked_pass(model, example, hooks)
 
         seen = probe(model, example, first_look)
         watch = Watch(prefix=stated_prefix(inner))
         spectator = _Spectator(inner, watch, shapes, wanted, seen)
-        result = _hooked_pass(model, example, spectator.hooks)
+        result = hooked_pass(model, example, spectator.hooks)
     return result, watch
 
 
@@ -109,7 +109,12 @@ Hooks = Callable[[str, nn.Module], list[Any]]
 """Sets the hooks of a module at its path."""
 
 
-def _hooked_pass(model: nn.Module, example: Tensor, hooks: Hooks) -> Any:
+def hooked_pass(model: nn.Module, example: Tensor, hooks: Hooks) -> Any:
+    """One forward pass without gradient, with hooks on every module.
+
+    Raises:
+        TapError: the model fails on the example.
+    """
     inner = bare(model)
     handles = [handle for path, module in inner.named_modules() for handle in hooks(path, module)]
     try:

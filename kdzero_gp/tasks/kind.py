@@ -6,7 +6,7 @@ pages know this protocol alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Literal, Protocol
 
@@ -189,9 +189,19 @@ class TaskKind(Protocol):
         ...
 
     def train_teacher(
-        self, model: nn.Module, data: Dataset, recipe: Recipe, *, seed: int, device: torch.device | str
+        self,
+        model: nn.Module,
+        data: Dataset,
+        recipe: Recipe,
+        *,
+        seed: int,
+        device: torch.device | str,
+        after_epoch: Callable[[int], None] | None = None,
     ) -> nn.Module:
         """Trains a teacher in place on the training split; it comes back in evaluation mode.
+
+        Args:
+            after_epoch: told how many epochs are done, after each.
 
         Raises:
             ModelError: the loss became NaN or infinite.

@@ -1,6 +1,9 @@
 """A distillation task: a teacher, a way to build students, data, taps and a training recipe."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import astuple
 from functools import cached_property
@@ -15,10 +18,13 @@ from kdzero_gp.grammar.grammar import Grammar
 from kdzero_gp.grammar.operation import Operation
 from kdzero_gp.grammar.tree import Tree
 from kdzero_gp.knowledge import Knowledge
+from kdzero_gp.taps.anatomy import Anatomy
+from kdzero_gp.taps.network import Network
 from kdzero_gp.taps.override import TapOverride
 from kdzero_gp.taps.read import TapReader
 from kdzero_gp.taps.tap import Taps
 from kdzero_gp.taps.types import TYPES
+from kdzero_gp.taps.wrapped_student import places_in, student_inside
 from kdzero_gp.tasks.input import InputSpec, NetworkInput, adapts_itself, network_input
 from kdzero_gp.tasks.kind import TaskKind
 from kdzero_gp.tasks.kinds import check_tree, kind_of
@@ -30,6 +36,8 @@ from kdzero_gp.tasks.teacher.files import TeacherFiles, teacher_identity
 from kdzero_gp.tasks.teacher.folder import cache_folder
 from kdzero_gp.tasks.training_batches import TrainingBatches
 
+EXAMPLES = 4
+"""Images by which networks are looked into."""
 CHUNK = MOST
 """Images per forward pass at most where nothing is learned."""
 CACHE_GB = 4.0
@@ -61,6 +69,7 @@ class Task:
         taps: places that the user sets by hand.
         found: the taps of the same networks on the same data, where they have been found already.
         kind: what a student is trained for and measured by; by default classification.
+        route: gives the teacher's weights as they were after a share of its own training.
 
     Attributes:
         teacher_taps, student_taps: what distillers read, under common names.
@@ -91,6 +100,7 @@ class Task:
         taps: TapOverride | None = None,
         found: FoundTaps | None = None,
         kind: TaskKind | None = None,
+        route: Callable[[float], Mapping[str, Tensor]] | None = None,
     ) -> None:
         if not cache_gb >= 0:
             raise ConfigError(f"The cache is {cache_gb} GiB, but must be 0 (the teacher runs in every step) or more")
@@ -105,8 +115,10 @@ class Task:
         self.amp = amp
         self.teacher = teacher.to(self.device).eval().requires_grad_(False)
         self._build_student = build_student
+        self._route = route
         self._cache_gb, self._cache_dir = cache_gb, cache_dir
         self._batches: dict[str, Batches] = {}
+        self._anchors: dict[float, Task] = {}
         if adapts_itself(teacher):
             raise ModelError(
                 "the teacher adapts its images by itself, being a student of another task; load its weights into a new "
@@ -149,9 +161,32 @@ class Task:
         return student
 
     def reader(self, student: nn.Module, names: Iterable[str]) -> TapReader:
-        """Reads the named taps of a student while it runs on images as the data set has them."""
-        self.student_input.attach(student)
-        return TapReader(student, self.student_taps, names)
+        """Reads the named taps of a student while it runs on images as the data set has them.
+
+        Raises:
+            TapError: a tap that the student does not have.
+        """
+        self.student_input.attach(student_inside(student))
+        names = tuple(names)
+        return TapReader(
+            student, places_in(student, self.student_network(student_inside(student)).places(names)), names
+        )
+
+    @cached_property
+    def teacher_network(self) -> Network:
+        """What the teacher has beside its taps."""
+        return Network("teacher", self.teacher, self.teacher_taps, lambda: self.teacher_input(self._examples()))
+
+    def student_network(self, student: nn.Module) -> Network:
+        """The same of a student."""
+        return Network("student", student, self.student_taps, self._examples, lambda: self._student_anatomy)
+
+    @cached_property
+    def _student_anatomy(self) -> Anatomy:
+        return Network("student", self.student(seed=0), self.student_taps, self._examples).anatomy
+
+    def _examples(self) -> Tensor:
+        return self.first_images("train", EXAMPLES)
 
     def autocast(self) -> AbstractContextManager[object]:
         """What a student's forward pass runs under: bfloat16 where the task says so, nothing otherwise."""
@@ -192,9 +227,48 @@ class Task:
         def taught(numbers: Tensor, view: int | None, images: Tensor) -> Knowledge:
             if self.online:
                 return self._teach(images, names)
-            return self._teacher_cache.batch("train", names, numbers, view)
+            return self._cached(names, lambda cache, some: cache.batch("train", some, numbers, view))
 
         return TrainingBatches(self._images("train"), self.targets("train"), taught if names else _nothing)
+
+    def live_teacher(self, taps: Iterable[str]) -> Callable[[Tensor], Knowledge]:
+        """Runs the teacher on images as the data set has them, with gradient to them."""
+        names = self._known(taps)
+
+        def run(images: Tensor) -> Knowledge:
+            with TapReader(self.teacher, self.teacher_network.places(names), names) as reader:
+                return reader(self.teacher_input(images))
+
+        return run
+
+    def at_anchor(self, share: float) -> Task:
+        """The same task with the teacher as it was after a share of its own training.
+
+        Raises:
+            ConfigError: that is not known.
+        """
+        route = self.require_route()
+        if share not in self._anchors:
+            self._anchors.clear()  # one at a time: each keeps outputs of its own
+            earlier = self._anchors[share] = copy.copy(self)
+            earlier.teacher = copy.deepcopy(self.teacher)
+            earlier.teacher.load_state_dict(dict(route(share)))
+            for name in ("teacher_network", "_teacher_cache", "_extra_cache"):
+                vars(earlier).pop(name, None)
+        return self._anchors[share]
+
+    def require_route(self) -> Callable[[float], Mapping[str, Tensor]]:
+        """The teacher's route.
+
+        Raises:
+            ConfigError: it is not known.
+        """
+        if self._route is None:
+            raise ConfigError(
+                f"the teacher of {self.name} came with its weights, so what it was while it was trained is not known; "
+                "let it be trained here (without --teacher-weights), or leave out the methods that follow its route"
+            )
+        return self._route
 
     def teacher_knowledge(self, split_name: str, names: Iterable[str]) -> Knowledge:
         """The teacher's taps for a whole split without augmentation, computed once for each tap and kept.
@@ -202,7 +276,7 @@ class Task:
         Raises:
             TapError: a tap that the pair does not have.
         """
-        return self._teacher_cache.whole(split_name, self._known(names))
+        return self._cached(self._known(names), lambda cache, some: cache.whole(split_name, some))
 
     def teacher_probe(self, names: Iterable[str], count: int) -> Knowledge:
         """The teacher's taps for the first training images, without those for the rest of a large split.
@@ -212,11 +286,27 @@ class Task:
         """
         return self._teach(self.first_images("train", count), self._known(names))
 
+    def _cached(self, names: Sequence[str], read: Callable[[TeacherCache, Sequence[str]], Knowledge]) -> Knowledge:
+        """Taps out of the caches: that of the shared ones, and that of what a method reads beside them."""
+        extra = [name for name in names if name not in self.teacher_taps]
+        if not extra:
+            return read(self._teacher_cache, names)
+        shared = [name for name in names if name in self.teacher_taps]
+        parts = dict(read(self._extra_cache, extra)) | (dict(read(self._teacher_cache, shared)) if shared else {})
+        return Knowledge(**{name: parts[name] for name in names})
+
     @cached_property
     def _teacher_cache(self) -> TeacherCache:
+        return self._make_cache(self.teacher_taps)
+
+    @cached_property
+    def _extra_cache(self) -> TeacherCache:
+        return self._make_cache(Taps(tuple(self.teacher_network.anatomy.extra.items())))
+
+    def _make_cache(self, taps: Taps) -> TeacherCache:
         return TeacherCache(
             self._teach,
-            self.teacher_taps,
+            taps,
             {name: self._images(name) for name in ("train", "val", "test")},
             chunk=self._teacher_chunk,
             views=self.augment.views,
@@ -253,13 +343,17 @@ class Task:
 
     def _known(self, names: Iterable[str]) -> tuple[str, ...]:
         names = tuple(names)
-        for name in names:
-            if name not in self.teacher_taps:
-                raise TapError(f"no tap `{name}` in {self.name}; it has {', '.join(self.teacher_taps)}")
+        try:
+            self.teacher_network.places(names)
+        except TapError as error:
+            missing = next(name for name in names if name not in self.teacher_taps)
+            known = ", ".join(self.teacher_taps)
+            raise TapError(f"no tap `{missing}` in {self.name}; it has {known}. {error}") from None
         return names
 
     def _teach(self, images: Tensor, names: Iterable[str]) -> Knowledge:
-        with torch.no_grad(), TapReader(self.teacher, self.teacher_taps, names) as reader:
+        names = tuple(names)
+        with torch.no_grad(), TapReader(self.teacher, self.teacher_network.places(names), names) as reader:
             return reader(self.teacher_input(images))
 
 

@@ -83,10 +83,10 @@ def fit(
         else:
             state, log, identity = stored
             _require_same(place, identity, job.identity)
-            factors = state.get("distiller.calibration")
+            factors = state.get("distiller.calibration", state.get("distiller.distiller.calibration"))
             training = job.training(ranks, None if factors is None else tuple(factors.tolist()))
             training.restore(state)
-        observer.started(f"{task.name}: {named.name}, seed {seed}", recipe.epochs, len(log), place)
+        observer.started(f"{task.name}: {named.name}, seed {seed}", training.epochs, len(log), place)
         _epochs(job, training, log, place, observer)
         result = ended(job, training, log, place if ranks.first else None, dict(about or {}))
         observer.finished(result)
@@ -113,7 +113,7 @@ def _epochs(
     job: Fit, training: ShardedTraining, log: list[EpochLog], folder: Path | None, observer: FitObserver
 ) -> None:
     warned = False
-    for epoch in range(len(log), job.recipe.epochs):
+    for epoch in range(len(log), training.epochs):
         started = time.perf_counter()
         try:
             training.advance((epoch + 1) * training.per_epoch)
@@ -128,7 +128,7 @@ def _epochs(
         if first and folder is not None:
             write_checkpoint(folder, training.state(), log, job.identity)
         observer.epoch_done(row)
-        settled = [past.loss for past in log if past.steps > training.distiller_warmup]
+        settled = [past.loss for past in log if past.steps > training.settles]
         if settled and loss > RISEN * min(settled) > 0 and not warned:
             warned = True
             observer.warned(
@@ -145,7 +145,7 @@ def _quality(task: Task, student: nn.Module) -> float:
 def _diverged(training: ShardedTraining, what: str) -> str:
     rate = training.rates[max(0, training.step - 1)]
     epoch = math.ceil(training.step / training.per_epoch)
-    terms = {} if training.distiller is None else training.distiller.terms()
+    terms = {} if training.method is None else training.method.terms()
     bad = [f"`{name}`" for name, value in terms.items() if not math.isfinite(float(value))]
     whose = f" (the fault begins in {', '.join(bad)})" if bad else ""
     return (

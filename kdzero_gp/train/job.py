@@ -11,7 +11,7 @@ from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.loops.ranks import Ranks
 from kdzero_gp.loops.sharded import ShardedTraining
-from kdzero_gp.methods.named import Named
+from kdzero_gp.methods.named import Named, make_loss
 from kdzero_gp.models.weights import weights_digest
 from kdzero_gp.randomness import derive_seed
 from kdzero_gp.tasks.kinds import DEFAULT
@@ -46,6 +46,7 @@ class Fit:
             "amp": self.task.amp,
             "device": self.task.device.type,
             "distiller": None if self.named.tree is None else str(self.named.tree),
+            **({} if self.named.module is None else {"method": self.named.module}),
             "calibration": self.named.calibration,
             "calibrate": self.calibrate,
             "warmup_epochs": self.named.warmup_epochs,
@@ -65,12 +66,10 @@ class Fit:
     def training(self, ranks: Ranks, factors: tuple[float, ...] | None) -> ShardedTraining:
         """Makes the training at its first step."""
         named, recipe = self.named, self._recipe
-        distiller = None
-        if named.tree is not None:
-            distiller = Distiller(named.tree, calibration=factors, seed=self._seed("distiller"))
+        stages = self.task.student_taps.stages
         return ShardedTraining(
             self.task,
-            distiller,
+            make_loss(named.tree, named.module, stages, calibration=factors, seed=self._seed("distiller")),
             recipe,
             student_seed=self._seed("student"),
             order_seed=self._seed("batches"),
@@ -101,7 +100,8 @@ def calibrated(task: Task, named: Named, *, student_seed: int, seed: int) -> tup
         ConfigError: the student alone, which has no terms.
     """
     if named.tree is None:
-        raise ConfigError(f"{named.name} is the student alone and has no terms to calibrate; leave --calibrate out")
+        what = "the student alone" if named.alone else "a module"
+        raise ConfigError(f"{named.name} is {what} and has no terms to calibrate; leave --calibrate out")
     distiller = Distiller(named.tree, seed=seed)
     student = task.student(student_seed).train()
     names = tuple(dict.fromkeys((*distiller.taps, *task.kind.loss_taps)))

@@ -8,7 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.loops.sharded import ShardedTraining
+from kdzero_gp.methods.added import AddedTree
 from kdzero_gp.provenance import hardware, versions
 from kdzero_gp.tasks.task import Task
 from kdzero_gp.train.files import RESULT_NAME, write_json, write_student
@@ -24,7 +26,8 @@ def ended(
     kind = job.task.kind
     found = kind.measures(job.task, student, "test")
     measured = {measure.record: found.get(measure.key) for measure in (kind.quality, *kind.further)}
-    factors = None if training.distiller is None else tuple(training.distiller.calibration.tolist())
+    distiller = training.distiller.distiller if isinstance(training.distiller, AddedTree) else training.distiller
+    factors = tuple(distiller.calibration.tolist()) if isinstance(distiller, Distiller) else None
     seconds = sum(row.seconds for row in log)
     result = FitResult(student, measured, tuple(log), factors, folder, seconds, kind)
     if folder is not None:
@@ -38,7 +41,7 @@ def _write(job: Fit, result: FitResult, folder: Path, about: dict[str, str]) -> 
     header = {
         **about,
         "input": json.dumps(_input(job.task)),
-        "distiller": tree or "none",
+        "distiller": job.named.module or tree or "none",
         "seed": str(job.seed),
         "epochs": str(len(result.log)),
         result.kind.quality.key: f"{result.quality:.6f}",

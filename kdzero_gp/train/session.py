@@ -74,8 +74,7 @@ def assembled(config: FitConfig, device: str) -> Setup:
     data = make_data(here)
     task = make_task(here, data)
     named = named_distiller(config.distiller, task.student_taps.stages)
-    if named.tree is not None:
-        task.check_tree(named.tree, "the distiller")
+    named.check(task.kind, "the distiller")
     if config.train_on == "all":
         task.data = on_all_images(data)  # after the teacher, which belongs to the data as a search splits them
     return Setup(task, named)

@@ -1,4 +1,4 @@
-"""The README's tables are those of the result files."""
+"""The tables of the README and of the benchmarks' page are those of the result files."""
 
 from pathlib import Path
 
@@ -71,6 +71,24 @@ def test_claims_of_several_files_are_one_table(results: Path) -> None:
     assert "stale" not in text
 
 
+def test_one_column_is_laid_on_its_side(results: Path) -> None:
+    rows = [
+        {"part": "methods", "name": "ours, run seed 10", "test %": 43.0, "test % std": 0.5},
+        {"part": "methods", "name": "ours, run seed 2", "test %": 30.0, "test % std": 0.25},
+        {"part": "methods", "name": "alone", "test %": 18.0, "test % std": 0.125},
+    ]
+    write_result(make_result("pair", {}, seeds=[4, 5], rows=rows, claims=[]), results / "pair.json")
+    text = filled(page("<!-- row: pair.methods, test %: alone; ours -->", "stale", "<!-- end -->"), results)
+    assert text.splitlines()[3:6] == [
+        "|  | alone | ours, run seeds 2, 10 |",
+        "| --- | ---: | ---: |",
+        "| test % | 18.00 ± 0.12 | 30.00 ± 0.25, 43.00 ± 0.50 |",
+    ]
+    assert "seeds 4, 5" in text
+    assert "stale" not in text
+    assert filled(text, results) == text
+
+
 def test_filling_twice_changes_nothing(results: Path) -> None:
     once = filled(
         page("<!-- table: toy.counts -->", "<!-- end -->", "between", "<!-- table: toy -->", "<!-- end -->"), results
@@ -95,6 +113,11 @@ def test_what_was_not_run_is_not_passed_over(results: Path) -> None:
         (["<!-- table toy -->", "<!-- end -->"], "is no marker"),
         (["<!-- table: toy, digits -->", "<!-- end -->"], "is no table"),
         (["<!-- claims: toy, none -->", "<!-- end -->"], "there is no .*none.json"),
+        (["<!-- row: toy -->", "<!-- end -->"], "is no row"),
+        (["<!-- row: none.speed, share: c -->", "<!-- end -->"], "there is no .*none.json"),
+        (["<!-- row: toy.speed, size: c -->", "<!-- end -->"], "no column `size`"),
+        (["<!-- row: toy.speed, share: z -->", "<!-- end -->"], "no row `z` in `speed`"),
+        (["<!-- rows: toy.speed, share: c -->", "<!-- end -->"], "is no marker"),
     ],
 )
 def test_bad_marker_is_named(results: Path, lines: list[str], message: str) -> None:

@@ -38,7 +38,7 @@ def command(request: dict[str, Any]) -> NoReturn:
         resource.setrlimit(resource.RLIMIT_FSIZE, (request["largest_file"],) * 2)
     module = request.get("module", "kdzero_gp.run")
     sys.argv = [module, *request["argv"]]
-    sys.exit(importlib.import_module(module).app())
+    sys.exit(importlib.import_module(f"{module}.__main__").app())
 
 
 def main() -> None:

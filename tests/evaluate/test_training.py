@@ -10,7 +10,8 @@ from torch.nn import functional
 from kdzero_gp import Distiller
 from kdzero_gp.loops.fused.stack import FuseError
 from kdzero_gp.loops.fused.training import FusedTraining
-from kdzero_gp.loops.single import Training, batches
+from kdzero_gp.loops.schedule import batches
+from kdzero_gp.loops.single import Training
 from kdzero_gp.tasks.recipe import Recipe
 from kdzero_gp.tasks.task import Task
 

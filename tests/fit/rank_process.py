@@ -11,10 +11,9 @@ import torch
 from safetensors.torch import save_file
 
 from kdzero_gp.data import load_dataset
-from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.loops.ranks import launched
 from kdzero_gp.loops.sharded import ShardedTraining
-from kdzero_gp.methods.named import named_distiller
+from kdzero_gp.methods.named import make_loss, named_distiller
 from kdzero_gp.models import build, load_weights
 from kdzero_gp.tasks.recipe import Recipe
 from kdzero_gp.tasks.task import Task
@@ -33,7 +32,7 @@ def main() -> None:
     with launched("cpu") as (ranks, _):
         for number, text in enumerate(texts):
             named = named_distiller(text, ("stage1", "stage2"))
-            distiller = None if named.tree is None else Distiller(named.tree, seed=3)
+            distiller = make_loss(named.tree, named.module, ("stage1", "stage2"), seed=3)
             seeds = {"student_seed": 1, "order_seed": 2}
             training = ShardedTraining(task, distiller, RECIPE, **seeds, distiller_warmup=3, ranks=ranks)
             training.advance(training.steps)

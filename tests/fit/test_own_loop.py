@@ -49,15 +49,13 @@ print(float((distil.logits.argmax(1) == labels).float().mean()), len(distil.term
 
 
 def snippet() -> str:
-    text = (
-        (ROOT / "README.md").read_text(encoding="utf-8").partition("## Use the winner in your own training script")[2]
-    )
+    text = (ROOT / "docs" / "pages" / "guide" / "own_loop.md").read_text(encoding="utf-8")
     found = re.search(r"```python\n(.*?)```", text, re.DOTALL)
     assert found is not None
     return found[1]
 
 
-def test_the_readmes_loop_trains_a_student(tmp_path: Path) -> None:
+def test_the_pages_loop_trains_a_student(tmp_path: Path) -> None:
     (tmp_path / "runs" / "NAME").mkdir(parents=True)
     save(Distiller(WINNER, calibration=[0.5, 0.25]), tmp_path / "runs" / "NAME" / "best.json")
     (tmp_path / "own.py").write_text(BEFORE + snippet() + AFTER, encoding="utf-8")

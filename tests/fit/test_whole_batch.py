@@ -18,7 +18,8 @@ from kdzero_gp.errors import ConfigError
 from kdzero_gp.loops.ranks import Ranks
 from kdzero_gp.loops.sharded import ShardedTraining
 from kdzero_gp.loops.single import Training
-from kdzero_gp.methods.named import Named
+from kdzero_gp.methods.loss import MethodLoss
+from kdzero_gp.methods.named import Named, make_loss
 from kdzero_gp.models import build
 from kdzero_gp.tasks.recipe import Recipe
 from kdzero_gp.tasks.task import Task
@@ -27,12 +28,14 @@ ROOT = Path(__file__).resolve().parents[2]
 RECIPE = Recipe(epochs=3, batch_size=32, lr=0.1)
 SEEDS = {"student_seed": 1, "order_seed": 2}
 FEATURES = "add(weight(5, l2(mask(stage2))), weight(1, kl(logits, 4)))"
-TEXTS = ["none", "kd", "dkd", "sp", "dist", FEATURES]
-"""`sp` and `dist` compare the samples of a batch with one another; the last has an aligner and random masks."""
+MODULES = ["crd(negatives=40)", "ksanc", "ab"]
+"""Methods with a memory, with a critic, with phases."""
+TEXTS = ["none", "kd", "dkd", "sp", "dist", FEATURES, *MODULES]
+"""`sp` and `dist` compare the samples of a batch with one another; `FEATURES` has an aligner and random masks."""
 
 
-def distiller(named: Named) -> Distiller | None:
-    return None if named.tree is None else Distiller(named.tree, seed=3)
+def distiller(named: Named) -> Distiller | MethodLoss | None:
+    return make_loss(named.tree, named.module, ("stage1", "stage2"), seed=3)
 
 
 def assert_close(ours: dict[str, Tensor], theirs: dict[str, Tensor], tolerance: float = 2e-3) -> None:
@@ -132,6 +135,11 @@ def test_the_meter_adds_up_to_the_loss(task: Task, named: Callable[[str], Named]
     assert [name.partition("(")[0] for name in terms] == ["ce", "weight", "weight"]
 
 
+def test_a_method_that_needs_its_batch_whole_says_so(task: Task, named: Callable[[str], Named]) -> None:
+    with pytest.raises(ConfigError, match=r"needs its whole batch in one pass .* --accumulate is 2 and the processes"):
+        ShardedTraining(task, distiller(named("jacobian")), task.recipe, **SEEDS, accumulate=2)
+
+
 def test_a_batch_that_cannot_be_shared_out_is_refused(task: Task) -> None:
     with pytest.raises(ConfigError, match="--accumulate is 33, but must be 1 to 32"):
         ShardedTraining(task, None, task.recipe, **SEEDS, accumulate=33)
@@ -145,7 +153,7 @@ def test_two_processes_are_one(task: Task, named: Callable[[str], Named], tmp_pa
     torch.save(task.teacher.state_dict(), tmp_path / "teacher.pt")
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    texts = ["none", "sp", FEATURES]
+    texts = ["none", "sp", FEATURES, *MODULES]
     done = subprocess.run(
         [*command, str(script), str(tmp_path), *texts], env=environment, capture_output=True, text=True, check=False
     )

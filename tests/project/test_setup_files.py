@@ -1,6 +1,8 @@
 """pyproject.toml, constraints.txt and environment.yml say the same about every dependency."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -90,6 +92,46 @@ def test_newest_changelog_entry_is_this_version() -> None:
     newest = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)
     assert newest is not None
     assert newest.group(1) == project()["version"]
+
+
+def test_citation_is_of_this_version() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == project()["version"]
+    assert citation["license"] == project()["license"]
+    assert citation["authors"] == project()["authors"]
+
+
+def test_docs_are_built_with_what_dev_installs() -> None:
+    extras = project()["optional-dependencies"]
+    assert set(extras["docs"]) <= set(extras["dev"])
+
+
+def test_pre_commit_downloads_nothing_and_runs_what_lint_runs() -> None:
+    repos = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    hooks = [hook for repo in repos for hook in repo["hooks"]]
+    assert {repo["repo"] for repo in repos} == {"local"}
+    assert {hook["language"] for hook in hooks} == {"system"}
+    recipe = (ROOT / "Makefile").read_text().partition("\nlint: setup\n")[2].partition("\n\n")[0]
+    linted = re.findall(r"-m (ruff \w+|mypy .*)", recipe)
+    assert [re.search(r"-m (ruff \w+|mypy .*)", hook["entry"])[1] for hook in hooks] == linted
+
+
+def test_issue_forms_are_forms() -> None:
+    forms = [yaml.safe_load(path.read_text()) for path in (ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml")]
+    forms = [form for form in forms if "body" in form]
+    assert len(forms) == 2
+    for form in forms:
+        assert {"name", "description", "body"} <= set(form)
+        identifiers = [field["id"] for field in form["body"]]
+        assert len(set(identifiers)) == len(identifiers)
+        assert all(field["attributes"]["label"] for field in form["body"])
+
+
+def test_lowest_versions_are_the_bounds() -> None:
+    listed = subprocess.run(
+        [sys.executable, ".ci/lowest.py"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    assert pins(listed) == {canonicalize_name(bound.name): next(iter(bound.specifier)).version for bound in bounds()}
 
 
 def test_packages_carry_their_types() -> None:

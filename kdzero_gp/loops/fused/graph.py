@@ -10,6 +10,7 @@ from torch import Tensor
 
 from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.knowledge import Knowledge
+from kdzero_gp.methods.loss import MethodLoss
 
 _log = logging.getLogger(__name__)
 
@@ -19,11 +20,13 @@ WARM_UP = 3
 Step = Callable[[Tensor, Tensor, Knowledge, "Tensor | float"], None]
 
 
-def graph_refusal(device: torch.device, distillers: Sequence[Distiller | None]) -> str:
+def graph_refusal(device: torch.device, distillers: Sequence[Distiller | MethodLoss | None]) -> str:
     """Why the step of these distillers cannot be a graph, "" if nothing is known against it."""
     if device.type != "cuda":
         return f"graphs need a CUDA device, but this is {device}"
     for distiller in distillers:
+        if isinstance(distiller, MethodLoss):
+            return f"{type(distiller).__name__} is told the step, which differs every time"
         for term in distiller.terms_in_order if distiller is not None else ():
             for node in term.distance.walk():
                 if node.operation is not None and node.operation.random:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.knowledge import Knowledge
 from kdzero_gp.loops.fused.stack import Stack
 from kdzero_gp.loops.fused.update import FusedUpdate
+from kdzero_gp.methods.loss import MethodLoss
+from kdzero_gp.methods.world import Now
 from kdzero_gp.tasks.kind import TaskKind
 
 
@@ -26,13 +28,14 @@ class FusedStep:
     Attributes:
         losses: (K,) of the last step; those of dropped students mean nothing.
         raised: which distillers raised what in the last step. Their students did that step on the labels alone.
+        now: the moment of the step, for methods that ask.
         rises: by what each distiller is weighted beside its own weight, during its warm-up.
     """
 
     def __init__(
         self,
         stack: Stack,
-        distillers: Sequence[Distiller | None],
+        distillers: Sequence[MethodLoss | None],
         update: FusedUpdate,
         ce_weight: float | Tensor,
         kind: TaskKind,
@@ -44,6 +47,7 @@ class FusedStep:
         self._moving: Tensor | None = None
         self.losses = torch.zeros(stack.count)
         self.raised: dict[int, BaseException] = {}
+        self.now = Now()
         self.rises = [1.0] * stack.count
 
     def __call__(self, images: Tensor, targets: Tensor, teacher: Knowledge, rate: float | Tensor) -> None:
@@ -68,9 +72,10 @@ class FusedStep:
             if distiller is None:
                 continue
             # Its graph begins at the taps and is gone before the next distiller's: memory for one at a time.
-            mine = {name: parts[name][number].detach().requires_grad_() for name in distiller.taps}
+            mine = {name: parts[name][number].detach().requires_grad_() for name in distiller.student_taps}
             try:
-                loss = distiller(Knowledge(**mine), teacher, targets)
+                now = replace(self.now, seed=distiller.seed)
+                loss = distiller(Knowledge(**mine), teacher, targets, now)
                 if self.rises[number] != 1:
                     loss = self.rises[number] * loss
                 if loss.requires_grad:

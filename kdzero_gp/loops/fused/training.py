@@ -19,6 +19,7 @@ from kdzero_gp.loops.fused.step import FusedStep
 from kdzero_gp.loops.fused.update import FusedUpdate
 from kdzero_gp.loops.fused.ways import Way, make_stack
 from kdzero_gp.loops.single import DeadlineError, DivergedError, Training
+from kdzero_gp.methods.loss import MethodLoss, as_method
 from kdzero_gp.tasks.recipe import Recipe
 from kdzero_gp.tasks.task import Task
 
@@ -32,7 +33,7 @@ class FusedTraining:
     or whose distiller raises, is taken out; the others go on as if it had never been there.
 
     Args:
-        distillers: one for each student; None trains a student alone.
+        distillers: or methods that are modules, one for each student; None trains a student alone.
         ce_weights: of each student's own loss; None takes the recipe's for all.
         distiller_warmups: steps during which each distiller's weight rises linearly; None means none. Not in a graph.
         way: how the students are stacked, by default the first way that the student allows.
@@ -43,14 +44,14 @@ class FusedTraining:
         errors: for each student what ended its training, or None.
 
     Raises:
-        FuseError: the student cannot be stacked, the task's loss is no mean over samples, or the optimiser is another
-            than SGD; train one by one.
+        FuseError: the student cannot be stacked, the task's loss is no mean over samples, the optimiser is another than
+            SGD, or a method needs a training of its own; train one by one.
     """
 
     def __init__(
         self,
         task: Task,
-        distillers: Sequence[Distiller | None],
+        distillers: Sequence[Distiller | MethodLoss | None],
         recipe: Recipe,
         *,
         student_seed: int,
@@ -63,13 +64,18 @@ class FusedTraining:
         if recipe.optimiser != "sgd":
             raise FuseError(f"the recipe's optimiser is {recipe.optimiser}, and students in one program take SGD alone")
         self.task, self.distillers, self.recipe = task, tuple(distillers), recipe
+        self.methods = tuple(as_method(distiller) for distiller in distillers)
+        for method in self.methods:
+            if method is not None and (reason := method.fusable(task.student_taps)):
+                raise FuseError(f"a method has {reason}, so its student has a training of its own")
         self._twin = Training(task, None, recipe, student_seed=student_seed, order_seed=order_seed)
-        teacher_taps = dict.fromkeys(tap for distiller in distillers if distiller for tap in distiller.taps)
-        self.taps = tuple(dict.fromkeys((*teacher_taps, *task.kind.loss_taps)))
+        teacher_taps = dict.fromkeys(tap for method in self.methods if method for tap in method.teacher_taps)
+        student_taps = dict.fromkeys(tap for method in self.methods if method for tap in method.student_taps)
+        self.taps = tuple(dict.fromkeys((*student_taps, *task.kind.loss_taps)))
         self.feed = task.feed(teacher_taps)
         self.stack = make_stack(task, self._twin.student, len(self.distillers), self.taps, way)
         self._prepare()
-        own = [list(distiller.parameters()) if distiller else [] for distiller in self.distillers]
+        own = [method.learned() if method else [] for method in self.methods]
         self._update = FusedUpdate(self.stack, own, recipe)
         self._random = [{k: v for k, v in self._twin.state().items() if k.startswith("random.")}] * self.stack.count
         self._ce_weight = (
@@ -84,7 +90,7 @@ class FusedTraining:
         self.step = step
         self.errors: list[BaseException | None] = [None] * self.stack.count
         self._step = FusedStep(
-            self.stack, self.distillers, self._update, self._ce_weight, self.task.kind, self.task.autocast
+            self.stack, self.methods, self._update, self._ce_weight, self.task.kind, self.task.autocast
         )
         self._graph: StepGraph | None = None
         if self._cuda_graph:
@@ -112,9 +118,10 @@ class FusedTraining:
         self._twin.student.eval()
         with torch.no_grad(), self.task.reader(self._twin.student, self.taps) as reader:
             student = reader(images)
-        for distiller in self.distillers:
-            if distiller is not None:
-                distiller.prepare(student, teacher)
+        world = self._twin.world()
+        for method in self.methods:
+            if method is not None:
+                method.prepare(student, teacher, world)
 
     def advance(self, until: int, *, seconds: float | None = None) -> None:
         """Trains all students that are alive up to step `until` of the schedule.
@@ -148,6 +155,7 @@ class FusedTraining:
         calls = [distiller.calls if distiller else 0 for distiller in self.distillers]
         if self._warmups:
             self._step.rises = [min(1.0, (self.step + 1) / max(1, steps)) for steps in self._warmups]
+        self._step.now = self._twin.moment(self.step)
         (self._graph or self._step)(images, targets, teacher, self._twin.rates[self.step])
         self.step += 1
         for number, distiller in enumerate(self.distillers):

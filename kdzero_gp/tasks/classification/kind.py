@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -78,10 +78,17 @@ class Classification:
         return measures.network_shares(model, data, split)
 
     def train_teacher(
-        self, model: nn.Module, data: Dataset, recipe: Recipe, *, seed: int, device: torch.device | str
+        self,
+        model: nn.Module,
+        data: Dataset,
+        recipe: Recipe,
+        *,
+        seed: int,
+        device: torch.device | str,
+        after_epoch: Callable[[int], None] | None = None,
     ) -> nn.Module:
         """By cross-entropy."""
-        return train_teacher(model, data, recipe, seed=seed, device=device)
+        return train_teacher(model, data, recipe, seed=seed, device=device, after_epoch=after_epoch)
 
 
 KIND: TaskKind = Classification()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -18,6 +20,9 @@ def train_teacher(
     *,
     seed: int = 0,
     device: torch.device | str = "cpu",
+    after_epoch: Callable[[int], None] | None = None,
 ) -> nn.Module:
     """Trains `model` in place with cross-entropy on the training split; see `train_supervised`."""
-    return train_supervised(model, dataset, recipe, functional.cross_entropy, seed=seed, device=device)
+    return train_supervised(
+        model, dataset, recipe, functional.cross_entropy, seed=seed, device=device, after_epoch=after_epoch
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -79,10 +79,19 @@ class Multilabel:
         return measures.network_precision(model, data, split)
 
     def train_teacher(
-        self, model: nn.Module, data: Dataset, recipe: Recipe, *, seed: int, device: torch.device | str
+        self,
+        model: nn.Module,
+        data: Dataset,
+        recipe: Recipe,
+        *,
+        seed: int,
+        device: torch.device | str,
+        after_epoch: Callable[[int], None] | None = None,
     ) -> nn.Module:
         """By binary cross-entropy."""
-        return train_supervised(model, data, recipe, loss.binary_cross_entropy, seed=seed, device=device)
+        return train_supervised(
+            model, data, recipe, loss.binary_cross_entropy, seed=seed, device=device, after_epoch=after_epoch
+        )
 
 
 KIND: TaskKind = Multilabel()

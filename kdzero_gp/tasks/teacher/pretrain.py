@@ -92,7 +92,7 @@ def cached_teacher(
     with scores_alone(model, scores):
         if origin.how == "train":
             folder = cache_folder(cache_dir)
-            path = folder / _file_name(name, model, dataset, recipe, seed, adapt, kind)
+            path = folder / teacher_file(name, model, dataset, recipe, seed, adapt, kind)
             with FileLock(path.with_suffix(".lock")):
                 quality = _restored(model, path, kind)
                 if quality is None:
@@ -115,9 +115,14 @@ def _quality(model: nn.Module, dataset: Dataset, kind: TaskKind) -> float:
     return kind.network_measures(model, dataset, dataset.val)[kind.quality.key]
 
 
-def _file_name(
+def teacher_file(
     name: str, model: nn.Module, dataset: Dataset, recipe: Recipe, seed: int, adapt: NetworkInput, kind: TaskKind
 ) -> str:
+    """The name of a teacher's file in the cache, with a hash of everything that determines its weights.
+
+    Args:
+        model: with its initial weights.
+    """
     content: str | list[str] = [source_digest(name, model), weights_digest(model)] if is_user_model(name) else name
     parts: list[object] = [_VERSION, content, dataset.num_classes, dataset.fingerprint(), asdict(recipe), seed]
     if not adapt.unchanged:
@@ -147,8 +152,6 @@ def _restored(model: nn.Module, path: Path, kind: TaskKind) -> float | None:
 def _keep(
     model: nn.Module, path: Path, name: str, dataset: Dataset, recipe: Recipe, seed: int, kind: TaskKind, quality: float
 ) -> None:
-    # Copies, because tied weights share memory, which the format refuses.
-    weights = {key: value.detach().cpu().clone().contiguous() for key, value in model.state_dict().items()}
     header = {
         "model": name,
         "num_classes": str(dataset.num_classes),
@@ -159,6 +162,17 @@ def _keep(
         f"val_{kind.quality.key}": f"{quality:.6f}",
         "torch": str(torch.__version__),
     }
+    write_weights(path, model, header)
+
+
+def write_weights(path: Path, model: nn.Module, header: dict[str, str]) -> None:
+    """Writes a network's weights whole, with a header of texts, and makes room for them in the cache.
+
+    Raises:
+        ConfigError: the cache cannot be written.
+    """
+    # Copies, because tied weights share memory, which the format refuses.
+    weights = {key: value.detach().cpu().clone().contiguous() for key, value in model.state_dict().items()}
     bound_cache(path.parent, sum(4 * tensor.numel() for tensor in weights.values()))
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:

@@ -21,6 +21,7 @@ def train_supervised(
     *,
     seed: int = 0,
     device: torch.device | str = "cpu",
+    after_epoch: Callable[[int], None] | None = None,
 ) -> nn.Module:
     """Trains `model` in place on the training split.
 
@@ -29,6 +30,7 @@ def train_supervised(
 
     Args:
         loss_of: the loss of a batch, a scalar, from what the model gives and the targets.
+        after_epoch: told how many epochs are done, after each.
 
     Returns:
         The model, on `device`, in evaluation mode.
@@ -58,4 +60,6 @@ def train_supervised(
                     f"Training {type(model).__name__} diverged in epoch {epoch + 1}: the loss is {loss.item()}; "
                     f"lower the learning rate, which is {recipe.lr}"
                 )
+            if after_epoch is not None:
+                after_epoch(epoch + 1)
     return model.eval()
