@@ -25,7 +25,6 @@ from kdzero_gp.taps.read import TapReader
 from kdzero_gp.taps.tap import Taps
 from kdzero_gp.taps.types import TYPES
 from kdzero_gp.taps.wrapped_student import places_in, student_inside
-from kdzero_gp.tasks.feed import Feed
 from kdzero_gp.tasks.input import InputSpec, NetworkInput, adapts_itself, network_input
 from kdzero_gp.tasks.kind import TaskKind
 from kdzero_gp.tasks.kinds import check_tree, kind_of
@@ -35,6 +34,7 @@ from kdzero_gp.tasks.recipe import Recipe
 from kdzero_gp.tasks.teacher.cache import TeacherCache
 from kdzero_gp.tasks.teacher.files import TeacherFiles, teacher_identity
 from kdzero_gp.tasks.teacher.folder import cache_folder
+from kdzero_gp.tasks.training_batches import TrainingBatches
 
 EXAMPLES = 4
 """Images by which networks are looked into."""
@@ -220,7 +220,7 @@ class Task:
         """All targets of a split on the device, (N,) int64 or as the kind of task has them."""
         return self.split(split_name).labels.to(self.device)
 
-    def feed(self, taps: Iterable[str]) -> Feed:
+    def feed(self, taps: Iterable[str]) -> TrainingBatches:
         """The training split for one training, with the teacher's knowledge at these taps."""
         names = self._known(taps)
 
@@ -229,7 +229,7 @@ class Task:
                 return self._teach(images, names)
             return self._cached(names, lambda cache, some: cache.batch("train", some, numbers, view))
 
-        return Feed(self._images("train"), self.targets("train"), taught if names else _nothing)
+        return TrainingBatches(self._images("train"), self.targets("train"), taught if names else _nothing)
 
     def live_teacher(self, taps: Iterable[str]) -> Callable[[Tensor], Knowledge]:
         """Runs the teacher on images as the data set has them, with gradient to them."""

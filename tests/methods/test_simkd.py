@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from kdzero_gp.evaluate.full import Entrant, FullTrainings
+from kdzero_gp.evaluate.candidate import Candidate
+from kdzero_gp.evaluate.full import FullTrainer
 from kdzero_gp.loops.single import Training
 from kdzero_gp.methods.named import make_loss
 from kdzero_gp.methods.simkd import Projected, SimKd, projector
@@ -73,8 +74,8 @@ def test_one_pass_moves_the_projectors_statistics_once(task: Task) -> None:
 
 
 def test_a_full_training_measures_the_wrapped_student(task: Task) -> None:
-    trainings = FullTrainings(task, run_seed=0)
-    result = trainings.alone(Entrant(None, module="simkd", ce_weight=0.0), 0, "test")
+    trainer = FullTrainer(task, run_seed=0)
+    result = trainer.alone(Candidate(None, module="simkd", ce_weight=0.0), 0, "test")
     assert result.error is None
     assert result.parts is not None
     assert 0 <= result.parts["accuracy"] <= 1

@@ -12,7 +12,7 @@ from kdzero_gp.knowledge import Knowledge
 Taught = Callable[[Tensor, int | None, Tensor], Knowledge]
 
 
-class Feed:
+class TrainingBatches:
     """Serves the training split to one training, or to several that share their batches.
 
     Args:
