@@ -13,6 +13,7 @@ from kdzero_gp.compare.setup import ComparisonConfig
 from kdzero_gp.console.command import INTERRUPTED, errors_told, interruptible, make_console, own_output
 from kdzero_gp.console.options import AsJson, Quiet, option, takes
 from kdzero_gp.errors import ConfigError
+from kdzero_gp.pair.clear_cache import ClearCache
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 METHODS_HELP = (
@@ -34,6 +35,7 @@ def compare(
     seeds: Annotated[int, typer.Option(help="Trainings of each, numbered from 0.")] = 3,
     out: Annotated[Path | None, option("Folder to begin or go on with (default comparisons/DATE_PAIR).")] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Do failed trainings again.")] = False,
+    clear_cache: ClearCache = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:

@@ -77,7 +77,10 @@ class PairConfig(ProcessConfig):
         description="Teacher (default {default}): a name, torchvision:NAME, timm:NAME or package.module:factory.",
     )
     student: str = Field("cnn2", description="Student network (default {default}), named likewise.")
-    teacher_weights: str | None = Field(None, description="Checkpoint of the teacher; else it is trained once.")
+    teacher_weights: str | None = Field(
+        None,
+        description="Checkpoint of the teacher, own for the weights that its factory loads, or train; else found out.",
+    )
     teacher_input: int | None = Field(
         None, ge=1, le=4096, description="Side that images are resized to for the teacher."
     )

@@ -11,6 +11,7 @@ import typer
 
 from kdzero_gp.console.command import INTERRUPTED, errors_told, interruptible, make_console, own_output
 from kdzero_gp.console.options import AsJson, Quiet, option, takes
+from kdzero_gp.pair.clear_cache import ClearCache
 from kdzero_gp.run.config import RunConfig
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -29,6 +30,7 @@ def run(
         Path | None, typer.Option("--write-history", help="Write the history.jsonl of a run folder anew and stop.")
     ] = None,
     show: Annotated[bool, typer.Option("--show", help="Print the winner's tree at the end.")] = False,
+    clear_cache: ClearCache = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:

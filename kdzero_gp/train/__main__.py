@@ -13,6 +13,7 @@ import typer
 
 from kdzero_gp.console.command import INTERRUPTED, errors_told, interruptible, make_console, own_output
 from kdzero_gp.console.options import AsJson, Quiet, option, takes
+from kdzero_gp.pair.clear_cache import ClearCache
 from kdzero_gp.train.config import FitConfig
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -25,6 +26,7 @@ def train(
     *,
     run_dir: Annotated[Path | None, option("Folder of a new training (default runs/DATE_PAIR).")] = None,
     resume: Annotated[Path | None, option("Folder of a training to go on with.")] = None,
+    clear_cache: ClearCache = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:

@@ -116,7 +116,7 @@ def test_the_list_of_taps_trains_nothing(invoke: Any, tmp_path: Path, monkeypatc
     def refuse(*arguments: object, **options: object) -> None:
         raise AssertionError("a teacher was trained")
 
-    monkeypatch.setattr("kdzero_gp.tasks.teacher.pretrain.train_teacher", refuse)
+    monkeypatch.setattr("kdzero_gp.tasks.classification.kind.train_teacher", refuse)
     outcome = invoke(
         *("--list-taps", "--teacher", "resnet20", "--student", "deit_ti", "--taps", "teacher:stage2=layer2.1,pool=fc"),
         *("--taps", "student:stage1=blocks.2"),

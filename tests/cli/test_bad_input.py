@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from kdzero_gp.models import build
-from kdzero_gp.tasks.teacher import pretrain
 from kdzero_gp.tasks.teacher.folder import cache_folder
 
 MODELS = """
@@ -70,7 +69,7 @@ def refused(invoke: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any
     def check(*arguments: object, run_dir: bool = True, trains: bool = False) -> str:
         before = sorted(path for path in tmp_path.rglob("*") if "__pycache__" not in path.parts)
         if not trains:
-            monkeypatch.setattr(pretrain, "train_teacher", no_training)
+            monkeypatch.setattr("kdzero_gp.tasks.classification.kind.train_teacher", no_training)
             monkeypatch.setenv("KDZERO_GP_CACHE", str(tmp_path))
         outcome = invoke("--workers", 1, *arguments, *(("--run-dir", tmp_path / "a" / "run") if run_dir else ()))
         assert outcome.code == 2, outcome
@@ -96,7 +95,7 @@ def refused(invoke: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any
         (("--student", "my_bad_models:gone"), ("has no 'gone'", "right")),
         (("--student", "my_bad_models:broken"), ("raised RuntimeError: by design",)),
         (("--primitives", "gone.py"), ("gone.py is not a Python file", "--primitives takes")),
-        (("--seed-methods", "kd,fitnets"), ("Unknown method 'fitnets'", "Known: at, ")),
+        (("--seed-methods", "kd,fitnets"), ("Unknown method 'fitnets'", "Known: ab, at, bkd")),
         (("--algorithm", "anneal"), ("--algorithm is 'anneal'", "'evolve' or 'random'")),
         (("--pop", "1"), ("--pop is 1", "greater than or equal to 2")),
         (("--gens", "-1"), ("--gens is -1", "greater than or equal to 0")),

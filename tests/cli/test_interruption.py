@@ -81,7 +81,7 @@ def test_ctrl_c_before_the_run_began_leaves_nothing(
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(1)
 
-    monkeypatch.setattr("kdzero_gp.tasks.teacher.pretrain.train_teacher", interrupted)
+    monkeypatch.setattr("kdzero_gp.tasks.classification.kind.train_teacher", interrupted)
     outcome = invoke(*tiny, "--limit", 100, "--run-dir", tmp_path / "a" / "run")
     assert (outcome.code, outcome.out) == (130, "")
     assert outcome.err == "interrupted before the run began; nothing was stored\n"

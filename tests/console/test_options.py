@@ -110,6 +110,6 @@ def test_every_option_of_a_command_has_help_and_stands_in_it_once(app: typer.Typ
 def test_a_default_in_the_help_is_the_models(app: typer.Typer, model: type[Options]) -> None:
     for name, field in option_fields(model).items():
         if field.default not in (None, (), True, False) and not field.is_required():
-            told = "{default}" in (field.description or "")
+            told = "{default}" in (field.description or "") or f"{field.default} (default)" in (field.description or "")
             settled = name in ("preset", "views", "cache_gb", "augment") and model is not RunConfig
             assert told or settled, f"{name} has a default that its help does not tell, or tells by hand"

@@ -1,8 +1,10 @@
-"""Today's program computes what an earlier one computed, byte for byte, and goes on with the folders that it left.
+"""Runs are those that were recorded, byte for byte, and the folders that an old version left are gone on with.
 
-`recorded/` holds what commit 4051d74 computed and left; `recorded/record.py` tells how to record another version, or
-the same one on a machine whose floats are others. There the bytes cannot agree: what does not depend on the last bits
-is compared, and the rest is skipped with its reason.
+`recorded/recorded.json` holds what runs gave when they were last recorded; `recorded/record.py` tells how to record
+them anew, after a change that is meant to change results or on a machine whose floats are others. There the bytes
+cannot agree: what does not depend on the last bits is compared, and the rest is skipped with its reason. The folders
+beside it were left by commit 4051d74, from before losses were made exact near equality and at small scales: what it
+had stored stays as it is, and the rest is computed as today.
 """
 
 import json
@@ -17,7 +19,7 @@ import pytest
 
 from tests.project.recorded import recipes
 from tests.project.recorded.commands import ROOT, Commands, Outcome, run_plainly
-from tests.project.recorded.recipes import ADDED, ALONE, COMPARISON, FINISHED, RUNS, UNFINISHED
+from tests.project.recorded.recipes import ADDED, ALONE, COMPARISON, RUNS, UNFINISHED
 
 RECORDED = Path(os.environ.get("KDZERO_GP_RECORDED", recipes.HERE))
 RUN = "kdzero_gp.run"
@@ -111,13 +113,20 @@ def test_the_same_options_give_the_recorded_run(
 
 
 @pytest.mark.parametrize("name", UNFINISHED)
-def test_an_old_run_that_was_killed_goes_on_to_the_recorded_end(
-    command: Command, record: dict[str, Any], other_arithmetic: str, tmp_path: Path, name: str
-) -> None:
+def test_an_old_run_that_was_killed_goes_on_to_its_end(command: Command, tmp_path: Path, name: str) -> None:
+    """What was stored stays to the byte, nothing is evaluated again, and the run ends with its table."""
     folder = tmp_path / "run"
     shutil.copytree(RECORDED / "unfinished" / name, folder)
-    printed = command(RUN, "--resume", folder, *ALONE, "--json")
-    require_same_run(folder, printed, name, record, other_arithmetic)
+    command(RUN, "--write-history", folder)
+    stored = (folder / "history.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(stored) >= UNFINISHED[name]
+    printed = json.loads(command(RUN, "--resume", folder, *ALONE, "--json"))
+    lines = (folder / "history.jsonl").read_text(encoding="utf-8").splitlines()
+    assert set(stored) < set(lines)
+    asked = [(line["arm"], line["number"], line["rung"]) for line in map(json.loads, lines)]
+    assert len(asked) == len(set(asked))
+    assert printed["table"]
+    assert all(row["mean"] is not None for row in printed["table"])
 
 
 def test_a_finished_old_run_tells_its_result(command: Command, record: dict[str, Any], tmp_path: Path) -> None:
@@ -125,10 +134,10 @@ def test_a_finished_old_run_tells_its_result(command: Command, record: dict[str,
     folder = tmp_path / "run"
     shutil.copytree(RECORDED / "finished", folder)
     printed = succeeded(run_plainly(RUN, ("--resume", folder, "--json"), cwd=tmp_path, cache=tmp_path / "cache"))
-    assert recipes.of_run(folder, printed) == record["runs"][FINISHED]
+    assert recipes.of_run(folder, printed) == record["old"]
     (folder / "history.jsonl").unlink()
     command(RUN, "--write-history", folder)
-    assert recipes.of_run(folder, printed) == record["runs"][FINISHED]
+    assert recipes.of_run(folder, printed) == record["old"]
 
 
 def test_a_finished_old_run_is_shown(command: Command, tmp_path: Path) -> None:
@@ -146,9 +155,7 @@ def test_a_finished_old_run_is_shown(command: Command, tmp_path: Path) -> None:
         assert line["tree"] in trees
 
 
-def test_an_old_training_that_was_killed_goes_on_to_the_recorded_end(
-    command: Command, record: dict[str, Any], other_arithmetic: str, tmp_path: Path
-) -> None:
+def test_an_old_training_that_was_killed_goes_on_to_its_end(command: Command, tmp_path: Path) -> None:
     folder = tmp_path / "training"
     shutil.copytree(RECORDED / "training", folder)
     shutil.copy(RECORDED / "teacher.safetensors", tmp_path)
@@ -157,14 +164,10 @@ def test_an_old_training_that_was_killed_goes_on_to_the_recorded_end(
     epochs = (folder / "epochs.jsonl").read_text().splitlines()
     assert epochs[: len(kept)] == kept
     assert [json.loads(line)["epoch"] for line in epochs] == list(range(1, 41))
-    if other_arithmetic:
-        pytest.skip(f"the training went on from its checkpoint to its last epoch; {other_arithmetic}")
-    assert recipes.of_training(folder) == record["training"]
+    assert (folder / "result.json").is_file()
 
 
-def test_an_old_comparison_is_added_to(
-    command: Command, record: dict[str, Any], other_arithmetic: str, tmp_path: Path
-) -> None:
+def test_an_old_comparison_is_added_to(command: Command, record: dict[str, Any], tmp_path: Path) -> None:
     folder = tmp_path / "comparison"
     shutil.copytree(RECORDED / "comparison", folder)
     for file in ("teacher.safetensors", "finished/best.json"):
@@ -174,10 +177,7 @@ def test_an_old_comparison_is_added_to(
     files = {path.name: path.read_bytes() for path in (folder / "trainings").iterdir()}
     assert len(kept) == 2
     assert {name: files[name] for name in kept} == kept
-    assert sorted(files) == sorted(record["comparison"])
-    if other_arithmetic:
-        pytest.skip(f"the stored trainings stayed and two were added; {other_arithmetic}")
-    assert recipes.of_comparison(folder) == record["comparison"]
+    assert sorted(files) == sorted(record["comparison"]), "a method is what it was, or its training would be done again"
 
 
 def test_another_first_tree_is_noticed_on_any_machine() -> None:

@@ -49,7 +49,7 @@ def test_nothing_given_is_the_default_run() -> None:
         ("device", "tpu", "device is 'tpu', but must be auto, cpu, cuda or cuda:N"),
         ("device", "meta", "device is 'meta', but must be auto, cpu, cuda or cuda:N"),
         ("device", "cuda:99", "device is 'cuda:99', but torch sees .* CUDA devices here; use --device cpu"),
-        ("seed_methods", ("kd", "ktt"), "Unknown method 'ktt'.*Known: at, .*dkd"),
+        ("seed_methods", ("kd", "ktt"), "Unknown method 'ktt'.*Known: ab, at, .*dkd"),
     ],
 )
 def test_a_bad_value_is_named_with_its_rule(option: str, value: Any, rule: str) -> None:

@@ -1,12 +1,14 @@
-"""Records what a program computes: `python -m tests.project.recorded.record [--program FOLDER] [--into FOLDER]`.
+"""Records what a program computes: `python -m tests.project.recorded.record [--runs] [--program DIR] [--into DIR]`.
 
 `--program` is a checkout of the version that is to be the measure; by default this one. `--into` gets the record; by
 default the folder of this file, which is what the tests compare with. On a machine whose floats differ from those
-recorded here, record the old version anew and point the tests there:
+recorded here, record the version anew and point the tests there:
 
-    git worktree add ../old 4051d74
-    python -m tests.project.recorded.record --program ../old --into /tmp/recorded
+    git worktree add ../then COMMIT
+    python -m tests.project.recorded.record --program ../then --into /tmp/recorded
     KDZERO_GP_RECORDED=/tmp/recorded python -m pytest tests/project/test_recorded_histories.py
+
+A change that is meant to change results records the runs alone (`--runs`): the folders that an old version left stay.
 """
 
 import argparse
@@ -47,11 +49,16 @@ class Recorder:
         self.work = work
         self.record: dict[str, Any] = {}
 
-    def __call__(self) -> None:
-        """Records everything."""
-        printed = run_plainly("tests.project.recorded.arithmetic", (), cwd=ROOT, cache=self.work)
-        self.record["arithmetic"] = json.loads(printed.out)
-        self.record["runs"] = {name: self._run(name) for name in recipes.RUNS}
+    def runs(self) -> None:
+        """Records the runs anew, beside the folders that lie there."""
+        self.record = json.loads((self.into / recipes.RECORD).read_text(encoding="utf-8"))
+        self._runs()
+        self._write()
+
+    def everything(self) -> None:
+        """Records the runs, and leaves folders of this version."""
+        self._runs()
+        self.record["old"] = self.record["runs"][recipes.FINISHED]
         self._keep(self.work / recipes.FINISHED, "finished", "run.sqlite", "config.yaml", "best.json", "history.jsonl")
         for name, count in recipes.UNFINISHED.items():
             self._unfinished(name, count)
@@ -61,6 +68,14 @@ class Recorder:
         shutil.copy(self.work / recipes.FINISHED / "best.json", self.work)
         self.record["training"] = self._training()
         self.record["comparison"] = self._comparison()
+        self._write()
+
+    def _runs(self) -> None:
+        printed = run_plainly("tests.project.recorded.arithmetic", (), cwd=ROOT, cache=self.work)
+        self.record["arithmetic"] = json.loads(printed.out)
+        self.record["runs"] = {name: self._run(name) for name in recipes.RUNS}
+
+    def _write(self) -> None:
         text = json.dumps(self.record, indent=1) + "\n"
         (self.into / recipes.RECORD).write_text(text, encoding="utf-8", newline="\n")
 
@@ -165,10 +180,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Records what a version of the program computes.")
     parser.add_argument("--program", type=Path, default=ROOT, help="checkout of that version (default: this one)")
     parser.add_argument("--into", type=Path, default=recipes.HERE, help="folder of the record (default: the tests')")
+    parser.add_argument("--runs", action="store_true", help="the runs alone; old folders stay")
     options = parser.parse_args()
     options.into.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as work:
-        Recorder(options.program.resolve(), options.into.resolve(), Path(work))()
+        recorder = Recorder(options.program.resolve(), options.into.resolve(), Path(work))
+        if options.runs:
+            recorder.runs()
+        else:
+            recorder.everything()
     print(f"recorded in {options.into}")
 
 
