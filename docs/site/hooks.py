@@ -6,7 +6,7 @@ from typing import Any
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
-from docs.site import commands, primitives, python_names, results
+from docs.site import commands, methods, primitives, python_names, results
 
 SECTIONS = {"primitives/": primitives, "commands/": commands, "python/": python_names}
 """By the entry in `nav` that they replace: the modules whose pages are listed there."""
@@ -23,6 +23,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for uri, content in generated().items():
         files.append(File.generated(config, uri, content=content))
     return files
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Puts the table of the methods where a page has its mark."""
+    return methods.with_table(markdown)
 
 
 def generated() -> Mapping[str, str | bytes]:
