@@ -55,7 +55,7 @@ def learned_parameters(entry: Entry, task: Task) -> int:
     try:
         if "route" in loss.needs:
             task.require_route()
-        with torch.no_grad(), task.reader(student, loss.student_taps or ("logits",)) as reader:
+        with torch.no_grad(), task.reader(student, loss.student_taps or task.kind.loss_taps) as reader:
             known = reader(task.first_images("train", SHOWN))
         loss.prepare(known, task.teacher_probe(loss.teacher_taps, SHOWN), World.of(task, student, task.recipe))
         trained = {*loss.wrap(student).parameters(), *loss.parameters()} - set(student.parameters())

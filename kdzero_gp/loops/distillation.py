@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,6 +26,9 @@ from kdzero_gp.taps.read import TapReader
 from kdzero_gp.taps.unchanged import KeptBuffers, evaluating, unchanged
 from kdzero_gp.tasks.kind import TaskKind
 from kdzero_gp.tasks.kinds import DEFAULT, kind_of
+
+SHOWN = 2
+"""Images that are kept to look for parts of a network that a method asks for."""
 
 
 class Distillation(nn.Module):
@@ -92,10 +96,9 @@ class Distillation(nn.Module):
             self.distiller = made.to(device)
         check_loss(self._kind, self.distiller, "the distiller")
         self._method = _for_any_loop(self.distiller)
-        view = self._teacher_view
         self._networks = (
-            Network("student", student, pair.student, lambda: images),
-            Network("teacher", teacher, pair.teacher, lambda: view(images)),
+            Network("student", student, pair.student, partial(_as_it_is, images[:SHOWN])),
+            Network("teacher", teacher, pair.teacher, partial(self._teacher_view, images[:SHOWN])),
         )
         own_taps = tuple(dict.fromkeys((*self._method[0].student_taps, *self._kind.loss_taps)))
         self._readers = tuple(

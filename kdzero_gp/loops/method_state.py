@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 
 import torch
@@ -17,6 +18,8 @@ from kdzero_gp.taps.network import FEATURES, Network
 
 KEPT = {"momentum_buffer": "momentum", "exp_avg": "exp_avg", "exp_avg_sq": "exp_avg_sq", "step": "updates"}
 """What SGD and Adam keep of a parameter, by torch's name, and its name in a state."""
+
+STAGE = re.compile(r"stage\d+")
 
 
 def parameters_of_phase(
@@ -37,10 +40,10 @@ def parameters_of_phase(
             chosen += student.parameters()
         elif name == "method":
             chosen += method.learned() if method is not None else ()
-        elif name in (HEAD, FEATURES) or name.startswith("stage"):
+        elif name in (HEAD, FEATURES) or STAGE.fullmatch(name):
             chosen += network().parameters(name)
         else:
-            module = getattr(method, name, None)
+            module = getattr(getattr(method, "base", method), name, None)  # of a method that a tree is added to
             if not isinstance(module, nn.Module):
                 raise ConfigError(f"the phase {phase.name} trains `{name}`, which is no module of the method")
             chosen += module.parameters()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -15,9 +15,6 @@ from kdzero_gp.knowledge import Knowledge
 from kdzero_gp.methods.phase import Phase
 from kdzero_gp.methods.world import Need, Now, World
 from kdzero_gp.randomness import seeded
-
-if TYPE_CHECKING:
-    from kdzero_gp.methods.method import Method
 
 Shapes = Mapping[str, tuple[int, ...]]
 """Shape of every tap, the batch included."""
@@ -37,7 +34,7 @@ class MethodLoss(nn.Module):
             `logits` there are `stem`, `preK` and `attnB`, see `kdzero_gp.taps.anatomy.find_anatomy`.
 
     Attributes:
-        method: what `module_method` declared it as.
+        method: the `Method` that `module_method` declared it as.
         student_taps, teacher_taps: what is read of each.
         needs: what a training loop must give beside taps.
         phases: of its schedule.
@@ -46,7 +43,7 @@ class MethodLoss(nn.Module):
         calls: how often the loss was asked for.
     """
 
-    method: ClassVar[Method | None] = None
+    method: ClassVar[Any] = None
     needs: tuple[Need, ...] = ()
 
     def __init__(self, taps: Sequence[str] = (), *, student: Sequence[str] = (), teacher: Sequence[str] = ()) -> None:

@@ -3,6 +3,7 @@
 from functools import partial
 
 from kdzero_gp.data import Dataset, load_dataset, named_augmentation
+from kdzero_gp.grammar.grammar import SCORES
 from kdzero_gp.grammar.registry import active_registry
 from kdzero_gp.pair.check import make_pair
 from kdzero_gp.pair.config import PairConfig, ProcessConfig
@@ -37,7 +38,7 @@ def make_task(config: PairConfig, data: Dataset | None = None) -> Task:
         weights=config.teacher_weights,
         device=config.device,
         spec=pair.teacher.input,
-        scores=parse_taps(config.taps).teacher.get("logits"),
+        scores=parse_taps(config.taps).teacher.get(SCORES),
         kind=kind,
     )
     channels, height, width = pair.student.input.shape

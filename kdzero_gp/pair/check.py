@@ -6,6 +6,7 @@ import torch
 
 from kdzero_gp.data import Dataset
 from kdzero_gp.errors import ModelError, TapError
+from kdzero_gp.grammar.grammar import SCORES
 from kdzero_gp.models import input_size
 from kdzero_gp.pair.config import PairConfig
 from kdzero_gp.taps.override import parse_taps
@@ -47,7 +48,7 @@ def make_pair(config: PairConfig, data: Dataset) -> Pair:
     images = data.normalise(data.train.images[:IMAGES])
     override = parse_taps(config.taps)
     for role, name, slot in (("teacher", config.teacher, teacher), ("student", config.student, student)):
-        with scores_alone(slot.model, getattr(override, role).get("logits")):
+        with scores_alone(slot.model, getattr(override, role).get(SCORES)):
             _check(role, name, slot, images, data, kind)
     taps = settle_taps(teacher, student, data, override, kind.find_taps)
     try:

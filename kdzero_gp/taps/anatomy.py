@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from kdzero_gp.taps.tap import Role, Tap, Taps
-from kdzero_gp.taps.unchanged import version
+from kdzero_gp.taps.unchanged import evaluating, unchanged, version
 from kdzero_gp.taps.watch import hooked_pass
 
 HEAD = "head"
@@ -57,7 +57,8 @@ def find_anatomy(model: nn.Module, example: Tensor, taps: Taps) -> Anatomy:
         TapError: the model fails on the example.
     """
     record = _Record(model)
-    hooked_pass(model, example, record.hooks)
+    with unchanged(model), evaluating(model):
+        hooked_pass(model, example, record.hooks)
     extra: dict[str, Tap] = {}
     norms: dict[str, str] = {}
     missing: dict[str, str] = {}

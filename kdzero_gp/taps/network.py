@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from kdzero_gp.errors import TapError
+from kdzero_gp.grammar.grammar import SCORES
 from kdzero_gp.taps.anatomy import HEAD, Anatomy, find_anatomy
-from kdzero_gp.taps.read import TapReader
+from kdzero_gp.taps.read import NO_POOL, POOL, TapReader
 from kdzero_gp.taps.tap import Taps
 
 FEATURES = "features"
@@ -82,7 +83,7 @@ class Network:
         Raises:
             TapError: `pool` is not the input of a layer that gives the scores.
         """
-        tap = self.taps.get("pool")
+        tap = self.taps.get(POOL)
         module = self.model.get_submodule(tap.path) if tap is not None and tap.side == "input" else None
         if not isinstance(module, nn.Linear | nn.Conv2d):
             raise TapError(
@@ -90,9 +91,9 @@ class Network:
                 "`pool` by hand to such a place, or leave out the methods that need the classifier"
             )
         head = Head(module)
-        with torch.no_grad(), TapReader(self.model, self.taps, ("pool", "logits")) as reader:
+        with torch.no_grad(), TapReader(self.model, self.taps, (POOL, SCORES)) as reader:
             known = reader(self._example())
-            if not torch.allclose(head(known["pool"]), known["logits"], rtol=1e-3, atol=1e-3):
+            if not torch.allclose(head(known[POOL]), known[SCORES], rtol=1e-3, atol=1e-3):
                 raise TapError(
                     f"{self} has no head: something stands between its tap `pool`, a linear layer, and the scores; "
                     "leave out the methods that need the classifier"
@@ -142,7 +143,7 @@ class Network:
         for name in dict.fromkeys(wanted):
             if name not in self.anatomy.extra:
                 known = ", ".join((*self.taps, *self.anatomy.extra))
-                why = self.anatomy.missing.get(name, f"it has {known}")
+                why = self.anatomy.missing.get(name, NO_POOL if name == POOL else f"it has {known}")
                 raise TapError(f"{self} has no tap `{name}`: {why}")
             extra.append((name, self.anatomy.extra[name]))
         return Taps((*self.taps.places, *extra)) if extra else self.taps

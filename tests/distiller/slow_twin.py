@@ -66,7 +66,8 @@ class SlowTwin:
         if node.kind == "weight":
             options = {"targets": self.labels} if node.operation.labels else {}
             u = node.operation.function(self.student["logits"], self.teacher["logits"], **options).detach()
-            u = u / u.mean() if u.sum() > 0 else torch.ones_like(u)
+            if node.operation.normalise:
+                u = u / u.mean() if u.sum() > 0 else torch.ones_like(u)
             return self.distance(node.children[0]) * u
         argument = node.children[0]
         constants = [child.value for child in node.children[1:]]

@@ -76,7 +76,7 @@ def test_a_file_for_a_pair_with_more_stages_is_refused(file: Path) -> None:
 
 @pytest.mark.parametrize("text", ["kdd", "", "l2", "a" * 5000, "no\0path"])
 def test_nonsense_is_told_what_there_is(text: str) -> None:
-    with pytest.raises(ConfigError, match=r"names no distiller.*ab, at, cc.*none.*best.json.*weight\(1, kl"):
+    with pytest.raises(ConfigError, match=r"names no distiller.*ab, at, bkd.*none.*best.json.*weight\(1, kl"):
         named_distiller(text, STAGES)
 
 
