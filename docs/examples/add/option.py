@@ -1,4 +1,4 @@
-"""An option of all commands that train; in the program both parts stand in PairConfig itself, kdzero_gp/pair/config.py."""
+"""An option of all commands that train; in the program it stands in PairConfig itself, kdzero_gp/pair/config.py."""
 
 from dataclasses import replace
 
