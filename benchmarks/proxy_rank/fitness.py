@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from scipy.stats import rankdata, spearmanr
 
 from kdzero_gp.evaluate.fitness import FITNESS
+from kdzero_gp.tasks.kinds import kind_of
 
 Parts = Mapping[str, float]
 Fitness = Callable[[Parts, Parts], float]
@@ -24,7 +25,7 @@ ONE_BY_ONE: dict[str, Fitness] = {
     "CE + CKA gap, each relative": _relative("ce", "cka_gap"),
     "tempered CE + CKA gap, each relative": _relative("tempered_ce", "cka_gap"),
     "all three, each relative": _relative("ce", "sharpness_gap", "cka_gap"),
-    **{f"--fitness {name}": function for name, function in FITNESS.items()},
+    **{f"--fitness {name}": FITNESS[name] for name in kind_of().fitness},
 }
 """Fitness of one candidate's parts and those of the student alone; lower is better."""
 BY_RANK = {"tempered CE + CKA gap, by rank": RANKED[:2], "all three, by rank": RANKED}

@@ -9,7 +9,8 @@ from kdzero_gp.methods.registry import METHODS
 
 
 def test_the_published_order_has_the_eleven_methods() -> None:
-    assert set(PUBLISHED) == set(METHODS)
+    assert len(PUBLISHED) == 11
+    assert set(PUBLISHED) < set(METHODS)
     assert list(PUBLISHED.values()) == sorted(PUBLISHED.values())
     assert FULL_STEPS == 240 * 781
 
