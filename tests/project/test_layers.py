@@ -88,6 +88,11 @@ def test_rooms_are_those_that_have_floors() -> None:
     assert rooms | {"primitives", "the facade"} == set(LEVEL)
 
 
+def test_tests_stand_in_the_rooms_of_what_they_test() -> None:
+    folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and any(path.rglob("test_*.py"))}
+    assert folders - set(LEVEL) == {"benchmarks", "browser", "cli", "docs", "project"}
+
+
 @pytest.mark.parametrize(
     ("file", "line", "named"),
     [
