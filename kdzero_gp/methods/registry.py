@@ -2,8 +2,9 @@
 
 import difflib
 import pkgutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import import_module
+from types import MappingProxyType
 
 from kdzero_gp import methods as folder
 from kdzero_gp.errors import ConfigError
@@ -28,7 +29,7 @@ def _walk() -> dict[str, Method]:
     return dict(sorted(found.items())) | {"none": alone}
 
 
-METHODS: dict[str, Method] = _walk()
+METHODS: Mapping[str, Method] = MappingProxyType(_walk())
 """By name, in the order of lists and messages: sorted, the student alone at the end."""
 
 

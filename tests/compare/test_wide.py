@@ -48,8 +48,8 @@ def test_one_that_is_named_itself_must_fit(task: Task, tmp_path: Path) -> None:
 
 
 def test_the_table_says_who_was_left_out_and_why(task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in set(METHODS) - {"none", "vid", "rco"}:
-        monkeypatch.delitem(METHODS, name)
+    few = {name: METHODS[name] for name in ("rco", "vid", "none")}
+    monkeypatch.setattr("kdzero_gp.compare.entries.METHODS", few)
     found = compare("all", seeds=1, task=task, out=tmp_path / "c")
     assert {row.label: row.learned > 0 for row in found.rows} == {"none": False, "vid": True}
     assert all(row.trained == 1 for row in found.rows)
