@@ -6,7 +6,7 @@ from typing import Any
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
-from docs.site import commands, methods, primitives, python_names, results
+from docs.site import commands, methods, primitives, python_names, results, samples
 
 SECTIONS = {"primitives/": primitives, "commands/": commands, "python/": python_names}
 """By the entry in `nav` that they replace: the modules whose pages are listed there."""
@@ -32,7 +32,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 def generated() -> Mapping[str, str | bytes]:
     """All generated files of the site by their path in it."""
-    return {**primitives.pages(), **commands.pages(), **python_names.pages(), **results.pages()}
+    return {**primitives.pages(), **commands.pages(), **python_names.pages(), **results.pages(), **samples.pages()}
 
 
 def _filled(nav: Any) -> Any:

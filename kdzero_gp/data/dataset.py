@@ -90,6 +90,7 @@ class Dataset:
         num_classes: K; every class occurs in `train`.
         mean, std: per channel, of the pixels divided by `scale`: counted over `train`, or the published constants.
         scale: the pixel value that stands for 1.0 (255 for photographs, 16 for digits).
+        teacher: images that a teacher is trained on, where it has seen more than its student will; None: `train`.
     """
 
     name: str
@@ -100,6 +101,7 @@ class Dataset:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     scale: float
+    teacher: Split | None = None
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -132,7 +134,13 @@ class Dataset:
 
     def to(self, device: torch.device | str) -> Dataset:
         """Gives the same data set with all three splits on `device`."""
-        return replace(self, train=self.train.to(device), val=self.val.to(device), test=self.test.to(device))
+        teacher = None if self.teacher is None else self.teacher.to(device)
+        splits = {name: getattr(self, name).to(device) for name in ("train", "val", "test")}
+        return replace(self, **splits, teacher=teacher)
+
+    def for_teacher(self) -> Dataset:
+        """Gives the data set that a teacher is trained on, normalised as the student's."""
+        return self if self.teacher is None else replace(self, train=self.teacher, teacher=None)
 
     def fingerprint(self) -> str:
         """Gives 16 hex digits of a SHA-256 over everything that training or evaluation can see.
@@ -147,8 +155,9 @@ class Dataset:
         digest = hashlib.sha256()
         constants = (self.num_classes, self.mean, self.std, self.scale)
         digest.update(repr(constants).encode())
-        for split in (self.train, self.val, self.test):
-            split.add_to(digest)
+        for split in (self.train, self.val, self.test, self.teacher):
+            if split is not None:
+                split.add_to(digest)
         return digest.hexdigest()[:16]
 
 

@@ -9,6 +9,7 @@ from kdzero_gp.pair.check import make_pair
 from kdzero_gp.pair.config import PairConfig, ProcessConfig
 from kdzero_gp.taps.override import parse_taps
 from kdzero_gp.tasks.kinds import kind_of
+from kdzero_gp.tasks.presets import teacher_recipe_for
 from kdzero_gp.tasks.task import Task
 from kdzero_gp.tasks.teacher.pretrain import cached_teacher
 from kdzero_gp.tasks.teacher.route import cached_route
@@ -32,9 +33,11 @@ def make_task(config: PairConfig, data: Dataset | None = None) -> Task:
     data = data or make_data(config)
     kind = kind_of(config.task)
     pair = make_pair(config, data)
+    recipe_of_teacher = teacher_recipe_for(data.name)
     teacher = cached_teacher(
         config.teacher,
         data,
+        recipe=recipe_of_teacher,
         weights=config.teacher_weights,
         device=config.device,
         spec=pair.teacher.input,
@@ -61,7 +64,14 @@ def make_task(config: PairConfig, data: Dataset | None = None) -> Task:
         kind=kind,
         route=None
         if config.teacher_weights
-        else cached_route(config.teacher, data, device=config.device, spec=pair.teacher.input, kind=kind),
+        else cached_route(
+            config.teacher,
+            data,
+            recipe=recipe_of_teacher,
+            device=config.device,
+            spec=pair.teacher.input,
+            kind=kind,
+        ),
     )
 
 

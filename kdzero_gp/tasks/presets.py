@@ -6,13 +6,15 @@ from dataclasses import replace
 from kdzero_gp.data.sources.source import source_named
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.models.network import student_recipe
-from kdzero_gp.tasks.recipe import STUDENT, Recipe
+from kdzero_gp.tasks.recipe import GLYPHS, GLYPHS_TEACHER, STUDENT, TEACHER, Recipe
 
 GENERAL = Recipe(epochs=60, batch_size=64, lr=0.05)
 """For any other data set in a search; the published long schedules are a matter of the final training."""
 DIGITS_PROXY_EPOCHS = 3
 """Of the full schedule's 16, annealed: they rank distillers as well as one training of the whole schedule does, fewer
 do not (`benchmarks/proxy_rank`)."""
+GLYPHS_PROXY_EPOCHS = 2
+"""Of the full schedule's 24, annealed."""
 PROXY_SHARE = 0.1
 """Share of the full schedule that a proxy training of any other data set takes."""
 
@@ -53,6 +55,7 @@ PRESETS: dict[str, Recipe] = {
     "locality": LOCALITY,
     "imagenet": IMAGENET,
     "digits": STUDENT,
+    "glyphs": GLYPHS,
     "general": GENERAL,
     "transformer": TRANSFORMER,
 }
@@ -67,6 +70,7 @@ def _with_proxy(full: Recipe) -> tuple[Recipe, Recipe]:
 
 SEARCHES: dict[str, tuple[Recipe, Recipe]] = {
     "digits": (STUDENT, replace(STUDENT, epochs=DIGITS_PROXY_EPOCHS)),
+    "glyphs": (GLYPHS, replace(GLYPHS, epochs=GLYPHS_PROXY_EPOCHS)),
     "locality": _with_proxy(TRANSFORMER),
 }
 """Recipes of a search, in full and of a proxy training, where they are not the general ones: by the preset's name."""
@@ -82,6 +86,12 @@ def recipes_for(data: str, student: str = "") -> tuple[Recipe, Recipe]:
     source = source_named(data)
     names = (source.preset if source is not None else None, student_recipe(student))
     return next((SEARCHES[name] for name in names if name in SEARCHES), _with_proxy(GENERAL))
+
+
+def teacher_recipe_for(data: str) -> Recipe:
+    """Tells how a teacher is trained on data of this name, where it brings no weights."""
+    source = source_named(data)
+    return GLYPHS_TEACHER if source is not None and source.preset == "glyphs" else TEACHER
 
 
 def preset(name: str) -> Recipe:

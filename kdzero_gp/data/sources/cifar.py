@@ -35,9 +35,14 @@ def load_cifar(facts: Source, place: str, rules: SplitRules) -> Dataset:
     Raises:
         DataError: it is not there and cannot be downloaded; says which file belongs where.
     """
-    folder = Path(os.environ.get(DATA_VARIABLE) or "~/.cache/kdzero_gp/data").expanduser()
+    folder = data_folder()
     train, test = (_arrays(facts.name, folder, train=train) for train in (True, False))
     return in_memory(facts.name, facts, train, test, rules, path=folder, test_path=folder)
+
+
+def data_folder() -> Path:
+    """The folder of data that is kept: `$KDZERO_GP_DATA`, or else `~/.cache/kdzero_gp/data`."""
+    return Path(os.environ.get(DATA_VARIABLE) or "~/.cache/kdzero_gp/data").expanduser()
 
 
 def _arrays(name: str, folder: Path, *, train: bool) -> Arrays:

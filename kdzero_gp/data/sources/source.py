@@ -20,6 +20,7 @@ class Source:
     Attributes:
         typed: what a user types: a name alone, or `NAME:FILE` and `NAME:PATH`.
         ending: of files that are known by it, without the name in front.
+        settings: example of what may follow the name and a colon; None: nothing, or something must.
         dataset: its name for people; None where a file or folder gives it.
         mean, std: per channel, of pixels divided by `scale`; None: counted over the training split.
         scale: the pixel value that stands for 1.0.
@@ -34,6 +35,7 @@ class Source:
 
     typed: str
     ending: str | None = None
+    settings: str | None = None
     dataset: str | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
@@ -60,6 +62,8 @@ class Source:
     def place_in(self, text: str) -> str | None:
         """Tells what follows the name in a text that names this source; None in any other text."""
         name, colon, place = text.partition(":")
+        if name == self.name and self.settings is not None and bool(place) == bool(colon):
+            return place
         if name == self.name and bool(place) == bool(colon) == (":" in self.typed):
             return place
         return text if self.ending is not None and text.endswith(self.ending) else None

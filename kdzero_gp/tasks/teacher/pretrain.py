@@ -98,7 +98,7 @@ def cached_teacher(
                 if quality is None:
                     if is_user_model(name):
                         _log.warning("teacher %s is trained for %d epochs: %s", name, recipe.epochs, origin.reason)
-                    kind.train_teacher(model, dataset, recipe, seed=seed, device=device)
+                    kind.train_teacher(model, dataset.for_teacher(), recipe, seed=seed, device=device)
                     quality = _quality(model, dataset, kind)
                     _keep(model, path, name, dataset, recipe, seed, kind, quality)
         else:

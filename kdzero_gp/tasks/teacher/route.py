@@ -79,7 +79,7 @@ def cached_route(
         model = built()
         adapt.attach(model)
         keep = _keeper(model, epochs)
-        kind.train_teacher(model, dataset, recipe, seed=seed, device=device, after_epoch=keep)
+        kind.train_teacher(model, dataset.for_teacher(), recipe, seed=seed, device=device, after_epoch=keep)
 
     def _keeper(model: nn.Module, epochs: set[int]) -> Callable[[int], None]:
         def keep(done: int) -> None:
