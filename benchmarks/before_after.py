@@ -24,7 +24,7 @@ from benchmarks.harness.result import Claim, Row, Scalar, make_result
 from benchmarks.harness.table import report
 
 ROWS = {"student alone": "student alone", "KD": "kd", "random search": "random search", "evolved": "evolved 1"}
-QUICK = ["--pop", "2", "--gens", "0", "--epochs", "1", "--final-seeds", "2", "--leader-seeds", "1"]
+QUICK = ["--pop", "2", "--gens", "0", "--epochs", "1", "--final-seeds", "2", "--leader-seeds", "1", "--workers", "1"]
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

@@ -89,7 +89,7 @@ def main(
     torch.set_num_threads(1)
     if quick:
         population, generations, rungs, seeds, workers = 3, 0, 2, 1, 1
-    pair = arms(population, generations, rungs)
+    pair = arms(population, generations, rungs, epochs=2 if quick else None)
     jobs = [(arm, seed) for seed in range(seeds) for arm in pair]
     points = side_by_side(one_seed, jobs, workers)
     results = {(arm.name, seed): found for (arm, seed), found in zip(jobs, points, strict=True)}

@@ -58,11 +58,14 @@ class Arm:
     options: Mapping[str, Any]
 
 
-def arms(population: int, generations: int, rungs: int) -> tuple[Arm, Arm]:
-    """The plain search, and the program's within the same number of steps."""
-    config = make_config()
-    task_epochs = make_task(config).recipe.epochs
-    shared = {"pop": population, "proxy_epochs": task_epochs}
+def arms(population: int, generations: int, rungs: int, epochs: int | None = None) -> tuple[Arm, Arm]:
+    """The plain search, and the program's within the same number of steps.
+
+    Args:
+        epochs: of a full training, and of a candidate's; None: the usual number.
+    """
+    epochs = epochs or make_task(make_config()).recipe.epochs
+    shared = {"pop": population, "epochs": epochs, "proxy_epochs": epochs}
     return (
         Arm("plain", True, generations, {**shared, "rungs": 1}),
         Arm("raced", False, generations, {**shared, "rungs": rungs}),

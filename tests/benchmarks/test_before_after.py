@@ -28,8 +28,8 @@ def test_ratio_of_medians_and_difference_of_means() -> None:
     assert better.measured == pytest.approx(0.25)
 
 
-def test_a_checkout_beside_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KDZERO_GP_CACHE", str(tmp_path / "cache"))
+def test_a_checkout_beside_itself(tmp_path: Path, teacher_cache: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KDZERO_GP_CACHE", teacher_cache)
     out = tmp_path / "before_after.json"
     done = CliRunner().invoke(app, ["--quick", "--before", str(ROOT), "--out", str(out)])
     assert done.exit_code == 0, done.output

@@ -25,7 +25,8 @@ def test_a_search_that_never_gets_there_counts_as_the_whole() -> None:
     assert gain.measured == pytest.approx((0.1 - 0.4 + 0.3) / 3)
 
 
-def test_the_script_runs(tmp_path: Path) -> None:
+def test_the_script_runs(tmp_path: Path, teacher_cache: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KDZERO_GP_CACHE", teacher_cache)
     out = tmp_path / "search_cost.json"
     result = CliRunner().invoke(app, ["--quick", "--out", str(out)])
     assert result.exit_code == 0, result.output
