@@ -65,6 +65,11 @@ class TaskKind(Protocol):
         ...
 
     @property
+    def about(self) -> str:
+        """What it is, in a few words for the help of `--task`."""
+        ...
+
+    @property
     def labels(self) -> LabelForm:
         """The form in which data sets give the targets."""
         ...

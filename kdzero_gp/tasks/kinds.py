@@ -26,6 +26,12 @@ def kinds() -> dict[str, TaskKind]:
     return dict(sorted(found.items(), key=lambda item: (item[0] != DEFAULT, item[0])))
 
 
+def task_help() -> str:
+    """Lists the kinds, the default first, for the help of `--task`."""
+    texts = (f"{'{default} (default)' if name == DEFAULT else name}: {kind.about}" for name, kind in kinds().items())
+    return "; ".join(texts) + "."
+
+
 def kind_of(name: str = DEFAULT) -> TaskKind:
     """The kind of a name.
 

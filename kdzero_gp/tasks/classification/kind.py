@@ -22,6 +22,7 @@ class Classification:
     """Trained by cross-entropy, ranked by accuracy; see `TaskKind`."""
 
     name = "classification"
+    about = "images of one class each"
     labels: LabelForm = "class"
     exclusive = True
     loss_taps = (SCORES,)

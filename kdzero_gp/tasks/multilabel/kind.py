@@ -23,6 +23,7 @@ class Multilabel:
     """Trained by binary cross-entropy, ranked by mean average precision; see `TaskKind`."""
 
     name = "multilabel"
+    about = "npz:FILE whose y is (N, K), 1 for each class it has"
     labels: LabelForm = "multi_hot"
     exclusive = False
     loss_taps = (SCORES,)

@@ -152,7 +152,7 @@ def test_a_teacher_whose_code_changed_is_found_out(make: Make) -> None:
 
 def start(folder: Path, seconds: float) -> "subprocess.Popen[str]":
     command = [sys.executable, "-m", "tests.tasks.teacher.cache_process", str(folder), str(seconds)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=SCRIPT.parents[2])
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=SCRIPT.parents[3])
 
 
 def test_two_processes_compute_a_file_once(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from kdzero_gp.errors import ConfigError
 from kdzero_gp.evaluate.evaluator import Evaluator
 from kdzero_gp.execute.attempt import Fault, attempt
 from kdzero_gp.execute.deadlines import Deadlines
-from kdzero_gp.execute.executors import Plan, executor
+from kdzero_gp.execute.executor import Plan, executor
 from kdzero_gp.execute.output import silence_process
 from kdzero_gp.execute.pool import Event, Pool
 from kdzero_gp.execute.protocol import AnyJob, Result
