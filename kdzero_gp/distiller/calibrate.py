@@ -18,7 +18,9 @@ class CalibrationError(KdzeroError):
 
 
 def gradient(loss: Tensor, parameters: Sequence[Tensor]) -> Tensor:
-    """The gradient of a scalar as one flat vector (P,), zeros where a parameter is not reached. Keeps the graph."""
+    """Gives the gradient of a scalar as one flat vector (P,),
+    zeros where a parameter is not reached. Keeps the graph.
+    """
     if not loss.requires_grad:
         return torch.cat([torch.zeros_like(p).flatten() for p in parameters])
     parts = torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)

@@ -137,7 +137,7 @@ class Distiller(PairState):
             self._placed = True
 
     def forward(self, student: Knowledge, teacher: Knowledge, targets: Tensor | None = None) -> Tensor:
-        """The loss of one batch, a scalar.
+        """Gives the loss of one batch, a scalar.
 
         Args:
             student: taps with their graph.
@@ -157,13 +157,15 @@ class Distiller(PairState):
         return total
 
     def means(self, student: Knowledge, teacher: Knowledge, targets: Tensor | None = None) -> list[Tensor]:
-        """The batch mean of every term's distance, before weight and calibration."""
+        """Gives the batch mean of every term's distance, before weight and calibration."""
         return self._means(student, teacher, targets)[0]
 
     def trace(
         self, student: Knowledge, teacher: Knowledge, targets: Tensor | None = None
     ) -> tuple[dict[Node, Tensor], list[Tensor]]:
-        """The student's value at every node with its graph, and the terms' `means`, for looking into a distiller."""
+        """Gives the student's value at every node with its graph, and the terms' `means`, for looking into a
+        distiller.
+        """
         means, context, program = self._means(student, teacher, targets)
         return program.values(context), means
 
@@ -188,7 +190,7 @@ class Distiller(PairState):
         return f"One of the operations {', '.join(f'`{name}` ({source})' for name, source in found.items())}"
 
     def terms(self) -> dict[str, Tensor]:
-        """Every weighted term of the last call by its text, without gradient, for logging."""
+        """Gives every weighted term of the last call by its text, without gradient, for logging."""
         return {term.text: value for term, value in zip(self.terms_in_order, self._last, strict=False)}
 
     def calibrate(
@@ -259,17 +261,19 @@ class Distiller(PairState):
         self.close()
 
     def extra_repr(self) -> str:
-        """The formula."""
+        """Gives the formula."""
         return str(self.tree)
 
     def _repr_svg_(self) -> str:
-        """The drawing with calibration and aligners, for notebooks."""
+        """Gives the drawing with calibration and aligners, for notebooks."""
         from kdzero_gp.drawing.render import svg  # only here: the distiller stands below the gallery
 
         return svg(self.tree.canonical(), aligned=tuple(self.aligners), calibration=self.calibration.tolist())
 
     def _read_taps(self) -> dict[str, type]:
-        """The taps with their types, in the order of their appearance, the scores for sample weightings at the end."""
+        """Gives the taps with their types, in the order of their appearance, the scores for sample weightings at the
+        end.
+        """
         nodes = [node for term in self.terms_in_order for node in term.distance.walk()]
         taps = {node.symbol: node.type for node in nodes if node.kind == "tap"}
         if any(node.kind == "weight" for node in nodes):
@@ -277,7 +281,7 @@ class Distiller(PairState):
         return taps
 
     def _prepared_program(self, student: Knowledge, teacher: Knowledge) -> Program:
-        """The program, after a check that it was made for these shapes, or for maps of another resolution."""
+        """Gives the program, after a check that it was made for these shapes, or for maps of another resolution."""
         found = tuple(tuple(k[tap].shape[1:] for tap in self.taps) for k in (student, teacher))
         if found != self._shapes and found not in self._resized:
             for knowledge, shapes, side in zip((student, teacher), self._shapes, SIDES, strict=True):
@@ -295,7 +299,7 @@ class Distiller(PairState):
         return program
 
     def _resized_program(self, shapes: Mapping[str, Mapping[str, Shape]]) -> Program:
-        """The program for images of another size, with the aligners and learned operations that there are.
+        """Gives the program for images of another size, with the aligners and learned operations that there are.
 
         Raises:
             TapError: something would have to be learned anew.
@@ -348,7 +352,7 @@ class Distiller(PairState):
     def _build_learned(
         self, alignment: Alignment, shapes: Mapping[str, Mapping[str, Shape]], device: torch.device | None
     ) -> dict[tuple[Node, Side], Callable[..., Tensor]]:
-        """The learned operations by the sides that they touch, their modules initialised from the seed.
+        """Gives the learned operations by the sides that they touch, their modules initialised from the seed.
 
         An operation has one module for each shape of its inputs: the same subtree may stand below a distance that
         aligns its taps and below another that does not.
@@ -383,7 +387,7 @@ class Distiller(PairState):
         return result
 
     def _generator(self, draw: int, like: Tensor) -> torch.Generator:
-        """A generator whose stream is fixed by seed, call and node, so student and teacher share their masks."""
+        """Gives a generator whose stream is fixed by seed, call and node, so student and teacher share their masks."""
         key = (draw, like.device)
         generator = self._generators.get(key)
         if generator is None:
@@ -402,5 +406,5 @@ def _check_rank(name: str, type_: type, tensor: Tensor) -> None:
 
 
 def _learned_name(side: Side, place: int, inputs: Iterable[Shape]) -> str:
-    """The name of a learned operation's module for inputs of these shapes, which begin with the batch."""
+    """Gives the name of a learned operation's module for inputs of these shapes, which begin with the batch."""
     return "_".join([side, str(place), *("x".join(map(str, shape[1:])) for shape in inputs)])

@@ -43,7 +43,7 @@ class Term:
 
 
 def terms_of(root: Node) -> tuple[Term, ...]:
-    """The summands of a loss, in the order of its text."""
+    """Gives the summands of a loss, in the order of its text."""
     terms: list[Term] = []
     open_ = [root]
     while open_:  # a sum is a chain as deep as it has terms
@@ -91,7 +91,7 @@ class Program:
         self._first_live = sum(self._frozen)
 
     def __call__(self, context: Context) -> list[Tensor]:
-        """The per-sample distance of every term."""
+        """Gives the per-sample distance of every term."""
         context.values = values = [_UNSET] * len(self._steps)
         with torch.no_grad():
             for slot in self._order[: self._first_live]:
@@ -101,7 +101,7 @@ class Program:
         return [values[slot] for slot in self.results]
 
     def values(self, context: Context) -> dict[Node, Tensor]:
-        """What the last call on this context left at every node: the student's side, (N,) behind a distance."""
+        """Tells what the last call on this context left at every node: the student's side, (N,) behind a distance."""
         return {node: context.values[slot] for (node, side, _), slot in self._slots.items() if side != "teacher"}
 
     def _add(self, key: tuple[Node, str, Level], step: Step, *, frozen: bool) -> int:
@@ -211,7 +211,9 @@ def _weighting(operation: Operation, distance: int) -> Step:
 
 
 def _labels(operation: Operation, context: Context) -> tuple[Tensor, Tensor]:
-    """The class of every sample, or all its classes where the operation takes them, and whether they are known."""
+    """Gives the class of every sample, or all its classes where the operation takes them,
+    and whether they are known.
+    """
     if operation.classes != "exclusive" and context.targets is not None and context.targets.dim() == 2:
         return context.targets, torch.ones(len(context.targets), dtype=torch.bool, device=context.targets.device)
     if context.labels is None:
@@ -224,7 +226,7 @@ def _labels(operation: Operation, context: Context) -> tuple[Tensor, Tensor]:
 
 
 def _targets(operation: Operation, context: Context) -> Tensor:
-    """The targets in whatever form the task has them."""
+    """Gives the targets in whatever form the task has them."""
     if context.targets is None:
         raise ConfigError(label_fault(None, f"`{operation.name}`"))
     return context.targets

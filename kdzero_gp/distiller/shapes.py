@@ -107,7 +107,7 @@ class Alignment:
 
 
 def alignment_of(root: Node, student: Mapping[str, Shape], teacher: Mapping[str, Shape]) -> Alignment:
-    """The least that makes the arguments of every distance comparable.
+    """Gives the least that makes the arguments of every distance comparable.
 
     A path that erases the difference (a Gram matrix over the batch, say) needs nothing; one that erases the difference
     in channels, or a distance that does not mind it, needs resolutions to meet and nothing learned.
@@ -138,7 +138,7 @@ def alignment_of(root: Node, student: Mapping[str, Shape], teacher: Mapping[str,
 
 
 def comparable(student: Shape, teacher: Shape, *, ragged: bool) -> bool:
-    """Whether a distance takes sides of these shapes; a ragged one lets dimension 1 differ."""
+    """Tells whether a distance takes sides of these shapes; a ragged one lets dimension 1 differ."""
     if ragged and len(student) == len(teacher):
         return (student[0], *student[2:]) == (teacher[0], *teacher[2:])
     return tuple(student) == tuple(teacher)
@@ -147,7 +147,7 @@ def comparable(student: Shape, teacher: Shape, *, ragged: bool) -> bool:
 def side_inferences(
     student: Mapping[str, Shape], teacher: Mapping[str, Shape], level: Level
 ) -> tuple[ShapeInference, ShapeInference]:
-    """The shapes of both sides' nodes where taps are read so."""
+    """Gives the shapes of both sides' nodes where taps are read so."""
     read = (student, teacher)
     if level != "plain":
         pairs = {tap: (tuple(student[tap]), tuple(teacher[tap])) for tap in student if tap in teacher}
@@ -158,7 +158,7 @@ def side_inferences(
 
 
 def _read(own: Shape, pair: tuple[Shape, Shape], level: Level) -> Shape:
-    """The shape of one side's tap once it has passed the aligner."""
+    """Gives the shape of one side's tap once it has passed the aligner."""
     student, teacher = pair
     channel = 2 if len(own) == 3 else 1
     common = list(own)

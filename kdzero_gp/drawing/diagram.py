@@ -86,13 +86,13 @@ def gv(
     tap_notes: Mapping[str, str] | None = None,
     readings: Mapping[str, Reading] | None = None,
 ) -> str:
-    """The drawing in Graphviz's own language; arguments as for `graph`."""
+    """Gives the drawing in Graphviz's own language; arguments as for `graph`."""
     drawing = graph(tree, aligned=aligned, title=title, calibration=calibration, tap_notes=tap_notes, readings=readings)
     return str(drawing.source)
 
 
 def _inputs_first(tree: Tree) -> list[Node]:
-    """Every distinct node once, each after all it takes, otherwise in the order of the text."""
+    """Gives every distinct node once, each after all it takes, otherwise in the order of the text."""
     done: dict[Node, None] = {}
 
     def visit(node: Node) -> None:
@@ -106,7 +106,7 @@ def _inputs_first(tree: Tree) -> list[Node]:
 
 
 def _lines(node: Node, aligned: Collection[str], notes: Mapping[str, str], factors: Mapping[Node, float]) -> list[str]:
-    """What stands in a node: its name, its type, and what else matters there."""
+    """Tells what stands in a node: its name, its type, and what else matters there."""
     lines = [node.symbol, node.type.__name__]
     if node.operation is not None and node.operation.side != "both":
         lines.append(f"{node.operation.side} only")
@@ -197,7 +197,7 @@ def _draw_constant(drawing: graphviz.Digraph, name: str, constant: Node, parent:
 
 
 def _label(lines: Sequence[str], size: int = 12) -> str:
-    """An HTML-like label: the first line large, the others small; escaped as XML."""
+    """Gives an HTML-like label: the first line large, the others small; escaped as XML."""
     rows = "".join(
         f'<TR><TD><FONT POINT-SIZE="{9 if row else size}">{html.escape(line, quote=True)}</FONT></TD></TR>'
         for row, line in enumerate(lines)

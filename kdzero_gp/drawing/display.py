@@ -4,7 +4,7 @@ from kdzero_gp.grammar.tree import Tree
 
 
 def _svg(tree: Tree) -> str:
-    """The drawing, for notebooks."""
+    """Gives the drawing, for notebooks."""
     from kdzero_gp.drawing.render import svg  # only here: what only wants a loss need not load Graphviz
 
     return svg(tree)

@@ -30,7 +30,7 @@ def svg(
     tap_notes: Mapping[str, str] | None = None,
     readings: Mapping[str, Reading] | None = None,
 ) -> str:
-    """A tree's drawing as an `<svg>` element that stands alone or inside HTML; arguments as for `graph`.
+    """Gives a tree's drawing as an `<svg>` element that stands alone or inside HTML; arguments as for `graph`.
 
     Raises:
         KdzeroError: the tree is too large, or Graphviz is not there.

@@ -46,7 +46,7 @@ def _settle_node(group: ElementTree.Element) -> None:
 
 
 def _centre(shape: ElementTree.Element) -> str | None:
-    """The horizontal middle of a shape, which is symmetric."""
+    """Gives the horizontal middle of a shape, which is symmetric."""
     if shape.get("cx"):
         return shape.get("cx")
     numbers = [float(number) for number in _NUMBER.findall(shape.get("points") or shape.get("d") or "")][::2]

@@ -22,7 +22,9 @@ class Trace:
         self._workers = 0
 
     def workers(self, now: int) -> int:
-        """The number of jobs in flight at this point: the stored one, or where none is stored the workers' number."""
+        """Gives the number of jobs in flight at this point: the stored one, or where none is stored the workers'
+        number.
+        """
         while self._ahead and self._ahead[0].startswith(WORKERS):
             self._workers = int(self._ahead[0].split()[1])
             self.append(self._ahead[0])

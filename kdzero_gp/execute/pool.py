@@ -52,7 +52,7 @@ class Crew(Protocol):
         ...
 
     def events(self, seconds: float | None) -> list[Event]:
-        """The events that happened; waits so many seconds for the first."""
+        """Gives the events that happened; waits so many seconds for the first."""
         ...
 
     def close(self) -> None:

@@ -40,7 +40,7 @@ def spawning(environment: Mapping[str, str]) -> Iterator[None]:
 
 
 def share(device: str, threads: int) -> dict[str, str]:
-    """The environment of a worker that is to see one device and to use so many threads.
+    """Gives the environment of a worker that is to see one device and to use so many threads.
 
     Args:
         device: `cpu`, or `cuda:N` by this process' own count; to the worker that GPU is `cuda`.

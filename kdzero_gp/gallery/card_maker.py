@@ -48,11 +48,11 @@ class CardMaker:
         self._probe = probe
 
     def one(self, run: RunView, wanted: Wanted) -> Card:
-        """One card."""
+        """Gives one card."""
         return self._drawn(run, wanted, self._measured(run, wanted.recorded))
 
     def many(self, run: RunView, wanted: Sequence[Wanted], progress: Progress | None = None) -> Iterator[Card]:
-        """The cards in the order in which they are wanted; drawn in several processes where that can be."""
+        """Gives the cards in the order in which they are wanted; drawn in several processes where that can be."""
         tell = progress or (lambda what, done, total: None)
         measured = []
         for each in wanted:

@@ -64,7 +64,7 @@ def choose(
 
 
 def parse_key(text: str) -> Key:
-    """A distiller's name such as "evolve/303"; a number alone is one of the evolution.
+    """Gives a distiller's name such as "evolve/303"; a number alone is one of the evolution.
 
     Raises:
         ConfigError: the text is no such name.
@@ -76,7 +76,7 @@ def parse_key(text: str) -> Key:
 
 
 def latest_by_key(evaluations: Iterable[Recorded]) -> dict[Key, Recorded]:
-    """The evaluation of every proposal at the highest rung it reached."""
+    """Gives the evaluation of every proposal at the highest rung it reached."""
     return {(p.arm, p.number): (p, e) for p, e in sorted(evaluations, key=lambda both: both[0].rung)}
 
 
@@ -99,7 +99,7 @@ def ancestors(latest: Mapping[Key, Recorded], of: Iterable[Key]) -> list[Key]:
 
 
 def _by_worth(latest: Mapping[Key, Recorded]) -> list[Key]:
-    """All distillers: the longest trained first, of these the best, and what was not trained last."""
+    """Gives all distillers: the longest trained first, of these the best, and what was not trained last."""
 
     def worth(key: Key) -> tuple[bool, int, float, Key]:
         proposal, evaluation = latest[key]
@@ -111,7 +111,7 @@ def _by_worth(latest: Mapping[Key, Recorded]) -> list[Key]:
 
 
 def pareto_front(latest: Mapping[Key, Recorded]) -> tuple[Key, ...]:
-    """The front of fitness against size among those trained longest, by rising size.
+    """Gives the front of fitness against size among those trained longest, by rising size.
 
     Evolved ones where there are any: the front answers what the search has found.
     """

@@ -26,7 +26,7 @@ _inherited: dict[int, Callable[[int], Any]] = {}
 
 
 def forked_map(work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
-    """The results of `work` in the order of the items; they are pickled, function and items need not be.
+    """Gives the results of `work` in the order of the items; they are pickled, function and items need not be.
 
     A copy inherits everything that was loaded, a user's operations among them. Where threads run beside the caller a
     copy might wait for a lock for ever, so then, and on systems other than Linux, all is done here.

@@ -16,7 +16,7 @@ from kdzero_gp.untrusted import printable
 
 
 def result_html(folder: Path, best: Distiller | None, table: Sequence[Row], kind: TaskKind | None = None) -> str:
-    """A run's result: where it lies, the winner's drawing and formula, and the final table.
+    """Gives a run's result: where it lies, the winner's drawing and formula, and the final table.
 
     Args:
         kind: of the task, by default classification.

@@ -45,7 +45,9 @@ class OperationStats:
 
 
 def operation_stats(latest: Mapping[Key, Recorded], arm: str) -> list[OperationStats]:
-    """The operations of an arm, best mean fitness first; a distiller counts once, at the highest rung it reached."""
+    """Gives the operations of an arm, best mean fitness first; a distiller counts once, at the highest rung it
+    reached.
+    """
     members = [both for (own, _), both in latest.items() if own == arm]
     carried = [operation_names(p.canonical) - STRUCTURE for p, _ in members]
     parents_of_others = {number for p, _ in members for number in p.parents}

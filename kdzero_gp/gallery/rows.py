@@ -22,7 +22,7 @@ Recorded = tuple[Proposal, Evaluation]
 
 
 def columns(evaluations: Sequence[Recorded]) -> dict[str, Any]:
-    """The table by column; every list has one entry for each evaluation, mappings have the rows that differ.
+    """Gives the table by column; every list has one entry for each evaluation, mappings have the rows that differ.
 
     Numbers have six significant digits, calibrations all; NaN and infinity are the texts "nan", "inf" and "-inf".
     """
@@ -69,7 +69,7 @@ def operation_names(text: str) -> frozenset[str]:
 
 
 def shortened(number: float | None) -> float | str | None:
-    """A number to six significant digits, as JSON can hold it."""
+    """Gives a number to six significant digits, as JSON can hold it."""
     return None if number is None else _plain(float(f"{number:.6g}"))
 
 
@@ -78,14 +78,14 @@ def _plain(number: float) -> float | str:
 
 
 def _coded(texts: Iterable[str]) -> dict[str, Any]:
-    """A column of few different texts: the texts, and for every row the place of its own."""
+    """Gives a column of few different texts: the texts, and for every row the place of its own."""
     places: dict[str, int] = {}
     codes = [places.setdefault(printable(text, limit=200), len(places)) for text in texts]
     return {"names": list(places), "codes": codes}
 
 
 def _sparse(texts: Iterable[str | None]) -> dict[str, Any]:
-    """A column that few rows have: the different texts, and by row the place of its own."""
+    """Gives a column that few rows have: the different texts, and by row the place of its own."""
     places: dict[str, int] = {}
     rows = {
         str(row): places.setdefault(printable(text, limit=LONGEST), len(places))

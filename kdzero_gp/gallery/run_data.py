@@ -75,12 +75,12 @@ def run_data(
 
 
 def place_of(key: Key) -> str:
-    """The name under which the page knows a distiller."""
+    """Gives the name under which the page knows a distiller."""
     return f"{printable(key[0], limit=200)}/{key[1]}"
 
 
 def _finalists(run: RunView) -> list[Key]:
-    """The distillers of the final table, found by their text."""
+    """Gives the distillers of the final table, found by their text."""
     texts = {row.tree for row in run.final.rows if row.kind in ("evolved", "random")} if run.final else set()
     first: dict[str, Key] = {}
     for proposal, evaluation in run.evaluations:

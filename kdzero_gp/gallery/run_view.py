@@ -118,7 +118,7 @@ def read_run(store: RunStore, *, best: int = BEST) -> RunView:
 
 
 def _leader(arm: str, stored: Any) -> Key | None:
-    """The first of the leaders that were trained in full."""
+    """Gives the first of the leaders that were trained in full."""
     for leader in sequence(stored)[:1]:
         number = mapping(leader).get("number")
         return (arm, number) if isinstance(number, int) else None
@@ -126,7 +126,7 @@ def _leader(arm: str, stored: Any) -> Key | None:
 
 
 def _shapes(stored: Mapping[str, Any]) -> Shapes | None:
-    """The tap shapes of student and teacher, or None unless all of them are lists of sizes."""
+    """Gives the tap shapes of student and teacher, or None unless all of them are lists of sizes."""
     sides = []
     for side in ("student", "teacher"):
         taps = {name: tuple(sequence(shape)) for name, shape in mapping(stored.get(side)).items()}
@@ -137,7 +137,7 @@ def _shapes(stored: Mapping[str, Any]) -> Shapes | None:
 
 
 def _best(evaluations: Sequence[Recorded], count: int) -> Iterator[Recorded]:
-    """The best by fitness, one per canonical form, evolved ones where there are any.
+    """Gives the best by fitness, one per canonical form, evolved ones where there are any.
 
     A fitness after more training is better for that alone, so a higher rung of the race comes before a lower one.
     """

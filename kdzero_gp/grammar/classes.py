@@ -5,7 +5,7 @@ from kdzero_gp.grammar.types import Logits
 
 
 def unfit_for_several_classes(tree: Tree) -> str | None:
-    """The name of the first operation that takes class scores as one distribution; None where there is none."""
+    """Gives the name of the first operation that takes class scores as one distribution; None where there is none."""
     return next((node.symbol for node in tree.root.walk() if _unfit(node)), None)
 
 

@@ -69,7 +69,7 @@ class Agreement:
 
 
 def _group(student: nn.Module) -> Any:
-    """The processes that a student is trained by; None where it is one alone."""
+    """Gives the processes that a student is trained by; None where it is one alone."""
     if not (dist.is_available() and dist.is_initialized()):
         return None
     for module in student.modules():

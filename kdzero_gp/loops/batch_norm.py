@@ -22,7 +22,7 @@ class GlobalBatchNorm(_BatchNorm):
 
     @classmethod
     def of(cls, norm: _BatchNorm) -> Self:
-        """One that shares the parameters and running statistics of a plain normalisation."""
+        """Gives one that shares the parameters and running statistics of a plain normalisation."""
         new = cls(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
         new.weight, new.bias = norm.weight, norm.bias
         new.running_mean, new.running_var = norm.running_mean, norm.running_var
@@ -66,7 +66,8 @@ class GlobalBatchNorm(_BatchNorm):
 
 
 def shared_statistics(student: nn.Module, ranks: Ranks, device: torch.device) -> nn.Module:
-    """The student, its batch normalisations replaced in place by such as see the whole batch; as it is for one process.
+    """Gives the student, its batch normalisations replaced in place by such as see the whole batch; as it is for one
+    process.
 
     On a GPU these are torch's own `SyncBatchNorm`.
     """

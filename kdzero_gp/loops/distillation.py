@@ -112,7 +112,7 @@ class Distillation(nn.Module):
         self._agreement = Agreement(student, self.parameters())
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
-        """The loss of one batch, a scalar: the task's own, weighted, and the distiller's terms.
+        """Gives the loss of one batch, a scalar: the task's own, weighted, and the distiller's terms.
 
         Args:
             images: (N, C, H, W).
@@ -126,7 +126,7 @@ class Distillation(nn.Module):
         return self.ce_weight * self._kind.loss(knowledge, labels) + distilled
 
     def terms(self) -> dict[str, Tensor]:
-        """Every weighted term of the last batch by its text, for logging."""
+        """Gives every weighted term of the last batch by its text, for logging."""
         return self.distiller.terms()
 
     def close(self) -> None:
@@ -147,7 +147,7 @@ class Distillation(nn.Module):
         self._agreement = Agreement(self._readers[0].model, self.parameters())
 
     def _taught(self, images: Tensor) -> Knowledge:
-        """What the teacher knows of the images, in evaluation mode; afterwards it is as it was."""
+        """Gives what the teacher knows of the images, in evaluation mode; afterwards it is as it was."""
         reader = self._readers[1]
         buffers = KeptBuffers(reader.model) if self._moving else None
         with torch.no_grad(), evaluating(reader.model):
@@ -172,7 +172,7 @@ class Distillation(nn.Module):
 
 
 def _for_any_loop(loss: Distiller | MethodLoss) -> tuple[MethodLoss]:
-    """The loss as a method, in a tuple: its parameters are those of the loss, which is registered already."""
+    """Gives the loss as a method, in a tuple: its parameters are those of the loss, which is registered already."""
     method = as_method(loss)
     if method is None:
         raise AssertionError("a loss is given")
@@ -188,7 +188,7 @@ def _for_any_loop(loss: Distiller | MethodLoss) -> tuple[MethodLoss]:
 def _pair(
     kind: TaskKind, teacher: nn.Module, student: nn.Module, shown: Tensor, images: Tensor, override: TapOverride
 ) -> TapPair:
-    """The taps that a search finds in this pair, under the same names."""
+    """Gives the taps that a search finds in this pair, under the same names."""
     ours = kind.find_taps(teacher, shown, override.teacher, depths=DEPTHS)
     theirs = kind.find_taps(student, images, override.student, depths=len(ours.stages) or DEPTHS)
     if len(ours.stages) != len(theirs.stages):  # a transformer has as many stages as its partner

@@ -25,7 +25,7 @@ STAGE = re.compile(r"stage\d+")
 def parameters_of_phase(
     phase: Phase, student: nn.Module, method: MethodLoss | None, network: Callable[[], Network]
 ) -> list[nn.Parameter]:
-    """What the optimiser of a phase holds, in the order of `phase.trains`.
+    """Gives what the optimiser of a phase holds, in the order of `phase.trains`.
 
     Args:
         network: the student's, for its parts.
@@ -73,7 +73,7 @@ class CriticStep:
         self._method.critic_loss(student, teacher, targets, now).backward()
 
     def state(self) -> dict[str, Tensor]:
-        """What the optimiser keeps; the critic's weights are the method's."""
+        """Gives what the optimiser keeps; the critic's weights are the method's."""
         return optimiser_state(self.optimiser, self.parameters, "critic.")
 
     def restore(self, state: dict[str, Tensor]) -> None:
@@ -93,7 +93,7 @@ class CriticStep:
 def optimiser_state(
     optimiser: torch.optim.Optimizer, parameters: Sequence[nn.Parameter], prefix: str = ""
 ) -> dict[str, Tensor]:
-    """What an optimiser keeps of each parameter, by `<what>.<place among the parameters>`."""
+    """Gives what an optimiser keeps of each parameter, by `<what>.<place among the parameters>`."""
     return {
         f"{prefix}{short}.{place}": optimiser.state[parameter][name]
         for place, parameter in enumerate(parameters)

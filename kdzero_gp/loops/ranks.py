@@ -48,11 +48,11 @@ class Ranks:
         return batch.chunk(self.count)[self.rank]
 
     def whole(self, knowledge: Knowledge) -> Knowledge:
-        """The knowledge of the whole batch; gradients of its taps come back to this process' own samples."""
+        """Gives the knowledge of the whole batch; gradients of its taps come back to this process' own samples."""
         return knowledge if self.count == 1 else knowledge.map(lambda tap: _gather(tap, self.rank, self.count))
 
     def gathered(self, values: Tensor) -> Tensor:
-        """The same for a tensor without gradient."""
+        """Gives the same for a tensor without gradient."""
         return values if self.count == 1 else _gather(values, self.rank, self.count)
 
     def sum_gradients(self, parameters: Iterable[Tensor]) -> None:
@@ -60,7 +60,9 @@ class Ranks:
         self._reduce(parameters, 1.0)
 
     def average_gradients(self, parameters: Iterable[Tensor]) -> None:
-        """The same with the mean: for gradients that are already those of the whole batch, and must stay equal."""
+        """Gives the same with the mean: for gradients that are already those of the whole batch,
+        and must stay equal.
+        """
         self._reduce(parameters, 1.0 / self.count)
 
     def _reduce(self, parameters: Iterable[Tensor], factor: float) -> None:
@@ -75,7 +77,7 @@ class Ranks:
                 gradient.copy_(part.view_as(gradient) * factor)
 
     def sum(self, value: Tensor) -> Tensor:
-        """The sum of a detached number over the processes."""
+        """Gives the sum of a detached number over the processes."""
         if self.count > 1:
             value = value.clone()
             torch.distributed.all_reduce(value)
@@ -89,7 +91,7 @@ class Ranks:
                     torch.distributed.broadcast(tensor, 0)
 
     def agreed(self, value: str) -> str:
-        """A text of the first process, everywhere."""
+        """Gives a text of the first process, everywhere."""
         if self.count == 1:
             return value
         values: list[Any] = [value]
@@ -102,7 +104,7 @@ ALONE = Ranks()
 
 @contextmanager
 def launched(device: str) -> Iterator[tuple[Ranks, str]]:
-    """The processes that `torchrun` started, or this one alone, and the device that this process is to use.
+    """Gives the processes that `torchrun` started, or this one alone, and the device that this process is to use.
 
     gloo connects processes on a CPU, nccl those on GPUs, one GPU each.
     """
@@ -157,6 +159,7 @@ def _gather(own: Tensor, rank: int, count: int) -> Tensor:
 
 
 def summed(own: Tensor) -> Tensor:
-    """The sum of a tensor over all processes, differentiable where every process computes one and the same loss."""
+    """Gives the sum of a tensor over all processes, differentiable where every process computes one and the same
+    loss."""
     total: Tensor = _Sum.apply(own)
     return total

@@ -17,7 +17,7 @@ from kdzero_gp.tasks.recipe import Recipe
 
 @lru_cache(maxsize=64)
 def batches(images: int, recipe: Recipe, seed: int) -> tuple[Tensor, ...]:
-    """The index batches of a whole training, (batch_size,) int64 each: equal for all candidates of a run."""
+    """Gives the index batches of a whole training, (batch_size,) int64 each: equal for all candidates of a run."""
     generator = torch.Generator().manual_seed(seed)
     per_epoch = recipe.steps_per_epoch(images)
     result: list[Tensor] = []
@@ -54,12 +54,12 @@ class Schedule:
     extra: int
 
     def segment(self, step: int) -> Segment:
-        """The segment that a step belongs to; the last one behind the end."""
+        """Gives the segment that a step belongs to; the last one behind the end."""
         return next((segment for segment in self.segments if step < segment.end), self.segments[-1])
 
 
 def make_schedule(images: int, recipe: Recipe, phases: Sequence[Phase], seed: int) -> Schedule:
-    """The schedule of a method's phases under a recipe.
+    """Gives the schedule of a method's phases under a recipe.
 
     Args:
         seed: of the order of the images.
@@ -107,5 +107,5 @@ def make_schedule(images: int, recipe: Recipe, phases: Sequence[Phase], seed: in
 
 
 def extra_epochs(recipe: Recipe, phase: Phase) -> int:
-    """How many epochs of a recipe correspond to a phase's published extra ones: at least one of any."""
+    """Tells how many epochs of a recipe correspond to a phase's published extra ones: at least one of any."""
     return max(1, round(recipe.epochs * phase.extra_epochs / PUBLISHED_EPOCHS)) if phase.extra_epochs else 0

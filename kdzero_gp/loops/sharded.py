@@ -98,7 +98,9 @@ class ShardedTraining(Training):
         self._draw_apart()
 
     def _draw_apart(self) -> None:
-        """What a student draws at random is the first process' as in one process, and another in each of the others."""
+        """What a student draws at random is the first process' as in one process, and another in each of the
+        others.
+        """
         if not self.ranks.first:
             with own_randomness(self.task.device):
                 torch.manual_seed(derive_seed(self._own_seed, "process", self.ranks.rank, self.step))
@@ -127,7 +129,7 @@ class ShardedTraining(Training):
             self._seen = None
 
     def _parts(self, batch: Tensor) -> Sequence[Tensor]:
-        """The image numbers of each of this process' passes."""
+        """Gives the image numbers of each of this process' passes."""
         return self.ranks.share(batch).tensor_split(self.accumulate)
 
     def _coming(self, until: int) -> Iterator[tuple[Tensor, int]]:
@@ -142,13 +144,13 @@ class ShardedTraining(Training):
         return loss
 
     def _together(self, reader: TapReader, given: Input) -> Tensor:
-        """One pass of this process' samples."""
+        """Runs one pass of this process' samples."""
         loss = self._whole_loss(self._known(reader, given[0]), given[2], given[1])
         loss.backward()
         return loss.detach()
 
     def _alone(self, reader: TapReader, parts: Sequence[Tensor], epoch: int, size: int) -> Tensor:
-        """The student alone, pass by pass: the loss of `size` samples is a sum over them."""
+        """Gives the student alone, pass by pass: the loss of `size` samples is a sum over them."""
         total = torch.zeros((), device=self.task.device)
         for part in parts:
             images, labels, _ = self.feed(part, epoch)
@@ -160,7 +162,7 @@ class ShardedTraining(Training):
         return total
 
     def _twice(self, reader: TapReader, parts: Sequence[Tensor], epoch: int) -> Tensor:
-        """Two rounds of passes with the loss of the whole batch between them."""
+        """Makes two rounds of passes with the loss of the whole batch between them."""
         inputs = [self.feed(part, epoch) for part in parts]
         with torch.no_grad(), _undone(self.student, self.task.device):
             seen = [self._known(reader, images) for images, _, _ in inputs]
@@ -211,14 +213,14 @@ class Meter:
         self._terms: dict[str, Tensor] = {}
 
     def add(self, loss: Tensor, terms: Mapping[str, Tensor]) -> None:
-        """One step's loss and the distiller's weighted terms, scalars without gradient."""
+        """Gives one step's loss and the distiller's weighted terms, scalars without gradient."""
         self._steps += 1
         self._loss = loss.double() if self._loss is None else self._loss + loss
         for name, value in terms.items():
             self._terms[name] = self._terms[name] + value if name in self._terms else value.double()
 
     def take(self) -> tuple[float, dict[str, float]]:
-        """The means since the last call: the loss, and its parts by name, weighted."""
+        """Gives the means since the last call: the loss, and its parts by name, weighted."""
         if self._loss is None:
             raise AssertionError("a step was done since the last call")
         loss = float(self._loss) / self._steps

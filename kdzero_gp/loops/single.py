@@ -69,7 +69,7 @@ class Training:
         order_seed: int,
         distiller_warmup: int = 0,
     ) -> Self:
-        """The training of a student that exists already, in place."""
+        """Trains a student that exists already, in place."""
         training = cls.__new__(cls)
         training._begin(task, student, distiller, recipe, order_seed, distiller_warmup)
         return training
@@ -108,7 +108,7 @@ class Training:
         self._enter(self.schedule.segment(0))
 
     def _taught_taps(self) -> tuple[str, ...]:
-        """The teacher's taps that are read with every batch; a live teacher gives its own."""
+        """Gives the teacher's taps that are read with every batch; a live teacher gives its own."""
         return () if self.method is None or "live teacher" in self.method.needs else self.method.teacher_taps
 
     def _prepare(self, method: MethodLoss) -> None:
@@ -121,7 +121,7 @@ class Training:
             method.prepare(reader(images), teacher, self.world())
 
     def world(self) -> World:
-        """What a method may know of this training."""
+        """Tells what a method may know of this training."""
         return World.of(self.task, self._bare, self.recipe)
 
     def _enter(self, segment: Segment) -> None:
@@ -188,11 +188,11 @@ class Training:
             self._random = random_state(self.task.device)
 
     def _coming(self, until: int) -> Iterator[tuple[Tensor, int]]:
-        """The batches up to step `until` with their epochs, in the order in which they will be asked for."""
+        """Gives the batches up to step `until` with their epochs, in the order in which they will be asked for."""
         return ((self.order[step], self.schedule.epochs[step]) for step in range(self.step, until))
 
     def moment(self, step: int) -> Now:
-        """What a method may know of a step before its batch is there."""
+        """Tells what a method may know of a step before its batch is there."""
         segment, extra = self.schedule.segment(step), self.schedule.extra
         return Now(
             phase=segment.phase.name,
@@ -204,7 +204,7 @@ class Training:
         )
 
     def _backward(self, reader: TapReader, batch: Tensor, epoch: int) -> Tensor:
-        """One batch's loss, its gradients added to those of the parameters."""
+        """Computes one batch's loss, and adds its gradients to those of the parameters."""
         images, labels, teacher = self._fed(batch, epoch)
         loss = self._loss(self._known(reader, images), teacher, labels)
         loss.backward()
@@ -224,14 +224,14 @@ class Training:
         return images, labels, teacher
 
     def _known(self, reader: TapReader, images: Tensor) -> Knowledge:
-        """What the student knows of images; nothing where it is idle."""
+        """Gives what the student knows of images; nothing where it is idle."""
         if self.segment.phase.student == "idle":
             return Knowledge()
         with self.task.autocast():
             return reader(images)
 
     def _loss(self, student: Knowledge, teacher: Knowledge, labels: Tensor) -> Tensor:
-        """The loss of one batch at this step: the task's and the method's, weighted."""
+        """Gives the loss of one batch at this step: the task's and the method's, weighted."""
         phase, parts = self.segment.phase, []
         ce_weight = self.recipe.ce_weight if phase.ce_weight is None else phase.ce_weight
         if phase.student != "idle" and not (phase.ce_weight == 0 and phase.distils):

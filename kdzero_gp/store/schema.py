@@ -142,7 +142,7 @@ def check_content(connection: sqlite3.Connection, database: Path) -> None:
 
 
 def _can_share(database: Path) -> bool:
-    """Whether a reader can coordinate with a writer, which takes files beside the database.
+    """Tells whether a reader can coordinate with a writer, which takes files beside the database.
 
     Where there are none and none can be made (a run on a read-only medium) there is no writer either.
     """

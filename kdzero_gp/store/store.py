@@ -149,24 +149,24 @@ class RunStore:
         )
 
     def get(self, arm: str, number: int, rung: int = 0) -> tuple[Proposal, Evaluation] | None:
-        """The records of an arm, a number and a rung."""
+        """Gives the records of an arm, a number and a rung."""
         found = self._fetch(f"{rows.SELECT} WHERE arm = ? AND number = ? AND rung = ?", (arm, number, rung))
         return rows.from_row(found[0]) if found else None
 
     def find(self, arm: str, canonical: str, rung: int) -> Evaluation | None:
-        """The evaluation of a canonical form at a rung; of several the one with the lowest number."""
+        """Gives the evaluation of a canonical form at a rung; of several the one with the lowest number."""
         where = "WHERE arm = ? AND canonical = ? AND rung = ? ORDER BY number LIMIT 1"
         found = self._fetch(f"{rows.SELECT} {where}", (arm, canonical, rung))
         return rows.from_row(found[0])[1] if found else None
 
     def evaluations(self, arm: str | None = None) -> Iterator[tuple[Proposal, Evaluation]]:
-        """All records at the moment of the call, ordered by arm, number and rung."""
+        """Gives all records at the moment of the call, ordered by arm, number and rung."""
         where = "" if arm is None else "WHERE arm = ?"
         found = self._fetch(f"{rows.SELECT} {where} ORDER BY arm, number, rung", () if arm is None else (arm,))
         return map(rows.from_row, found)
 
     def in_order_of_recording(self, arm: str) -> Iterator[tuple[Proposal, Evaluation]]:
-        """All evaluations of an arm in the order in which they were recorded."""
+        """Gives all evaluations of an arm in the order in which they were recorded."""
         return map(rows.from_row, self._fetch(f"{rows.SELECT} WHERE arm = ? ORDER BY rowid", (arm,)))
 
     def put_state(self, arm: str, number: int, rung: int, state: bytes) -> None:
@@ -174,7 +174,7 @@ class RunStore:
         self._write("INSERT OR REPLACE INTO states VALUES (?, ?, ?, ?)", (arm, number, rung, state))
 
     def state(self, arm: str, number: int, rung: int) -> bytes | None:
-        """The state in which a candidate's student stopped at a rung, or None where none is kept."""
+        """Gives the state in which a candidate's student stopped at a rung, or None where none is kept."""
         found = self._fetch("SELECT state FROM states WHERE arm = ? AND number = ? AND rung = ?", (arm, number, rung))
         return found[0][0] if found and isinstance(found[0][0], bytes) else None
 
@@ -187,7 +187,7 @@ class RunStore:
         self._write("INSERT OR IGNORE INTO trace VALUES (?, ?, ?)", (arm, position, event))
 
     def trace(self, arm: str) -> list[str]:
-        """The events of an arm, in order."""
+        """Gives the events of an arm, in order."""
         return [event for (event,) in self._fetch("SELECT event FROM trace WHERE arm = ? ORDER BY position", (arm,))]
 
     def put_generation(self, arm: str, generation: int, stats: Mapping[str, JSON]) -> None:
@@ -195,7 +195,7 @@ class RunStore:
         self._write("INSERT OR REPLACE INTO generations VALUES (?, ?, ?)", (arm, generation, encode(stats)))
 
     def generations(self, arm: str) -> dict[int, dict[str, Any]]:
-        """The statistics of an arm by generation, in ascending order."""
+        """Gives the statistics of an arm by generation, in ascending order."""
         query = "SELECT generation, stats FROM generations WHERE arm = ? ORDER BY generation"
         return {generation: decode(stats) for generation, stats in self._fetch(query, (arm,))}
 
@@ -204,7 +204,7 @@ class RunStore:
         self._write("INSERT OR REPLACE INTO results VALUES (?, ?)", (name, encode(value)))
 
     def result(self, name: str) -> Any:
-        """A named result (JSON), or None where there is none."""
+        """Gives a named result (JSON), or None where there is none."""
         found = self._fetch("SELECT value FROM results WHERE name = ?", (name,))
         return decode(found[0][0]) if found else None
 

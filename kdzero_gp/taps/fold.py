@@ -14,7 +14,7 @@ Size = tuple[int, int]
 
 
 def folded(value: Tensor, tap: Tap, image: Size | None = None) -> Tensor:
-    """A stage as (N, C, H, W), a view of what the module gave, without class token.
+    """Gives a stage as (N, C, H, W), a view of what the module gave, without class token.
 
     Args:
         value: (N, C, H, W), (N, P + H·W, C) or (N, H, W, C), as `tap.layout` says.
@@ -42,7 +42,7 @@ def folded(value: Tensor, tap: Tap, image: Size | None = None) -> Tensor:
 
 
 def token_grid(tokens: int, image: Size, prefix: int | None = None) -> tuple[int, Size] | None:
-    """How many of `tokens` come before those of the image, and the grid (H, W) of the others.
+    """Tells how many of `tokens` come before those of the image, and the grid (H, W) of the others.
 
     The grid has the proportions of the image, or else is square; of several numbers of other tokens the smallest is
     taken. None: there is no such grid.
@@ -72,6 +72,6 @@ def _grid(tokens: int, image: Size, befores: list[int]) -> tuple[int, Size] | No
 
 
 def stated_prefix(model: nn.Module) -> int | None:
-    """The number of tokens before those of the image where the network tells it, as timm's do."""
+    """Gives the number of tokens before those of the image where the network tells it, as timm's do."""
     stated = getattr(model, "num_prefix_tokens", None)
     return stated if isinstance(stated, int) else None

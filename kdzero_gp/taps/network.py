@@ -101,7 +101,7 @@ class Network:
         return head
 
     def norm(self, name: str) -> nn.Module:
-        """The normalisation that feeds the ReLU behind the tap `preK`.
+        """Gives the normalisation that feeds the ReLU behind the tap `preK`.
 
         Raises:
             TapError: there is none.
@@ -112,12 +112,13 @@ class Network:
         return self.model.get_submodule(self.anatomy.norms[name])
 
     def heads(self, name: str) -> int:
-        """The number of heads of the attention tap `attnB`."""
+        """Gives the number of heads of the attention tap `attnB`."""
         self.places([name])
         return self.anatomy.heads[name]
 
     def parameters(self, part: str) -> list[nn.Parameter]:
-        """Those of one part: `stageK` from the stage before to this one, `head` behind the last, `features` all others.
+        """Gives those of one part: `stageK` from the stage before to this one, `head` behind the last, `features` all
+        others.
 
         Raises:
             TapError: it has no such part.
@@ -133,7 +134,7 @@ class Network:
         return [own[name] for name in names]
 
     def places(self, names: Iterable[str]) -> Taps:
-        """The taps with what is needed beside them for these names.
+        """Gives the taps with what is needed beside them for these names.
 
         Raises:
             TapError: it has none of that name; says why.

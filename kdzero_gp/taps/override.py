@@ -31,7 +31,7 @@ class TapOverride:
 
 
 def parse_taps(texts: Iterable[str]) -> TapOverride:
-    """The override that texts such as `stage2=layer2.3` or `student:stage1=blocks.2,teacher:pool=fc` describe.
+    """Gives the override that texts such as `stage2=layer2.3` or `student:stage1=blocks.2,teacher:pool=fc` describe.
 
     Args:
         texts: each one entry, or several with commas between. Without `teacher:` or `student:` it is for both networks.

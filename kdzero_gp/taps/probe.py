@@ -42,7 +42,9 @@ class Probe:
     resized: bool = False
 
     def is_feature(self, path: str, call: int) -> bool:
-        """Whether the output has a row for each image, a place for each of theirs, and something learned in it."""
+        """Tells whether the output has a row for each image, a place for each of theirs,
+        and something learned in it.
+        """
         place = path, call
         if PARAMETRISATIONS in path.split(".") or (self.learned is not None and place not in self.learned):
             return False
@@ -54,7 +56,8 @@ class Probe:
         return not self.resized or _follows(first, second) or (first == (first[0], *second[1:]) and self._beside(first))
 
     def _beside(self, shape: Shape) -> bool:
-        """Whether a map whose size stays lies beside one of that size, and no more channels, that grows with images.
+        """Tells whether a map whose size stays lies beside one of that size, and no more channels, that grows with
+        images.
 
         A network may shrink larger images more.
         """
@@ -136,7 +139,7 @@ def _second_pass(inner: nn.Module, images: Tensor, found: Probe) -> None:
 
 
 def _follows(first: Shape, second: Shape) -> bool:
-    """Whether a map has more rows and columns, or tokens, and as many channels, where images are larger."""
+    """Tells whether a map has more rows and columns, or tokens, and as many channels, where images are larger."""
     grown = [two > one for one, two in zip(first, second, strict=True)][1:]
     kept = [two == one for one, two in zip(first, second, strict=True)][1:]
     if len(first) == 4:
@@ -179,7 +182,7 @@ class _Reached(TorchDispatchMode):
         self._storages = {_storage(parameter) for parameter in model.parameters()}
 
     def holds(self, tensor: Tensor) -> bool:
-        """Whether it depends on one."""
+        """Tells whether it depends on one."""
         return _storage(tensor) in self._storages
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

@@ -48,7 +48,7 @@ class TapReader:
         self._names: tuple[str, ...] = tuple(taps) if names is None else tuple(names)
 
     def __call__(self, images: Tensor, names: Iterable[str] | None = None) -> Knowledge:
-        """One forward pass of `images` (N, C, H, W).
+        """Runs one forward pass of `images` (N, C, H, W).
 
         Returns:
             The taps called `names`, in the order given, each of the shape that its role says.
@@ -123,7 +123,7 @@ class _Sight:
         self._before = value if isinstance(value, Tensor) else None
 
     def checked(self, output: Any, model: nn.Module, images: Tensor) -> Tensor:
-        """The tensor of the tap, as its role says."""
+        """Gives the tensor of the tap, as its role says."""
         if not self.tap.path and isinstance(output, Tensor):
             return output
         # A layer that a network leaves out at random while it trains hands on what it would have got.
@@ -154,7 +154,7 @@ class _Sight:
 
 
 def _earlier_siblings(path: str, modules: Mapping[str, nn.Module]) -> list[nn.Module]:
-    """The modules before it in a row of which a network may leave out some."""
+    """Gives the modules before it in a row of which a network may leave out some."""
     parent, _, own = path.rpartition(".")
     if not own.isdigit() or not isinstance(modules[parent], nn.ModuleList):
         return []
@@ -170,14 +170,14 @@ def _same_form(value: Tensor | None, tap: Tap) -> bool:
 
 
 def told(tap: Tap, output: Any) -> str:
-    """What came back instead of scores, and what to type; empty where that is not the matter."""
+    """Tells what came back instead of scores, and what to type; empty where that is not the matter."""
     if tap.path or isinstance(output, Tensor):
         return ""
     return f": it gives {form_of(output)}. {OTHER_SCORES}"
 
 
 def form_of(output: Any) -> str:
-    """What a network gave, for people."""
+    """Tells what a network gave, for people."""
     if isinstance(output, Tensor):
         return f"a tensor of shape {tuple(output.shape)}"
     if isinstance(output, Mapping):

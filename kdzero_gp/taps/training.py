@@ -51,7 +51,7 @@ def require_same_in_training(model: nn.Module, images: Tensor, taps: Taps) -> No
 
 
 def _scores_hint(model: nn.Module, images: Tensor) -> str:
-    """The module whose output is among what the network gave, if one is."""
+    """Gives the module whose output is among what the network gave, if one is."""
     found: list[tuple[str, object]] = []
     handles = [
         module.register_forward_hook(lambda _module, _inputs, out, path=path: found.append((path, out)))

@@ -92,5 +92,5 @@ def unchanged(model: nn.Module) -> Iterator[None]:
 
 
 def version(value: Tensor) -> int:
-    """How often the tensor was overwritten in place; tensors of inference mode do not count, and give 0."""
+    """Tells how often the tensor was overwritten in place; tensors of inference mode do not count, and give 0."""
     return 0 if value.is_inference() else value._version

@@ -30,7 +30,7 @@ class Sight:
     grid: Size = (1, 1)  # (H, W) of a map
 
     def tap(self, role: Role, side: Any = "output", why: str = "") -> Tap:
-        """The tap that reads it in this role, and why it was chosen."""
+        """Gives the tap that reads it in this role, and why it was chosen."""
         clone = version(self.value) != self.version
         if role != "map":
             return Tap(self.path, (self.value[0].numel(),), role, side, self.call, clone, why=why)
@@ -76,7 +76,7 @@ class Watch:
 
 
 def watched_pass(model: nn.Module, example: Tensor, wanted: set[str]) -> tuple[Any, Watch]:
-    """One forward pass in evaluation mode without gradient; the model is left as it was.
+    """Runs one forward pass in evaluation mode without gradient; the model is left as it was.
 
     Args:
         wanted: paths of modules whose outputs are kept in any case.
@@ -110,7 +110,7 @@ Hooks = Callable[[str, nn.Module], list[Any]]
 
 
 def hooked_pass(model: nn.Module, example: Tensor, hooks: Hooks) -> Any:
-    """One forward pass without gradient, with hooks on every module.
+    """Runs one forward pass without gradient, with hooks on every module.
 
     Raises:
         TapError: the model fails on the example.
@@ -215,8 +215,9 @@ class _Spectator:
             maps[sight.grid] = sight
 
     def _forget_beginnings(self, module: nn.Module, frame: _Frame, sight: Sight) -> None:
-        """A block that goes from one resolution to the next begins at the former: what it computes there (a bottleneck,
-        an expansion) is no longer the stage before, whose end has been seen."""
+        """A block that goes from one resolution to the next begins at the former: what it computes there (a
+        bottleneck, an expansion) is no longer the stage before, whose end has been seen.
+        """
         if frame.taken is None or frame.taken.dim() != 4 or not any(True for _ in module.children()):
             return
         begun = Sight("", 0, frame.taken, 0)
@@ -244,6 +245,6 @@ def _places(grid: Size) -> int:
 
 
 def _is_linear(module: nn.Module, taken: Tensor, output: Tensor) -> bool:
-    """Whether it is a convolution that works on vectors: some networks classify with one."""
+    """Tells whether it is a convolution that works on vectors: some networks classify with one."""
     on_vectors = taken.dim() == 4 == output.dim() and taken.shape[2:] == output.shape[2:] == (1, 1)
     return on_vectors and isinstance(module, nn.Conv2d)

@@ -11,7 +11,7 @@ from kdzero_gp.errors import TapError
 
 
 def bare(model: nn.Module) -> nn.Module:
-    """The network inside `torch.compile`, `DistributedDataParallel` and `DataParallel`, whose paths taps have."""
+    """Gives the network inside `torch.compile`, `DistributedDataParallel` and `DataParallel`, whose paths taps have."""
     while True:
         if isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
             model = model.module
@@ -58,7 +58,7 @@ def require_readable(model: nn.Module) -> None:
 
 
 def is_sharded(model: nn.Module) -> bool:
-    """Whether `fully_shard` was applied to it or to a part of it."""
+    """Tells whether `fully_shard` was applied to it or to a part of it."""
     return any(_is_sharded_module(module) for module in model.modules())
 
 

@@ -21,12 +21,12 @@ class WrappedStudent(nn.Module):
 
 
 def student_inside(student: nn.Module) -> nn.Module:
-    """The student itself, without what a method put around it."""
+    """Gives the student itself, without what a method put around it."""
     return student.student if isinstance(student, WrappedStudent) else student
 
 
 def places_in(student: nn.Module, taps: Taps) -> Taps:
-    """Where the taps of the bare student are read in this one."""
+    """Tells where the taps of the bare student are read in this one."""
     if not isinstance(student, WrappedStudent):
         return taps
     moved = {name: replace(tap, path=f"student.{tap.path}".rstrip(".")) for name, tap in taps.items()}

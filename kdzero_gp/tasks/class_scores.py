@@ -14,7 +14,7 @@ FEATURES = (POOL, SCORES)
 
 
 def build_scorer(name: str, data: Dataset, *, in_channels: int, image_size: tuple[int, int]) -> nn.Module:
-    """The network called `name`, with one score for each class of the data."""
+    """Gives the network called `name`, with one score for each class of the data."""
     return build(name, num_classes=data.num_classes, in_channels=in_channels, image_size=image_size)
 
 

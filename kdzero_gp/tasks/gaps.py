@@ -23,7 +23,7 @@ def sharpness_gap(z_s: Tensor, z_t: Tensor) -> Tensor:
 
 
 def cka_gap(f_s: Tensor, f_t: Tensor) -> Tensor:
-    """One minus the linear centred kernel alignment of student and teacher features.
+    """Gives one minus the linear centred kernel alignment of student and teacher features.
 
     Computed from the D x D products of centred features, which equals the N x N kernel form and costs less for long
     batches. A side without variance is aligned with nothing: the gap is 1.

@@ -27,7 +27,7 @@ class Reader(Protocol):
     """Reads taps of a network while it runs."""
 
     def __call__(self, images: Tensor) -> Knowledge:
-        """The taps of a batch."""
+        """Gives the taps of a batch."""
         ...
 
 
@@ -44,15 +44,15 @@ class Measured(Protocol):
         ...
 
     def chunks(self, split_name: str) -> Iterator[Tensor]:
-        """The images of a split, many at a time."""
+        """Gives the images of a split, many at a time."""
         ...
 
     def targets(self, split_name: str) -> Tensor:
-        """All targets of a split, on the device."""
+        """Gives all targets of a split, on the device."""
         ...
 
     def teacher_knowledge(self, split_name: str, names: Iterable[str]) -> Knowledge:
-        """The teacher's taps for a whole split."""
+        """Gives the teacher's taps for a whole split."""
         ...
 
 
@@ -125,7 +125,7 @@ class TaskKind(Protocol):
         ...
 
     def build(self, name: str, data: Dataset, *, in_channels: int, image_size: tuple[int, int]) -> nn.Module:
-        """The network called `name` for these data, freshly initialised from torch's global random state.
+        """Gives the network called `name` for these data, freshly initialised from torch's global random state.
 
         Raises:
             ModelError: there is none, or it cannot be built for such images.
@@ -144,7 +144,7 @@ class TaskKind(Protocol):
         ...
 
     def find_taps(self, model: nn.Module, images: Tensor, override: Mapping[str, str] | None, *, depths: int) -> Taps:
-        """The taps of a network, each with its role; see `kdzero_gp.taps.find`.
+        """Gives the taps of a network, each with its role; see `kdzero_gp.taps.find`.
 
         Raises:
             TapError: they cannot be found.
@@ -160,7 +160,7 @@ class TaskKind(Protocol):
         ...
 
     def loss(self, student: Knowledge, targets: Tensor, reduction: Reduction = "mean") -> Tensor:
-        """The student's own loss, beside which a distiller stands, in float32.
+        """Gives the student's own loss, beside which a distiller stands, in float32.
 
         Args:
             student: `loss_taps` with their graph.
@@ -170,15 +170,15 @@ class TaskKind(Protocol):
         ...
 
     def divergence(self, student: Knowledge, teacher: Knowledge) -> Tensor:
-        """How far the student's predictions are from the teacher's, a scalar: 0 where they agree."""
+        """Tells how far the student's predictions are from the teacher's, a scalar: 0 where they agree."""
         ...
 
     def parts(self, task: Measured, student: nn.Module, split: str) -> dict[str, float]:
-        """What the fitness functions of this kind read, and the quality, of a student on a split."""
+        """Tells what the fitness functions of this kind read, and the quality, of a student on a split."""
         ...
 
     def full_parts(self, task: Measured, student: nn.Module, split: str) -> dict[str, float]:
-        """The same and the further measures."""
+        """Gives the same and the further measures."""
         ...
 
     def measures(self, task: Measured, student: nn.Module, split: str) -> dict[str, float]:
@@ -186,11 +186,11 @@ class TaskKind(Protocol):
         ...
 
     def teacher_measures(self, task: Measured, split: str) -> dict[str, float]:
-        """The same of the teacher."""
+        """Gives the same of the teacher."""
         ...
 
     def network_measures(self, model: nn.Module, data: Dataset, split: Split) -> dict[str, float]:
-        """The same of a network that belongs to no task yet; it is put into evaluation mode."""
+        """Gives the same of a network that belongs to no task yet; it is put into evaluation mode."""
         ...
 
     def train_teacher(

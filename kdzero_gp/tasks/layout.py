@@ -33,7 +33,7 @@ def laid_out(images: Tensor, channels_last: bool) -> Tensor:
 
 
 def fitting_layout(image_shape: tuple[int, int, int], run: Callable[[bool], Found]) -> tuple[bool, Found]:
-    """Whether channels-last is used, and what `run(channels_last)` gives in the layout chosen.
+    """Tells whether channels-last is used, and what `run(channels_last)` gives in the layout chosen.
 
     A network that views its maps as vectors runs in the ordinary layout alone.
 

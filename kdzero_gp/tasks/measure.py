@@ -29,5 +29,5 @@ class Measure:
         return f"{self.name} {self.unit}"
 
     def shown(self, value: float) -> str:
-        """A value in its unit."""
+        """Gives a value in its unit."""
         return f"{self.scale * value:.2f} {self.unit}"

@@ -31,7 +31,8 @@ class TrainingBatches:
         return len(self._targets)
 
     def __call__(self, batch: Tensor, epoch: int) -> tuple[Tensor, Tensor, Knowledge]:
-        """The images (B, C, H, W) float32, targets (B, …) and teacher taps of the images numbered `batch` (B,) int64.
+        """Gives the images (B, C, H, W) float32, targets (B, …) and teacher taps of the images numbered `batch` (B,)
+        int64.
 
         Numbers on the host are best: they are needed there for taps that are not kept on a GPU.
 

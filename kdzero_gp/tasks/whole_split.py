@@ -9,7 +9,9 @@ from kdzero_gp.tasks.kind import Measured
 
 
 def knowledge_of(task: Measured, student: nn.Module, split: str, names: tuple[str, ...]) -> Knowledge:
-    """The student's taps for a whole split, those of `names` that it has, in evaluation mode, without gradient."""
+    """Gives the student's taps for a whole split, those of `names` that it has, in evaluation mode,
+    without gradient.
+    """
     student.eval()
     there = [name for name in names if name in task.student_taps]
     with torch.no_grad(), task.reader(student, there) as reader:
@@ -19,7 +21,7 @@ def knowledge_of(task: Measured, student: nn.Module, split: str, names: tuple[st
 
 @torch.no_grad()
 def outputs_of(model: nn.Module, data: Dataset, split: Split, *, batch_size: int = 500) -> Tensor:
-    """What a network, put into evaluation mode, gives for all images of a split."""
+    """Gives what a network, put into evaluation mode, gives for all images of a split."""
     model.eval()
     device = next(model.parameters()).device
     images = image_batches(data, split, device=device)

@@ -76,11 +76,11 @@ class _Contest:
         return saved > max(0.0, PATIENCE * self.saved[way, count // 2])
 
     def gain(self, entrant: tuple[Way, int]) -> float:
-        """How many times faster than one by one, for students with average distillers."""
+        """Tells how many times faster than one by one, for students with average distillers."""
         return self.alone / max(self.alone - self.saved[entrant], 0.01 * self.alone)
 
     def choice(self) -> FuseChoice:
-        """The best so far, if it is worth it."""
+        """Gives the best so far, if it is worth it."""
         texts = [f"{count} {way} {self.gain((way, count)):.2f}" for way, count in self.saved]
         texts += [f"{way}: {why}" for way, why in self.ended.items()]
         reason = f"one step alone {1e3 * self.alone:.3g} ms, together times as fast: {', '.join(texts)}"
@@ -92,7 +92,7 @@ class _Contest:
 
 
 def choose_fuse(task: Task, *, most: int = 16, seed: int = 0) -> FuseChoice:
-    """How many students in one program train fastest, and which way.
+    """Tells how many students in one program train fastest, and which way.
 
     Programs of 2, 4, 8 … students take turns with the same students one by one, for as long as more are faster. The
     answer depends on the machine and what else it does: a search that must repeat bit by bit keeps it.

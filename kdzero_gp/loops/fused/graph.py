@@ -53,7 +53,7 @@ class StepGraph:
         self._inputs: tuple[Tensor, Tensor, Knowledge, Tensor] | None = None
 
     def __call__(self, images: Tensor, targets: Tensor, teacher: Knowledge, rate: float) -> None:
-        """One step."""
+        """Makes one step."""
         if self._given_up:
             self._step(images, targets, teacher, rate)
         elif self._warm < WARM_UP:

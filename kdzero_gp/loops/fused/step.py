@@ -95,7 +95,7 @@ class FusedStep:
         self.losses = torch.stack(losses)
 
     def _own_losses(self, taps: Mapping[str, Tensor], targets: Tensor) -> Tensor:
-        """The task's loss of every sample of every student, (K · B,): all samples are as those of one student."""
+        """Gives the task's loss of every sample of every student, (K · B,): all samples are as those of one student."""
         count = self._stack.count
         every = {name: self._stack.together(taps[name]).flatten(0, 1) for name in self._kind.loss_taps}
         return self._kind.loss(Knowledge(**every), targets.repeat(count, *[1] * (targets.dim() - 1)), "none")
@@ -113,7 +113,7 @@ class FusedStep:
 
 
 def _concerns_all(error: BaseException, device: torch.device) -> bool:
-    """Whether an error is no fault of the distiller it came from.
+    """Tells whether an error is no fault of the distiller it came from.
 
     All students together need more memory than there is, or a CUDA graph cannot hold what the distiller does.
     """

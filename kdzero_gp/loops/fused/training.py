@@ -216,7 +216,7 @@ class FusedTraining:
         self._begin(steps.pop())
 
     def students(self) -> list[nn.Module]:
-        """A module of its own for each student, with its weights and buffers as they are now."""
+        """Gives a module of its own for each student, with its weights and buffers as they are now."""
         students = []
         for number in range(self.stack.count):
             student = copy.deepcopy(self._twin.student)

@@ -57,7 +57,9 @@ class FusedUpdate:
         self.optimiser.step()
 
     def momentum(self, student: int) -> Iterator[Tensor | None]:
-        """The momentum of each parameter of one student, then of its distiller, as views; None where there is none."""
+        """Gives the momentum of each parameter of one student, then of its distiller, as views; None where there is
+        none.
+        """
         for leaf in self.stack.leaves:
             buffer = self.optimiser.state[leaf].get("momentum_buffer")
             yield None if buffer is None else self.stack.split(buffer)[student]
@@ -85,7 +87,7 @@ class FusedUpdate:
                     self.optimiser.state[parameter]["momentum_buffer"] = value.to(parameter.device, copy=True)
 
     def _own_gradients(self) -> tuple[list[int], list[Tensor]]:
-        """The distillers' gradients and whose they are."""
+        """Gives the distillers' gradients and whose they are."""
         pairs = [(owner, p.grad) for owner, own in enumerate(self.own) for p in own if p.grad is not None]
         return [owner for owner, _ in pairs], [gradient for _, gradient in pairs]
 

@@ -63,7 +63,7 @@ def stack_refusal(way: Way, students: Sequence[nn.Module], taps: Taps, images: T
 
 
 def make_stack(task: Task, student: nn.Module, count: int, names: Sequence[str], way: Way | None = None) -> Stack:
-    """A stack of `count` copies of a student of the task.
+    """Gives a stack of `count` copies of a student of the task.
 
     Args:
         names: of the taps that are read.
@@ -81,7 +81,7 @@ def make_stack(task: Task, student: nn.Module, count: int, names: Sequence[str],
 
 
 def parse_fuse(text: str) -> tuple[int, Way | None]:
-    """How many students, and how they are stacked (None leaves that to the student).
+    """Tells how many students, and how they are stacked (None leaves that to the student).
 
     Raises:
         ConfigError: neither a number nor NUMBER:WAY.

@@ -33,7 +33,9 @@ def fitness_parts(task: Measured, student: nn.Module, split: str = "val") -> dic
 
 
 def full_parts(task: Measured, student: nn.Module, split: str) -> dict[str, float]:
-    """The same and, where there are more than five classes, `top5`: how often the label is among the five highest."""
+    """Gives the same and, where there are more than five classes, `top5`: how often the label is among the five
+    highest.
+    """
     knowledge = knowledge_of(task, student, split, FEATURES)
     return _parts(task, knowledge, split) | shares(knowledge[SCORES], task.targets(split))
 
@@ -44,18 +46,18 @@ def student_shares(task: Measured, student: nn.Module, split: str) -> dict[str, 
 
 
 def teacher_shares(task: Measured, split: str) -> dict[str, float]:
-    """The same of the teacher."""
+    """Gives the same of the teacher."""
     return shares(task.teacher_knowledge(split, (SCORES,))[SCORES], task.targets(split))
 
 
 def network_shares(model: nn.Module, data: Dataset, split: Split) -> dict[str, float]:
-    """The same of a network by itself."""
+    """Gives the same of a network by itself."""
     scores = outputs_of(model, data, split)
     return shares(scores, split.labels.to(scores.device))
 
 
 def shares(scores: Tensor, labels: Tensor) -> dict[str, float]:
-    """How often the label (N,) has the highest of the scores (N, K), and is among the five highest, 0 … 1."""
+    """Tells how often the label (N,) has the highest of the scores (N, K), and is among the five highest, 0 … 1."""
     found = {ACCURACY.key: float((scores.argmax(1) == labels).double().mean())}
     if scores.shape[1] > TOP:
         highest = scores.topk(TOP, dim=1).indices
@@ -78,7 +80,7 @@ def _parts(task: Measured, knowledge: Knowledge, split: str) -> dict[str, float]
 
 
 def tempered_cross_entropy(logits: Tensor, labels: Tensor) -> float:
-    """The cross-entropy of logits (N, K) divided by the one temperature in [1/64, 64] that minimises it.
+    """Gives the cross-entropy of logits (N, K) divided by the one temperature in [1/64, 64] that minimises it.
 
     Distillers differ in how soft they make a student, which plain cross-entropy judges and accuracy ignores. One number
     is fitted on the whole split, so the fit is no advantage worth speaking of.

@@ -30,7 +30,9 @@ def average_precision(scores: Tensor, targets: Tensor) -> Tensor:
 
 
 def mean_average_precision(scores: Tensor, targets: Tensor) -> float:
-    """The mean over the classes that some image has, 0 … 1; NaN where a score is NaN or no image has any class."""
+    """Gives the mean over the classes that some image has, 0 … 1;
+    NaN where a score is NaN or no image has any class.
+    """
     if bool(torch.isnan(scores).any()):
         return math.nan
     return float(average_precision(scores, targets).nanmean())

@@ -40,12 +40,12 @@ def student_precision(task: Measured, student: nn.Module, split: str) -> dict[st
 
 
 def teacher_precision(task: Measured, split: str) -> dict[str, float]:
-    """The same of the teacher."""
+    """Gives the same of the teacher."""
     scores = task.teacher_knowledge(split, (SCORES,))[SCORES]
     return {MAP.key: mean_average_precision(scores, task.targets(split))}
 
 
 def network_precision(model: nn.Module, data: Dataset, split: Split) -> dict[str, float]:
-    """The same of a network by itself."""
+    """Gives the same of a network by itself."""
     scores = outputs_of(model, data, split)
     return {MAP.key: mean_average_precision(scores, split.labels.to(scores.device))}

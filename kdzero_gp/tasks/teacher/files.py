@@ -84,7 +84,7 @@ class TeacherFiles:
             yield
 
     def path(self, place: Place) -> Path:
-        """Where its file is or shall be."""
+        """Tells where its file is or shall be."""
         return self.folder / f"{self._stem}-{re.sub(r'[^A-Za-z0-9_.]', '_', place.name)}{SUFFIX}"
 
     def open(self, place: Place) -> Tensor | None:
@@ -107,7 +107,7 @@ class TeacherFiles:
 
     @contextmanager
     def writer(self, place: Place) -> Iterator[BinaryIO]:
-        """A file to append `place.shape[0]` rows to; it appears when the block ends, and not if an error ends it.
+        """Opens a file to append `place.shape[0]` rows to; it appears when the block ends, and not if an error ends it.
 
         Raises:
             ConfigError: the disk is full, or cannot be written.

@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 def cache_folder(cache_dir: str | Path | None = None) -> Path:
-    """The folder, made if need be.
+    """Gives the folder, made if need be.
 
     Args:
         cache_dir: None means `$KDZERO_GP_CACHE`, or else `~/.cache/kdzero_gp`.
@@ -91,7 +91,7 @@ def bound_cache(folder: Path, coming: int, *, spare: str = "") -> None:
 
 
 def cache_limit() -> float:
-    """The bytes that the folder may hold.
+    """Gives the bytes that the folder may hold.
 
     Raises:
         ConfigError: `$KDZERO_GP_CACHE_GB` is no number above 0.

@@ -104,7 +104,9 @@ def report(name: str, origin: Origin, measure: Measure, quality: float, labels: 
 
 
 def is_near_chance(accuracy: float, labels: Tensor) -> bool:
-    """Whether an accuracy is no more than guessing the most frequent class gives, within three standard errors."""
+    """Tells whether an accuracy is no more than guessing the most frequent class gives,
+    within three standard errors.
+    """
     if labels.dim() != 1 or not len(labels):
         return False
     chance = int(labels.bincount().max()) / len(labels)

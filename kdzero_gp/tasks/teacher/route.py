@@ -39,7 +39,7 @@ def cached_route(
     spec: InputSpec | NetworkInput | None = None,
     kind: TaskKind | None = None,
 ) -> Route:
-    """The route of the teacher that `cached_teacher` gives for the same arguments.
+    """Gives the route of the teacher that `cached_teacher` gives for the same arguments.
 
     Weights are read from files beside the teacher's. The first that is missing has the teacher trained once more, on a
     CPU to the same end bit for bit, and is written with those after every epoch whose share is a multiple of 1/8; so
