@@ -13,6 +13,7 @@ from kdzero_gp.errors import ConfigError, KdzeroError
 from kdzero_gp.gallery.run_view import READINGS
 from kdzero_gp.grammar.parse import parse
 from kdzero_gp.pair.assemble import make_data, make_task
+from kdzero_gp.pair.own_code import CODE
 from kdzero_gp.pair.stored import options_here
 from kdzero_gp.randomness import settle_torch
 from kdzero_gp.run.config import RunConfig, make_config
@@ -60,7 +61,7 @@ def run_probe(store: RunStore, *, primitives: Collection[Path] = (), **chosen: A
 
 
 def _config(store: RunStore, primitives: Collection[Path], chosen: Mapping[str, Any]) -> RunConfig:
-    stored = {name: value for name, value in store.config.items() if name != FINGERPRINT}
+    stored = {name: value for name, value in store.config.items() if name not in (FINGERPRINT, CODE)}
     options = options_here("it", stored, chosen)
     named = {path.name for path in primitives}
     files = options.pop("primitives", ())

@@ -24,6 +24,7 @@ from kdzero_gp.gallery.run_view import READINGS
 from kdzero_gp.grammar.generate import random_tree
 from kdzero_gp.grammar.tree import Tree
 from kdzero_gp.pair.assemble import load_primitives, make_data, make_task
+from kdzero_gp.pair.own_code import CODE, code_digests, remember_code, require_known_code, require_same_code
 from kdzero_gp.pair.stored import resume_config
 from kdzero_gp.provenance import hardware, versions
 from kdzero_gp.randomness import settled_torch
@@ -63,6 +64,7 @@ class Run:
     ) -> None:
         self.config = config
         self.observer = observer
+        remember_code(config)
         load_primitives(config)
         self.workers = worker_count(config, own_task=task is not None)
         data = task.data if task is not None else make_data(config)
@@ -81,7 +83,8 @@ class Run:
     @property
     def identity(self) -> dict[str, Any]:
         """What the store keeps of a run, to tell whether another one continues it."""
-        return self.config.identity | {FINGERPRINT: self.fingerprint}
+        code = code_digests(self.config)
+        return self.config.identity | {FINGERPRINT: self.fingerprint} | ({CODE: code} if code else {})
 
     def __call__(self, store: RunStore) -> SearchResult:
         """Carries the run out. Interrupted at any moment, it can be resumed to the same end."""
@@ -211,8 +214,10 @@ def _begin(config: RunConfig, run_dir: str | Path | None, observer: RunObserver,
 
 def _go_on(folder: Path, options: dict[str, Any], observer: RunObserver, task: Task | None) -> SearchResult:
     with RunStore.read(folder) as store:
-        stored = {name: value for name, value in store.config.items() if name != FINGERPRINT}
+        stored = {name: value for name, value in store.config.items() if name not in (FINGERPRINT, CODE)}
+        require_known_code(store.folder, stored, options)
         config = resume_config(store.folder, stored, options, make_config, what="run")
+        require_same_code(store.folder, store.config.get(CODE), config, what="run")
         result = stored_result(store, config)
         if result is not None:
             observer.already_finished(config, store.folder)
