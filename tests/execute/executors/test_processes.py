@@ -115,7 +115,7 @@ def parent(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[sub
     pytest.importorskip("ray" if request.param == "ray" else "multiprocessing")
     executor = EXECUTORS[request.param].format(f"2, partial(faulty.make, {str(tmp_path)!r})")
     script = tmp_path / "parent.py"
-    script.write_text(PARENT.format(folder=str(Path(__file__).parent), executor=executor, notes=str(tmp_path)))
+    script.write_text(PARENT.format(folder=str(Path(__file__).parents[1]), executor=executor, notes=str(tmp_path)))
     process = subprocess.Popen(
         [sys.executable, str(script)],
         stdout=subprocess.PIPE,
