@@ -18,14 +18,12 @@ from kdzero_gp.methods.loss import MethodLoss, as_method
 from kdzero_gp.methods.named import check_loss, make_loss, named_distiller
 from kdzero_gp.methods.phase import Phase
 from kdzero_gp.methods.world import World
-from kdzero_gp.taps.find import DEPTHS
-from kdzero_gp.taps.match import TapPair, match_taps
 from kdzero_gp.taps.network import Network
-from kdzero_gp.taps.override import TapOverride, parse_taps
+from kdzero_gp.taps.override import parse_taps
 from kdzero_gp.taps.read import TapReader
 from kdzero_gp.taps.unchanged import KeptBuffers, evaluating, unchanged
-from kdzero_gp.tasks.kind import TaskKind
 from kdzero_gp.tasks.kinds import DEFAULT, kind_of
+from kdzero_gp.tasks.pair_taps import match_found
 
 SHOWN = 2
 """Images that are kept to look for parts of a network that a method asks for."""
@@ -82,7 +80,13 @@ class Distillation(nn.Module):
         device = next((p.device for p in student.parameters()), images.device)
         images = images.to(device)
         networks = (teacher.to(device), student)  # in a tuple: they are no submodules, so not among our parameters
-        pair = _pair(self._kind, *networks, self._teacher_view(images), images, parse_taps(taps))
+        shown, override = self._teacher_view(images), parse_taps(taps)
+        pair = match_found(
+            lambda depths: self._kind.find_taps(networks[0], shown, override.teacher, depths=depths),
+            lambda depths: self._kind.find_taps(networks[1], images, override.student, depths=depths),
+            same_size=shown.shape[2:] == images.shape[2:],
+            paired=override.paired,
+        ).shared
         self.ce_weight = 1.0
         self.distiller: Distiller | MethodLoss
         if isinstance(distiller, Distiller | MethodLoss):
@@ -165,8 +169,8 @@ class Distillation(nn.Module):
             taught = self._taught(images)
             moving = buffers.put_back()
             with evaluating(student.model):
-                ours, theirs = self._networks
-                world = World(classes=self._classes, device=images.device, student=ours, teacher=theirs)
+                of_student, of_teacher = self._networks
+                world = World(classes=self._classes, device=images.device, student=of_student, teacher=of_teacher)
                 self._method[0].prepare(student(images), taught, world)
         return moving
 
@@ -183,17 +187,6 @@ def _for_any_loop(loss: Distiller | MethodLoss) -> tuple[MethodLoss]:
             "python -m kdzero_gp.train"
         )
     return (method,)
-
-
-def _pair(
-    kind: TaskKind, teacher: nn.Module, student: nn.Module, shown: Tensor, images: Tensor, override: TapOverride
-) -> TapPair:
-    """The taps that a search finds in this pair, under the same names."""
-    ours = kind.find_taps(teacher, shown, override.teacher, depths=DEPTHS)
-    theirs = kind.find_taps(student, images, override.student, depths=len(ours.stages) or DEPTHS)
-    if len(ours.stages) != len(theirs.stages):  # a transformer has as many stages as its partner
-        ours = kind.find_taps(teacher, shown, override.teacher, depths=len(theirs.stages) or DEPTHS)
-    return match_taps(ours, theirs, same_size=shown.shape[2:] == images.shape[2:], paired=override.paired)
 
 
 def _as_it_is(images: Tensor) -> Tensor:
