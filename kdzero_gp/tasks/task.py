@@ -22,8 +22,7 @@ from kdzero_gp.taps.anatomy import Anatomy
 from kdzero_gp.taps.network import Network
 from kdzero_gp.taps.override import TapOverride
 from kdzero_gp.taps.read import TapReader
-from kdzero_gp.taps.tap import Taps
-from kdzero_gp.taps.types import TYPES
+from kdzero_gp.taps.tap import TYPES, Taps
 from kdzero_gp.taps.wrapped_student import places_in, student_inside
 from kdzero_gp.tasks.input import InputSpec, NetworkInput, adapts_itself, network_input
 from kdzero_gp.tasks.kind import TaskKind
