@@ -73,7 +73,7 @@ class Distiller(PairState):
 
     @property
     def taps(self) -> tuple[str, ...]:
-        """Names of the taps it reads; sample weightings read the class scores."""
+        """Names of the taps that the distiller reads; sample weightings read the class scores."""
         return self._taps
 
     def set_calibration(self, calibration: Sequence[float]) -> None:
@@ -105,14 +105,14 @@ class Distiller(PairState):
         return self
 
     def pair_shapes(self) -> dict[str, dict[str, tuple[int, ...]]]:
-        """By side and tap, the shape without the batch that it was prepared for; empty before that."""
+        """Gives the shapes of the prepared taps without the batch, by side and tap; empty before `prepare`."""
         return {
             side: {tap: tuple(shape) for tap, shape in zip(self.taps, shapes, strict=True)}
             for side, shapes in zip(SIDES, self._shapes, strict=False)
         }
 
     def make_for(self, shapes: Mapping[str, Mapping[str, tuple[int, ...]]]) -> None:
-        """Prepares it for taps of these shapes without the batch, on the CPU until its first use."""
+        """Prepares the distiller for taps of these shapes without the batch, on the CPU until its first use."""
         self._compile({side: {tap: (PROBED, *shape) for tap, shape in shapes[side].items()} for side in SIDES}, None)
         self._placed = False
 
@@ -127,13 +127,13 @@ class Distiller(PairState):
         return Compiler(root, self.terms_in_order, self.seed, self.aligners, self.learned)
 
     def _place(self, student: Knowledge) -> None:
-        """Moves what a loaded state has made to where the student is."""
+        """Moves the modules of a loaded state to the student's device."""
         if not self._placed:
             self.to(next(iter(student.values())).device)
             self._placed = True
 
     def forward(self, student: Knowledge, teacher: Knowledge, targets: Tensor | None = None) -> Tensor:
-        """The loss of one batch, a scalar.
+        """Computes the loss of one batch, a scalar.
 
         Args:
             student: taps with their graph.
@@ -153,13 +153,13 @@ class Distiller(PairState):
         return total
 
     def means(self, student: Knowledge, teacher: Knowledge, targets: Tensor | None = None) -> list[Tensor]:
-        """The batch mean of every term's distance, before weight and calibration."""
+        """Computes the batch mean of every term's distance, before weight and calibration."""
         return self._means(student, teacher, targets)[0]
 
     def trace(
         self, student: Knowledge, teacher: Knowledge, targets: Tensor | None = None
     ) -> tuple[dict[Node, Tensor], list[Tensor]]:
-        """The student's value at every node with its graph, and the terms' `means`, for looking into a distiller."""
+        """Computes the student's value at every node with its graph, and the terms' `means`."""
         means, context, program = self._means(student, teacher, targets)
         return program.values(context), means
 
@@ -178,13 +178,13 @@ class Distiller(PairState):
             return [distance.mean() for distance in program(context)], context, program
 
     def _operations_text(self) -> str:
-        """Which operations it computes, with their places, for a message."""
+        """Names the distiller's operations with their source, for a message."""
         nodes = [node for term in self.terms_in_order for node in term.distance.walk()]
         found = {node.operation.name: node.operation.source for node in nodes if node.operation is not None}
         return f"One of the operations {', '.join(f'`{name}` ({source})' for name, source in found.items())}"
 
     def terms(self) -> dict[str, Tensor]:
-        """Every weighted term of the last call by its text, without gradient, for logging."""
+        """Gives every weighted term of the last call by its text, without gradient, for logging."""
         return {term.text: value for term, value in zip(self.terms_in_order, self._last, strict=False)}
 
     def calibrate(
@@ -244,7 +244,7 @@ class Distiller(PairState):
             self._compile(taps, None)
 
     def close(self) -> None:
-        """Lets go of the last batch's terms; parameters and masks stay, and it can be called again."""
+        """Frees the last batch's terms; parameters and masks stay, and the distiller can be called again."""
         self._last = []
         self._generators.clear()
 
@@ -259,13 +259,13 @@ class Distiller(PairState):
         return str(self.tree)
 
     def _repr_svg_(self) -> str:
-        """The drawing with calibration and aligners, for notebooks."""
+        """Draws the distiller with calibration and aligners, for notebooks."""
         from kdzero_gp.drawing.render import svg  # only here: the distiller stands below the gallery
 
         return svg(self.tree.canonical(), aligned=tuple(self.aligners), calibration=self.calibration.tolist())
 
     def _read_taps(self) -> dict[str, type]:
-        """The taps with their types, in the order of their appearance, the scores for sample weightings at the end."""
+        """Lists the taps with their types in the order of appearance; the scores for sample weightings come last."""
         nodes = [node for term in self.terms_in_order for node in term.distance.walk()]
         taps = {node.symbol: node.type for node in nodes if node.kind == "tap"}
         if any(node.kind == "weight" for node in nodes):
@@ -273,7 +273,7 @@ class Distiller(PairState):
         return taps
 
     def _prepared_program(self, student: Knowledge, teacher: Knowledge) -> Program:
-        """The program, after a check that it was made for these shapes, or for maps of another resolution."""
+        """Gives the program for these shapes; compiles one for maps of another resolution."""
         found = tuple(tuple(k[tap].shape[1:] for tap in self.taps) for k in (student, teacher))
         if found != self._shapes and found not in self._resized:
             for knowledge, shapes, side in zip((student, teacher), self._shapes, SIDES, strict=True):
@@ -301,7 +301,7 @@ class Distiller(PairState):
             )
 
     def _generator(self, draw: int, like: Tensor) -> torch.Generator:
-        """A generator whose stream is fixed by seed, call and node, so student and teacher share their masks."""
+        """Seeds a generator by seed, call and node, so that student and teacher share their masks."""
         key = (draw, like.device)
         generator = self._generators.get(key)
         if generator is None:

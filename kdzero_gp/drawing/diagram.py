@@ -1,4 +1,4 @@
-"""A distiller as a drawing: knowledge taps on the left flow through the operations into the loss on the right.
+"""Draws a distiller: taps on the left flow through the operations into the loss on the right.
 
 A student and its teacher run side by side as two coloured lines until a distance joins them. Every distinct subtree
 is drawn once, as it is computed once. The same tree always gives the same source, byte for byte.
@@ -92,7 +92,7 @@ def gv(tree: Tree, **options: Unpack[DrawingOptions]) -> str:
 
 
 def _inputs_first(tree: Tree) -> list[Node]:
-    """Every distinct node once, each after all it takes, otherwise in the order of the text."""
+    """Lists every distinct node once, behind its inputs, otherwise in the order of the text."""
     done: dict[Node, None] = {}
 
     def visit(node: Node) -> None:
@@ -106,7 +106,7 @@ def _inputs_first(tree: Tree) -> list[Node]:
 
 
 def _lines(node: Node, aligned: Collection[str], notes: Mapping[str, str], factors: Mapping[Node, float]) -> list[str]:
-    """What stands in a node: its name, its type, and what else matters there."""
+    """Lists the lines of a node: its name, its type and its notes."""
     lines = [node.symbol, node.type.__name__]
     if node.operation is not None and node.operation.side != "both":
         lines.append(f"{node.operation.side} only")

@@ -30,7 +30,7 @@ SHOWN = 2
 
 
 class Distillation(nn.Module):
-    """The whole loss of a batch, `loss = distillation(images, labels)`: it runs both networks and taps them.
+    """Runs both networks and computes the whole loss of a batch, `loss = distillation(images, labels)`.
 
     Its own parameters are those of the distiller alone (aligners, where feature shapes differ, and what a method
     learns): give them to the optimiser beside the student's. The teacher is run without gradient in evaluation mode and
@@ -116,7 +116,7 @@ class Distillation(nn.Module):
         self._agreement = Agreement(student, self.parameters())
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
-        """The loss of one batch, a scalar: the task's own, weighted, and the distiller's terms.
+        """Computes the loss of one batch, a scalar: the task's own, weighted, and the distiller's terms.
 
         Args:
             images: (N, C, H, W).
@@ -130,11 +130,11 @@ class Distillation(nn.Module):
         return self.ce_weight * self._kind.loss(knowledge, labels) + distilled
 
     def terms(self) -> dict[str, Tensor]:
-        """Every weighted term of the last batch by its text, for logging."""
+        """Gives every weighted term of the last batch by its text, for logging."""
         return self.distiller.terms()
 
     def close(self) -> None:
-        """Ends it: the networks are as they were, and nothing is averaged over processes any more."""
+        """Ends the averaging over processes; the networks are as they were."""
         self._agreement.close()
 
     def __enter__(self) -> Self:
@@ -151,7 +151,7 @@ class Distillation(nn.Module):
         self._agreement = Agreement(self._readers[0].model, self.parameters())
 
     def _taught(self, images: Tensor) -> Knowledge:
-        """What the teacher knows of the images, in evaluation mode; afterwards it is as it was."""
+        """Runs the teacher in evaluation mode and leaves it as it was."""
         reader = self._readers[1]
         buffers = KeptBuffers(reader.model) if self._moving else None
         with torch.no_grad(), evaluating(reader.model):
@@ -161,7 +161,7 @@ class Distillation(nn.Module):
         return knowledge
 
     def _prepare(self, images: Tensor) -> bool:
-        """Builds what is learned; tells whether the teacher's passes change its buffers, as those of observers do."""
+        """Builds the learned parts; tells whether the teacher's passes change its buffers, as observers do."""
         student, teacher = self._readers
         self._moving = False
         with torch.no_grad(), unchanged(student.model), unchanged(teacher.model):
@@ -176,7 +176,7 @@ class Distillation(nn.Module):
 
 
 def _for_any_loop(loss: Distiller | MethodLoss) -> tuple[MethodLoss]:
-    """The loss as a method, in a tuple: its parameters are those of the loss, which is registered already."""
+    """Wraps the loss as a method; the tuple keeps its parameters from being registered twice."""
     method = as_method(loss)
     if method is None:
         raise AssertionError("a loss is given")

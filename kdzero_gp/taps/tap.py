@@ -1,4 +1,4 @@
-"""Where in a network a tensor is read: one tap, and the named taps of one network."""
+"""The taps of a network: the places where its tensors are read."""
 
 from __future__ import annotations
 

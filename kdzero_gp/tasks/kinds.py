@@ -17,7 +17,7 @@ DEFAULT = "classification"
 
 @lru_cache(maxsize=1)
 def kinds() -> dict[str, TaskKind]:
-    """All kinds by name, the default one first and the others sorted."""
+    """Lists all kinds by name, the default one first and the others sorted."""
     found: dict[str, TaskKind] = {}
     for module in pkgutil.iter_modules(folder.__path__, f"{folder.__name__}."):
         if module.ispkg and find_spec(f"{module.name}.kind") is not None:
@@ -33,7 +33,7 @@ def task_help() -> str:
 
 
 def kind_of(name: str = DEFAULT) -> TaskKind:
-    """The kind of a name.
+    """Finds the kind of a name.
 
     Raises:
         ConfigError: there is none; names the known and the closest ones.
@@ -46,7 +46,7 @@ def kind_of(name: str = DEFAULT) -> TaskKind:
 
 
 def check_tree(kind: TaskKind, tree: Tree, whose: str) -> None:
-    """Sees that a distiller's operations fit the classes of a kind of task.
+    """Checks that a distiller's operations fit the classes of a kind of task.
 
     Args:
         whose: what messages call the distiller.

@@ -28,7 +28,7 @@ class NetworkSlot(NamedTuple):
 
 
 class PairTaps(NamedTuple):
-    """What was found in two networks.
+    """The taps of two networks.
 
     Attributes:
         teacher, student: all taps of each.

@@ -1,4 +1,4 @@
-"""What a trained student says of a split: binary cross-entropy, gap to the teacher, mean average precision."""
+"""The measures of a trained student on a split: binary cross-entropy, gap to the teacher, mean average precision."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAP = Measure("map", "mAP", "mAP", "map")
 
 
 def student_parts(task: Measured, student: nn.Module, split: str) -> dict[str, float]:
-    """Binary cross-entropy, CKA gap of the penultimate features, mean average precision."""
+    """Measures binary cross-entropy, CKA gap of the penultimate features, and mean average precision."""
     knowledge = knowledge_of(task, student, split, FEATURES)
     teacher, targets = task.teacher_knowledge(split, tuple(knowledge)), task.targets(split)
     features = POOL if POOL in knowledge else SCORES
@@ -35,32 +35,32 @@ def student_parts(task: Measured, student: nn.Module, split: str) -> dict[str, f
 
 
 def student_precision(task: Measured, student: nn.Module, split: str) -> dict[str, float]:
-    """Mean average precision of a student."""
+    """Measures the mean average precision of a student."""
     scores = knowledge_of(task, student, split, (SCORES,))[SCORES]
     return {MAP.key: mean_average_precision(scores, task.targets(split))}
 
 
 def teacher_precision(task: Measured, split: str) -> dict[str, float]:
-    """The same of the teacher."""
+    """Measures the mean average precision of the teacher."""
     scores = task.teacher_knowledge(split, (SCORES,))[SCORES]
     return {MAP.key: mean_average_precision(scores, task.targets(split))}
 
 
 def network_precision(model: nn.Module, data: Dataset, split: Split) -> dict[str, float]:
-    """The same of a network by itself."""
+    """Measures the mean average precision of a network by itself."""
     scores = outputs_of(model, data, split)
     return {MAP.key: mean_average_precision(scores, split.labels.to(scores.device))}
 
 
 def mean_average_precision(scores: Tensor, targets: Tensor) -> float:
-    """The mean over the classes that some image has, 0 … 1; NaN where a score is NaN or no image has any class."""
+    """Computes mean average precision over the classes with images, 0 … 1; NaN where a score is NaN or none has any."""
     if bool(torch.isnan(scores).any()):
         return math.nan
     return float(average_precision(scores, targets).nanmean())
 
 
 def average_precision(scores: Tensor, targets: Tensor) -> Tensor:
-    """Average precision of every class, (K,) float64; NaN for a class that no image has.
+    """Computes the average precision of every class, (K,) float64; NaN for a class without images.
 
     The sum of (R_n - R_(n-1)) P_n over the scores as thresholds, without interpolation, where images of one score come
     in together: what scikit-learn's `average_precision_score` gives.
