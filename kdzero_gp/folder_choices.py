@@ -37,7 +37,7 @@ class FolderChoices(Choices[T]):
         return super().__len__()
 
     def require(self, name: str) -> T:
-        """The alternative of this name.
+        """Gives the alternative of this name.
 
         Raises:
             ConfigError: there is none; the message lists them.
@@ -46,7 +46,7 @@ class FolderChoices(Choices[T]):
         return super().require(name)
 
     def listed(self) -> str:
-        """The names as a sentence has them: `one, another or a third`."""
+        """Gives the names as a sentence has them: `one, another or a third`."""
         *others, last = self
         return f"{', '.join(others)} or {last}" if others else last
 

@@ -134,7 +134,7 @@ def _probe(folder: Path, probe_of: Callable[[RunStore], Probe] | None) -> Probe 
 
 
 def _file_state(folder: Path) -> object:
-    """What changes when the run's database does; None for a file that is not there."""
+    """Tells what changes when the run's database does; None for a file that is not there."""
     found: list[tuple[int, int, int] | None] = []
     for end in ("", "-wal"):
         try:

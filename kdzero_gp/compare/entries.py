@@ -77,7 +77,9 @@ def split_methods(texts: Iterable[str]) -> list[str]:
 
 
 def widened(texts: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The texts that name one method each, and the methods that `all` and `trees` among them stand for beside those."""
+    """Gives the texts that name one method each, and the methods that `all` and `trees` among them stand for beside
+    those.
+    """
     single = [text for text in texts if text not in (ALL, TREES)]
     wide = [name for name, chosen in METHODS.items() if ALL in texts or (TREES in texts and chosen.module is None)]
     return single, [name for name in wide if name not in single]
@@ -121,5 +123,5 @@ def _entry(text: str, stages: Sequence[str], number: int) -> Entry:
 
 
 def _shown(text: str) -> str:
-    """A file's name without what a terminal or a drawing would act on."""
+    """Gives a file's name without what a terminal or a drawing would act on."""
     return "".join(character if character.isprintable() else "?" for character in text)

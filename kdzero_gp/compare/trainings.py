@@ -121,5 +121,5 @@ def _each(outcome: Result) -> tuple[FullTraining, ...]:
 
 
 def _befell_the_program(each: Sequence[FullTraining]) -> bool:
-    """Whether all failed of one cause, such as a lost worker: alone some may succeed."""
+    """Tells whether all failed of one cause, such as a lost worker: alone some may succeed."""
     return each[0].error is not None and len({result.error for result in each}) == 1

@@ -255,7 +255,7 @@ class Distiller(PairState):
         self.close()
 
     def extra_repr(self) -> str:
-        """The formula."""
+        """Gives the formula."""
         return str(self.tree)
 
     def _repr_svg_(self) -> str:

@@ -138,7 +138,7 @@ def alignment_of(root: Node, student: Mapping[str, Shape], teacher: Mapping[str,
 
 
 def comparable(student: Shape, teacher: Shape, *, ragged: bool) -> bool:
-    """Whether a distance takes sides of these shapes; a ragged one lets dimension 1 differ."""
+    """Tells whether a distance takes sides of these shapes; a ragged one lets dimension 1 differ."""
     if ragged and len(student) == len(teacher):
         return (student[0], *student[2:]) == (teacher[0], *teacher[2:])
     return tuple(student) == tuple(teacher)

@@ -197,7 +197,7 @@ def _draw_constant(drawing: graphviz.Digraph, name: str, constant: Node, parent:
 
 
 def _label(lines: Sequence[str], size: int = 12) -> str:
-    """An HTML-like label: the first line large, the others small; escaped as XML."""
+    """Gives an HTML-like label: the first line large, the others small; escaped as XML."""
     rows = "".join(
         f'<TR><TD><FONT POINT-SIZE="{9 if row else size}">{html.escape(line, quote=True)}</FONT></TD></TR>'
         for row, line in enumerate(lines)

@@ -56,7 +56,7 @@ class _Writer:
         self.definitions: dict[Node, tuple[str, str]] = {}
 
     def expression(self, node: Node) -> str:
-        """A node of any kind, as it stands inside another's formula."""
+        """Gives a node of any kind, as it stands inside another's formula."""
         if node.kind == "tap":
             return _tap(node.symbol)
         if node.value is not None:
@@ -74,7 +74,7 @@ class _Writer:
         return self.call(node, _arguments(node, lambda child: [self.expression(child)]))
 
     def distance(self, node: Node) -> str:
-        """A distance takes the two sides apart: its inputs are symbols with s and t."""
+        """Takes the two sides of a distance apart: its inputs are symbols with s and t."""
         return self.call(node, _arguments(node, self.sides))
 
     def sides(self, node: Node) -> list[str]:
@@ -88,7 +88,7 @@ class _Writer:
         return [f"{symbol}^{{s}}", f"{symbol}^{{t}}"]
 
     def call(self, node: Node, arguments: list[str]) -> str:
-        """An operation with the constants that have a sign as an index and everything else in brackets."""
+        """Gives an operation with the constants that have a sign as an index and everything else in brackets."""
         signed = [(sign, child.value) for child in node.children if (sign := _sign(child)) and child.value is not None]
         index = f"_{{{','.join(f'{sign}={number(value)}' for sign, value in signed)}}}" if signed else ""
         side = node.operation.side if node.operation is not None else "both"
@@ -98,7 +98,7 @@ class _Writer:
 
 
 def number(value: float) -> str:
-    r"""A number to three significant digits: `0.0032`, `1.2\times 10^{-5}`."""
+    r"""Gives a number to three significant digits: `0.0032`, `1.2\times 10^{-5}`."""
     if not math.isfinite(value):
         return rf"\mathrm{{{value}}}"
     if value == 0 or 1e-3 <= abs(value) < 1e4:

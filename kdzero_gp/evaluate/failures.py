@@ -13,7 +13,7 @@ _log = logging.getLogger(__name__)
 
 
 def out_of_memory(error: BaseException | None) -> bool:
-    """Whether memory ran out, be it under an error that names the operation.
+    """Tells whether memory ran out, be it under an error that names the operation.
 
     Torch's allocator for the CPU reports it by an ordinary RuntimeError.
     """

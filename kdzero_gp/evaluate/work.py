@@ -44,5 +44,5 @@ class NumbersWritten(TorchDispatchMode):
 
 
 def numbers_at(*networks: Taps) -> int:
-    """The numbers that all taps of the networks hold for one image."""
+    """Gives the numbers that all taps of the networks hold for one image."""
     return sum(math.prod(tap.shape) for taps in networks for _, tap in taps.items())

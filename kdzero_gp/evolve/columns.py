@@ -69,7 +69,7 @@ def text_columns() -> list[Column]:
 
 @column("distiller", align="left")
 def distiller(row: Row, kind: TaskKind) -> str:
-    """The row's name, and how many of its trainings failed."""
+    """Gives the row's name, and how many of its trainings failed."""
     return row.name + (f" ({len(row.errors)} of {len(row.accuracy)} failed)" if row.errors else "")
 
 
@@ -96,17 +96,17 @@ def p_value(row: Row, kind: TaskKind) -> str | None:
 
 @column("fitness", name="validation fitness", align="right")
 def fitness(row: Row, kind: TaskKind) -> str | None:
-    """The fitness after full trainings on the validation split."""
+    """Gives the fitness after full trainings on the validation split."""
     return None if row.fitness is None else f"{row.fitness:.4f}"
 
 
 @column("seeds", name="each seed", align="left", form="seeds")
 def seeds(row: Row, kind: TaskKind) -> str:
-    """The accuracy of every seed that was trained with success."""
+    """Gives the accuracy of every seed that was trained with success."""
     return ", ".join(f"{kind.quality.scale * value:.2f}" for value in row.accuracy if value is not None)
 
 
 @column("formula", align="left", form="code")
 def formula(row: Row, kind: TaskKind) -> str:
-    """The text form."""
+    """Gives the text form."""
     return row.tree or f"{kind.loss_title} alone"

@@ -36,7 +36,9 @@ def modules_beside(path: Path) -> Iterator[None]:
 
 
 def imports(path: Path) -> list[tuple[str, int]]:
-    """The modules that a file imports, by the first part of their name, with the line; none if it is not Python."""
+    """Gives the modules that a file imports, by the first part of their name, with the line;
+    none if it is not Python.
+    """
     try:
         tree = ast.parse(path.read_bytes())
     except (SyntaxError, ValueError):  # running the file tells its fault
@@ -51,7 +53,7 @@ def imports(path: Path) -> list[tuple[str, int]]:
 
 
 def beside(folder: Path, name: str) -> Path | None:
-    """The file of a module or package of this name in a folder."""
+    """Gives the file of a module or package of this name in a folder."""
     for path in (folder / f"{name}.py", folder / name / "__init__.py"):
         if path.is_file():
             return path
@@ -67,6 +69,6 @@ def line_of(error: BaseException, path: Path) -> str:
 
 
 def _other(loaded: ModuleType, folder: Path, name: str) -> bool:
-    """Whether a loaded module is another than the one of its name in a folder, which there must be."""
+    """Tells whether a loaded module is another than the one of its name in a folder, which there must be."""
     own, file = beside(folder, name), getattr(loaded, "__file__", None)
     return own is not None and (file is None or Path(file).resolve() != own.resolve())

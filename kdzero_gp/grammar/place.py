@@ -34,6 +34,6 @@ def _running() -> tuple[str, int]:
 
 
 def _readable(file: str) -> str:
-    """A built-in's file relative to the project, since that is what a reader can open; any other as it is."""
+    """Gives a built-in's file relative to the project, since that is what a reader can open; any other as it is."""
     path = Path(file)
     return str(path.relative_to(PROJECT)) if path.is_relative_to(PROJECT) else file

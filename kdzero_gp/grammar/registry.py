@@ -50,7 +50,7 @@ class Registry(Mapping[str, Operation]):
         return len(self._operations)
 
     def copy(self) -> "Registry":
-        """An independent registry with the same operations."""
+        """Gives an independent registry with the same operations."""
         return Registry(self._operations)
 
     def add(self, operation: Operation) -> None:
@@ -137,7 +137,7 @@ class Registry(Mapping[str, Operation]):
 
 
 def _renews(operation: Operation, known: Operation) -> bool:
-    """Whether a declaration replaces a known one of its name, as a `def` does, rather than clashing with it."""
+    """Tells whether a declaration replaces a known one of its name, as a `def` does, rather than clashing with it."""
     old, new = (PROJECT / (o.source.rpartition(":")[0] or o.source) for o in (known, operation))
     typed = not old.is_file() or known.module == operation.module == "__main__"
     return old == new or typed
@@ -149,13 +149,13 @@ _builtins_loaded = False
 
 
 def active_registry() -> Registry:
-    """The registry of the enclosing `with registry.active()`, otherwise the process's default one."""
+    """Gives the registry of the enclosing `with registry.active()`, otherwise the process's default one."""
     active = _ACTIVE.get()
     return default_registry() if active is None else active
 
 
 def default_registry() -> Registry:
-    """The process's default registry, with everything in the `primitives` package."""
+    """Gives the process's default registry, with everything in the `primitives` package."""
     global _builtins_loaded
     if not _builtins_loaded:
         _builtins_loaded = True  # first, since the modules loaded below call this function

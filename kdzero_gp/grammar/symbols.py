@@ -39,7 +39,7 @@ class OperationSymbol(gp.Primitive):
 
 
 def _registered(name: str, inputs: tuple[type, ...], source: str) -> OperationSymbol:
-    """The symbol in this process, which knows an operation by its name: functions do not travel."""
+    """Gives the symbol in this process, which knows an operation by its name: functions do not travel."""
     operation = active_registry().get(name)
     signature = None if operation is None else operation.resolve(inputs)
     if operation is None or signature is None:

@@ -28,7 +28,7 @@ class Limits:
     max_size: int = 30
 
     def allow(self, tree: Tree) -> bool:
-        """Whether a tree is within both limits."""
+        """Tells whether a tree is within both limits."""
         return tree.size <= self.max_size and tree.height <= self.max_depth
 
 
@@ -133,11 +133,11 @@ class Variation:
         return self._accept(_replace(tree, place, inserted))
 
     def recombinations(self) -> dict[str, Callable[[random.Random, Tree, Tree], Tree | None]]:
-        """Every operator with two parents, by the name it has in the run's history."""
+        """Gives every operator with two parents, by the name it has in the run's history."""
         return {"crossover": self.crossover, "join": self.join}
 
     def mutations(self) -> dict[str, Callable[[random.Random, Tree], Tree | None]]:
-        """Every operator with one parent, likewise."""
+        """Gives every operator with one parent, likewise."""
         return {
             "subtree": self.subtree,
             "node": self.node,
@@ -179,7 +179,7 @@ def _positions_by_type(tree: Tree) -> dict[type, list[int]]:
 
 
 def _balanced_sum(add: Symbol, terms: list[list[Symbol]]) -> list[Symbol]:
-    """The sum of terms as a tree of least height."""
+    """Gives the sum of terms as a tree of least height."""
     if len(terms) == 1:
         return terms[0]
     half = len(terms) // 2

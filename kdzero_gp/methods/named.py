@@ -69,12 +69,12 @@ class Named:
         return self.warmup_epochs / PUBLISHED_EPOCHS
 
     def warmup_steps(self, steps: int) -> int:
-        """The same in steps, of a training of so many."""
+        """Gives the same in steps, of a training of so many."""
         return round(self.warmup * steps)
 
 
 def named_distiller(text: str, stages: Sequence[str]) -> Named:
-    """The distiller that a text names, for a pair with these stages.
+    """Gives the distiller that a text names, for a pair with these stages.
 
     Args:
         text: the path of a `best.json`, which comes with its stored calibration; a text form, as written; the name of a
@@ -117,7 +117,7 @@ def named_distiller(text: str, stages: Sequence[str]) -> Named:
 
 
 def check_loss(kind: TaskKind, loss: Distiller | MethodLoss, whose: str) -> None:
-    """The same for a loss that exists already."""
+    """Gives the same for a loss that exists already."""
     if isinstance(loss, AddedTree):
         check_loss(kind, loss.base, whose)
         check_loss(kind, loss.distiller, whose)
@@ -136,7 +136,7 @@ def _check_module(kind: TaskKind, chosen: Method, whose: str) -> None:
 
 
 def is_file_name(text: str) -> bool:
-    """Whether a text is to be read as a path: it ends as a distiller file does, or a file of that name exists."""
+    """Tells whether a text is to be read as a path: it ends as a distiller file does, or a file of that name exists."""
     with suppress(OSError, ValueError):  # too long, or with characters that no path has
         if "(" not in text and Path(text).expanduser().is_file():
             return True
@@ -164,7 +164,7 @@ def make_loss(
     calibration: Sequence[float] | None = None,
     seed: int = 0,
 ) -> Distiller | MethodLoss | None:
-    """The loss of a tree, of a method that is a module, or of both together; None for the student alone.
+    """Gives the loss of a tree, of a method that is a module, or of both together; None for the student alone.
 
     Args:
         tree: text form.

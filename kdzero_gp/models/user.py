@@ -80,7 +80,7 @@ def _names_parameter(factory: Callable[..., Any], name: str) -> bool:
 
 
 def is_user_model(spec: str) -> bool:
-    """Whether a network's name is that of a factory of the user's own."""
+    """Tells whether a network's name is that of a factory of the user's own."""
     return ":" in spec and spec.partition(":")[0] not in LIBRARIES
 
 

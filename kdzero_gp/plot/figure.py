@@ -68,7 +68,7 @@ class Figure:
 
 
 def _parameter(own: inspect.Parameter) -> inspect.Parameter:
-    """A parameter as typer wants it: several values are a list there, and nothing given is None."""
+    """Gives a parameter as typer wants it: several values are a list there, and nothing given is None."""
     annotation, *marks = get_args(own.annotation)
     kind = typed_as(annotation, marks)
     default = None if own.default == () else own.default

@@ -135,7 +135,7 @@ def watched(
 
 
 def _matters(network: Tapped, images: Tensor) -> bool:
-    """Whether the scores' gradient reaches the places of the image."""
+    """Tells whether the scores' gradient reaches the places of the image."""
     seen: list[Tensor] = []
     handle = network.probe.register_forward_hook(lambda _module, _inputs, output: seen.append(output))
     try:

@@ -28,7 +28,7 @@ class NodeProbe:
         self.teacher = task.teacher_probe(task.teacher_taps, count)
 
     def __call__(self, tree: Tree, evaluation: Evaluation) -> dict[str, Reading]:
-        """The readings of a distiller's nodes by their text, with its calibration if it has come to have one.
+        """Gives the readings of a distiller's nodes by their text, with its calibration if it has come to have one.
 
         Raises:
             KdzeroError: it cannot be computed on this batch.

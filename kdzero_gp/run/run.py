@@ -105,7 +105,7 @@ class Run:
         return SearchResult(store.folder, winner, evolved, table, self.task.kind)
 
     def _settle_fuse(self, store: RunStore) -> str:
-        """How many students are trained in one program: as many as before, where the run is gone on with."""
+        """Tells how many students are trained in one program: as many as before, where the run is gone on with."""
 
         def measure() -> str:
             stored = store.result(FUSE)
@@ -125,7 +125,7 @@ class Run:
         return kind(arm, settings, self.grammar, executor, store, self.observer, seeds).run()
 
     def _seeds(self) -> list[Tree]:
-        """The trees of `--seed-methods`, after a look whether the limits allow any tree at all."""
+        """Gives the trees of `--seed-methods`, after a look whether the limits allow any tree at all."""
         limits = make_settings(self.config).limits
         random_tree(0, max_depth=limits.max_depth, max_size=limits.max_size, grammar=self.grammar)
         return seed_trees(self.config.seed_methods, self.evaluator, limits)

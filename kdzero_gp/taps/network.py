@@ -101,7 +101,7 @@ class Network:
         return head
 
     def norm(self, name: str) -> nn.Module:
-        """The normalisation that feeds the ReLU behind the tap `preK`.
+        """Gives the normalisation that feeds the ReLU behind the tap `preK`.
 
         Raises:
             TapError: there is none.
@@ -112,7 +112,7 @@ class Network:
         return self.model.get_submodule(self.anatomy.norms[name])
 
     def heads(self, name: str) -> int:
-        """The number of heads of the attention tap `attnB`."""
+        """Gives the number of heads of the attention tap `attnB`."""
         self.places([name])
         return self.anatomy.heads[name]
 

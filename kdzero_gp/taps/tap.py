@@ -85,7 +85,7 @@ class Taps(Mapping[str, Tap]):
         return self.of_role("map")
 
     def of_role(self, role: Role) -> tuple[str, ...]:
-        """The names of the taps that have a role, in order."""
+        """Gives the names of the taps that have a role, in order."""
         return tuple(name for name, tap in self.places if tap.role == role)
 
     def shapes(self) -> dict[str, tuple[int, ...]]:

@@ -248,6 +248,6 @@ def _places(grid: Size) -> int:
 
 
 def _is_linear(module: nn.Module, taken: Tensor, output: Tensor) -> bool:
-    """Whether it is a convolution that works on vectors: some networks classify with one."""
+    """Tells whether it is a convolution that works on vectors: some networks classify with one."""
     on_vectors = taken.dim() == 4 == output.dim() and taken.shape[2:] == output.shape[2:] == (1, 1)
     return on_vectors and isinstance(module, nn.Conv2d)

@@ -109,7 +109,7 @@ class NetworkInput:
 
 
 def adapts_itself(model: nn.Module) -> bool:
-    """Whether a `NetworkInput` was attached to it."""
+    """Tells whether a `NetworkInput` was attached to it."""
     return any(isinstance(hook, _Hook) for hook in model._forward_pre_hooks.values())
 
 

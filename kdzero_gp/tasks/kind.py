@@ -27,7 +27,7 @@ class Reader(Protocol):
     """Reads taps of a network while it runs."""
 
     def __call__(self, images: Tensor) -> Knowledge:
-        """The taps of a batch."""
+        """Gives the taps of a batch."""
         ...
 
 
@@ -44,15 +44,15 @@ class Measured(Protocol):
         ...
 
     def chunks(self, split_name: str) -> Iterator[Tensor]:
-        """The images of a split, many at a time."""
+        """Gives the images of a split, many at a time."""
         ...
 
     def targets(self, split_name: str) -> Tensor:
-        """All targets of a split, on the device."""
+        """Gives all targets of a split, on the device."""
         ...
 
     def teacher_knowledge(self, split_name: str, names: Iterable[str]) -> Knowledge:
-        """The teacher's taps for a whole split."""
+        """Gives the teacher's taps for a whole split."""
         ...
 
 

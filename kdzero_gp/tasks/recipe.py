@@ -103,7 +103,7 @@ class Recipe:
         return rates + [self.lr * self._share(step, rising, steps) for step in range(rising, steps)]
 
     def _share(self, step: int, rising: int, steps: int) -> float:
-        """The share of `lr` at a step past the rise."""
+        """Gives the share of `lr` at a step past the rise."""
         if self.schedule == "steps":
             passed: int = sum(step >= round(milestone * steps) for milestone in self.milestones)
             return self.decay**passed

@@ -138,7 +138,7 @@ def _epochs(
 
 
 def _quality(task: Task, student: nn.Module) -> float:
-    """What the student is worth on the validation split, 0 … 1."""
+    """Tells what the student is worth on the validation split, 0 … 1."""
     return task.kind.measures(task, student, "val")[task.kind.quality.key]
 
 

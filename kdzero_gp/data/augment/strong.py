@@ -90,7 +90,7 @@ def erase(images: Tensor, draws: Strong) -> Tensor:
 
 
 def _level(none: float, most: float) -> float:
-    """The magnitude at this level between none and most, rounded as torchvision rounds it."""
+    """Gives the magnitude at this level between none and most, rounded as torchvision rounds it."""
     return float(torch.linspace(none, most, LEVELS)[LEVEL])
 
 

@@ -62,7 +62,7 @@ class Loader:
         self._fill()
 
     def __call__(self, numbers: Tensor, view: int | None) -> Tensor:
-        """The pixels (B, H, W, C) uint8 on the host of the images numbered `numbers`, planned or not.
+        """Gives the pixels (B, H, W, C) uint8 on the host of the images numbered `numbers`, planned or not.
 
         Raises:
             DataError: a file that is no image.

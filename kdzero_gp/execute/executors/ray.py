@@ -198,7 +198,7 @@ def _import_ray() -> Any:
 
 
 def _import_path() -> str:
-    """Where actors look for modules: first where this process found ours, then in its own places."""
+    """Tells where actors look for modules: first where this process found ours, then in its own places."""
     root = str(ROOT)
     own = [path or os.getcwd() for path in sys.path if not path.startswith((sys.prefix, sys.base_prefix))]
     return os.pathsep.join(dict.fromkeys([root, *own]))

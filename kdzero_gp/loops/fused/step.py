@@ -113,7 +113,7 @@ class FusedStep:
 
 
 def _concerns_all(error: BaseException, device: torch.device) -> bool:
-    """Whether an error is no fault of the distiller it came from.
+    """Tells whether an error is no fault of the distiller it came from.
 
     All students together need more memory than there is, or a CUDA graph cannot hold what the distiller does.
     """

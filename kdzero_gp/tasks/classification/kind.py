@@ -35,11 +35,11 @@ class Classification:
     baseline = "kd"
 
     def build(self, name: str, data: Dataset, *, in_channels: int, image_size: tuple[int, int]) -> nn.Module:
-        """A network with one score for each class."""
+        """Gives a network with one score for each class."""
         return build_scorer(name, data, in_channels=in_channels, image_size=image_size)
 
     def check_output(self, output: object, data: Dataset, images: Tensor, network: str) -> None:
-        """One score for each image and class."""
+        """Gives one score for each image and class."""
         check_scores(output, data, images, network)
 
     def find_taps(self, model: nn.Module, images: Tensor, override: Mapping[str, str] | None, *, depths: int) -> Taps:
@@ -47,7 +47,7 @@ class Classification:
         return find_taps(model, images, override, depths=depths)
 
     def check_taps(self, taps: Taps, data: Dataset, network: str) -> None:
-        """One score for each class."""
+        """Gives one score for each class."""
         check_scores_tap(taps, data, network)
 
     def loss(self, student: Knowledge, targets: Tensor, reduction: Reduction = "mean") -> Tensor:
@@ -63,7 +63,7 @@ class Classification:
         return measures.fitness_parts(task, student, split)
 
     def full_parts(self, task: Measured, student: nn.Module, split: str) -> dict[str, float]:
-        """The same and top-5."""
+        """Gives the same and top-5."""
         return measures.full_parts(task, student, split)
 
     def measures(self, task: Measured, student: nn.Module, split: str) -> dict[str, float]:

@@ -36,11 +36,11 @@ class Multilabel:
     baseline = "bkd"
 
     def build(self, name: str, data: Dataset, *, in_channels: int, image_size: tuple[int, int]) -> nn.Module:
-        """A network with one score for each class."""
+        """Gives a network with one score for each class."""
         return build_scorer(name, data, in_channels=in_channels, image_size=image_size)
 
     def check_output(self, output: object, data: Dataset, images: Tensor, network: str) -> None:
-        """One score for each image and class."""
+        """Gives one score for each image and class."""
         check_scores(output, data, images, network)
 
     def find_taps(self, model: nn.Module, images: Tensor, override: Mapping[str, str] | None, *, depths: int) -> Taps:
@@ -48,7 +48,7 @@ class Multilabel:
         return find_taps(model, images, override, depths=depths)
 
     def check_taps(self, taps: Taps, data: Dataset, network: str) -> None:
-        """One score for each class."""
+        """Gives one score for each class."""
         check_scores_tap(taps, data, network)
 
     def loss(self, student: Knowledge, targets: Tensor, reduction: Reduction = "mean") -> Tensor:
@@ -64,7 +64,7 @@ class Multilabel:
         return measures.student_parts(task, student, split)
 
     def full_parts(self, task: Measured, student: nn.Module, split: str) -> dict[str, float]:
-        """The same: there are no further measures."""
+        """Gives the same: there are no further measures."""
         return measures.student_parts(task, student, split)
 
     def measures(self, task: Measured, student: nn.Module, split: str) -> dict[str, float]:
