@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from kdzero_gp.distiller.align import class_mismatch
@@ -25,8 +25,7 @@ from kdzero_gp.torch_state import same_torch
 PROBED = 4
 """Batch size of shapes that are known without a batch."""
 
-
-class Distiller(PairState):
+class Distiller(PairProgram):
     """A distillation loss, `loss = distiller(student, teacher, targets)`.
 
     The canonical form of the tree is what is computed: shared subtrees once, teacher branches without gradient. Where
@@ -48,25 +47,15 @@ class Distiller(PairState):
     calibration: Tensor
 
     def __init__(self, distiller: str | Tree, *, calibration: Sequence[float] | None = None, seed: int = 0) -> None:
-        super().__init__()
-        self.tree = parse(distiller) if isinstance(distiller, str) else distiller
-        self.terms_in_order: tuple[Term, ...] = terms_of(self.tree.canonical().root)
-        self.seed = seed
+        tree = parse(distiller) if isinstance(distiller, str) else distiller
+        super().__init__(tree, terms_of(tree.canonical().root), seed)
         self.calls = 0
         nodes = (node.operation for term in self.terms_in_order for node in term.distance.walk())
         self.draws = any(operation is not None and operation.random for operation in nodes)
-        self.aligners = nn.ModuleDict()
-        self.learned = nn.ModuleDict()
         self.register_buffer("calibration", torch.ones(len(self.terms_in_order), dtype=torch.float64))
-        self._program: Program | None = None
-        self._resized: dict[tuple[tuple[torch.Size, ...], ...], Program] = {}
-        self._shapes: tuple[tuple[torch.Size, ...], ...] = ()
-        self._tap_types = self._read_taps()
-        self._taps = tuple(self._tap_types)
         self._scales: list[float] | None = None
         self._last: list[Tensor] = []
         self._generators: dict[tuple[int, torch.device], torch.Generator] = {}
-        self._placed = True
         self.register_load_state_dict_post_hook(_forget)  # type: ignore[no-untyped-call]
         if calibration is not None:
             self.set_calibration(calibration)
