@@ -1,29 +1,24 @@
 """The distiller: a tree compiled to a loss module."""
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from kdzero_gp.distiller.align import class_mismatch
 from kdzero_gp.distiller.calibrate import calibration_constants
-from kdzero_gp.distiller.compiler import SIDES, Compiler, SideShapes
-from kdzero_gp.distiller.pair_state import PairState
-from kdzero_gp.distiller.program import Context, Program, Term, terms_of
+from kdzero_gp.distiller.pair_program import PROBED, SIDES, PairProgram
+from kdzero_gp.distiller.program import Context, Program, terms_of
 from kdzero_gp.distiller.shapes import Shape
-from kdzero_gp.errors import ConfigError, TapError
+from kdzero_gp.errors import ConfigError
 from kdzero_gp.grammar.grammar import SCORES
 from kdzero_gp.grammar.parse import parse
 from kdzero_gp.grammar.tree import Node, Tree
-from kdzero_gp.grammar.types import RANK, Logits
 from kdzero_gp.knowledge import Knowledge, unhalved
 from kdzero_gp.torch_state import same_torch
 
-PROBED = 4
-"""Batch size of shapes that are known without a batch."""
 
 class Distiller(PairProgram):
     """A distillation loss, `loss = distiller(student, teacher, targets)`.
@@ -60,11 +55,6 @@ class Distiller(PairProgram):
         if calibration is not None:
             self.set_calibration(calibration)
 
-    @property
-    def taps(self) -> tuple[str, ...]:
-        """Names of the taps that the distiller reads; sample weightings read the class scores."""
-        return self._taps
-
     def set_calibration(self, calibration: Sequence[float]) -> None:
         """Sets the factor of every term, in the order of the canonical form's terms."""
         if len(calibration) != len(self.terms_in_order):
@@ -75,54 +65,8 @@ class Distiller(PairProgram):
         self.calibration.copy_(torch.tensor(list(calibration), dtype=torch.float64))
         self._scales = None
 
-    def prepare(self, student: Knowledge, teacher: Knowledge) -> "Distiller":
-        """Builds the aligners for the shapes of these two, on their device. Called by the first forward if not before.
-
-        Raises:
-            TapError: a tap is missing, or its two shapes cannot be bridged.
-        """
-        if self._program is not None:
-            self._place(student)
-            return self
-        shapes = {"student": student.shapes(), "teacher": teacher.shapes()}
-        for name, type_ in self._tap_types.items():
-            for knowledge in (student, teacher):
-                _check_rank(name, type_, knowledge[name])  # raises TapError with the taps there are
-            if type_ is Logits and shapes["student"][name] != shapes["teacher"][name]:
-                raise class_mismatch(shapes["student"][name], shapes["teacher"][name])
-        self._compile(shapes, next(iter(student.values())).device)
-        return self
-
-    def pair_shapes(self) -> dict[str, dict[str, tuple[int, ...]]]:
-        """Gives the shapes of the prepared taps without the batch, by side and tap; empty before `prepare`."""
-        return {
-            side: {tap: tuple(shape) for tap, shape in zip(self.taps, shapes, strict=True)}
-            for side, shapes in zip(SIDES, self._shapes, strict=False)
-        }
-
-    def make_for(self, shapes: Mapping[str, Mapping[str, tuple[int, ...]]]) -> None:
-        """Prepares the distiller for taps of these shapes without the batch, on the CPU until its first use."""
-        self._compile({side: {tap: (PROBED, *shape) for tap, shape in shapes[side].items()} for side in SIDES}, None)
-        self._placed = False
-
-    def _compile(self, shapes: SideShapes, device: torch.device | None) -> None:
-        """Compiles the program for taps of these shapes; the distiller is then prepared for these."""
-        program = self._compiler().compile(shapes, device)
-        self._shapes = tuple(tuple(torch.Size(shapes[side][tap][1:]) for tap in self.taps) for side in SIDES)
-        self._program = program
-
-    def _compiler(self) -> Compiler:
-        root = self.tree.canonical().root
-        return Compiler(root, self.terms_in_order, self.seed, self.aligners, self.learned)
-
-    def _place(self, student: Knowledge) -> None:
-        """Moves the modules of a loaded state to the student's device."""
-        if not self._placed:
-            self.to(next(iter(student.values())).device)
-            self._placed = True
-
     def forward(self, student: Knowledge, teacher: Knowledge, targets: Tensor | None = None) -> Tensor:
-        """Computes the loss of one batch, a scalar.
+        """Gives the loss of one batch, a scalar.
 
         Args:
             student: taps with their graph.
@@ -142,13 +86,15 @@ class Distiller(PairProgram):
         return total
 
     def means(self, student: Knowledge, teacher: Knowledge, targets: Tensor | None = None) -> list[Tensor]:
-        """Computes the batch mean of every term's distance, before weight and calibration."""
+        """Gives the batch mean of every term's distance, before weight and calibration."""
         return self._means(student, teacher, targets)[0]
 
     def trace(
         self, student: Knowledge, teacher: Knowledge, targets: Tensor | None = None
     ) -> tuple[dict[Node, Tensor], list[Tensor]]:
-        """Computes the student's value at every node with its graph, and the terms' `means`."""
+        """Gives the student's value at every node with its graph, and the terms' `means`, for looking into a
+        distiller.
+        """
         means, context, program = self._means(student, teacher, targets)
         return program.values(context), means
 
@@ -167,7 +113,7 @@ class Distiller(PairProgram):
             return [distance.mean() for distance in program(context)], context, program
 
     def _operations_text(self) -> str:
-        """Names the distiller's operations with their source, for a message."""
+        """Which operations it computes, with their places, for a message."""
         nodes = [node for term in self.terms_in_order for node in term.distance.walk()]
         found = {node.operation.name: node.operation.source for node in nodes if node.operation is not None}
         return f"One of the operations {', '.join(f'`{name}` ({source})' for name, source in found.items())}"
@@ -233,7 +179,7 @@ class Distiller(PairProgram):
             self._compile(taps, None)
 
     def close(self) -> None:
-        """Frees the last batch's terms; parameters and masks stay, and the distiller can be called again."""
+        """Lets go of the last batch's terms; parameters and masks stay, and it can be called again."""
         self._last = []
         self._generators.clear()
 
@@ -248,37 +194,10 @@ class Distiller(PairProgram):
         return str(self.tree)
 
     def _repr_svg_(self) -> str:
-        """Draws the distiller with calibration and aligners, for notebooks."""
+        """Gives the drawing with calibration and aligners, for notebooks."""
         from kdzero_gp.drawing.render import svg  # only here: the distiller stands below the gallery
 
         return svg(self.tree.canonical(), aligned=tuple(self.aligners), calibration=self.calibration.tolist())
-
-    def _read_taps(self) -> dict[str, type]:
-        """Lists the taps with their types in the order of appearance; the scores for sample weightings come last."""
-        nodes = [node for term in self.terms_in_order for node in term.distance.walk()]
-        taps = {node.symbol: node.type for node in nodes if node.kind == "tap"}
-        if any(node.kind == "weight" for node in nodes):
-            taps.setdefault(SCORES, Logits)
-        return taps
-
-    def _prepared_program(self, student: Knowledge, teacher: Knowledge) -> Program:
-        """Gives the program for these shapes; compiles one for maps of another resolution."""
-        found = tuple(tuple(k[tap].shape[1:] for tap in self.taps) for k in (student, teacher))
-        if found != self._shapes and found not in self._resized:
-            for knowledge, shapes, side in zip((student, teacher), self._shapes, SIDES, strict=True):
-                for tap, shape in zip(self.taps, shapes, strict=True):
-                    given = knowledge[tap].shape[1:]
-                    if given != shape and not (len(given) == len(shape) == 3 and given[0] == shape[0]):
-                        raise TapError(
-                            f"the {side}'s `{tap}` has shape {tuple(knowledge[tap].shape)}, but this distiller was "
-                            f"prepared for (N, {', '.join(map(str, shape))}); make a new Distiller for another pair"
-                        )
-            shapes_now = {"student": student.shapes(), "teacher": teacher.shapes()}
-            self._resized[found] = self._compiler().compile_resized(shapes_now)
-        program = self._program if found == self._shapes else self._resized[found]
-        if program is None:
-            raise AssertionError("prepare() leaves a program")
-        return program
 
     def _warn_of_late_parameters(self) -> None:
         if torch.is_grad_enabled() and (late := sum(p.numel() for p in self.parameters())):
@@ -290,7 +209,7 @@ class Distiller(PairProgram):
             )
 
     def _generator(self, draw: int, like: Tensor) -> torch.Generator:
-        """Seeds a generator by seed, call and node, so that student and teacher share their masks."""
+        """Gives a generator whose stream is fixed by seed, call and node, so student and teacher share their masks."""
         key = (draw, like.device)
         generator = self._generators.get(key)
         if generator is None:
@@ -300,9 +219,3 @@ class Distiller(PairProgram):
 
 def _forget(module: "Distiller", incompatible_keys: object) -> None:
     module._scales = None
-
-
-def _check_rank(name: str, type_: type, tensor: Tensor) -> None:
-    if tensor.dim() != RANK[type_]:
-        wanted = {4: "(N, C, H, W)", 3: "(N, R, D)", 2: "(N, D)"}[RANK[type_]]
-        raise TapError(f"tap `{name}` has shape {tuple(tensor.shape)}, but must be {wanted}")
