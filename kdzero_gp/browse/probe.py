@@ -76,9 +76,7 @@ def _config(store: RunStore, primitives: Collection[Path], chosen: Mapping[str, 
 
 
 def _require_taps(store: RunStore, task: Task) -> None:
-    """Gives the taps' shapes that the run noted, where it has ended: a run begun from Python may have had other
-    networks.
-    """
+    """Checks the taps' shapes against those that an ended run noted: its networks may have been others."""
     summary = store.result("summary")
     noted = summary.get("shapes") if isinstance(summary, Mapping) else None
     here = {

@@ -21,7 +21,7 @@ _SPECIAL = re.compile(r"([_&%$#{}])")
 
 
 def latex(tree: Tree, calibration: Sequence[float] = (), *, legend: bool = True) -> str:
-    """Gives the formula as one `aligned` block for use between `$$`.
+    """Writes the formula as one `aligned` block for use between `$$`.
 
     Args:
         calibration: one factor per term, written behind the term's weight.
@@ -35,9 +35,7 @@ def latex(tree: Tree, calibration: Sequence[float] = (), *, legend: bool = True)
 
 
 def formula_lines(tree: Tree, calibration: Sequence[float] = ()) -> list[str]:
-    """Gives the formula's lines: the loss first, then what its symbols stand for;
-    in the LaTeX matplotlib also reads.
-    """
+    """Writes the formula's lines, the loss first, then its symbols, in LaTeX that matplotlib reads."""
     writer = _Writer(calibration_by_term(tree, calibration))
     loss = writer.expression(tree.root)
     definitions = [f"{symbol} = {text}" for symbol, text in writer.definitions.values()]
@@ -45,7 +43,7 @@ def formula_lines(tree: Tree, calibration: Sequence[float] = ()) -> list[str]:
 
 
 def operations(tree: Tree) -> list[Operation]:
-    """Gives the operations a tree uses, each once, in order of appearance; `weight` and `add` are left out."""
+    """Lists a tree's operations, each once, in order of appearance; `weight` and `add` are left out."""
     found = {n.operation.name: n.operation for n in tree.root.walk() if n.operation and n.kind != "structure"}
     return list(found.values())
 

@@ -42,7 +42,7 @@ class Column:
     form: Form = "text"
 
     def heading(self, kind: TaskKind) -> str:
-        """Name and unit for a kind of task."""
+        """Writes name and unit for a kind of task."""
         return f"{self.name.format(quality=kind.quality.column, baseline=kind.baseline.upper())} {self.unit}".strip()
 
 
@@ -63,7 +63,7 @@ def column(
 
 
 def text_columns() -> list[Column]:
-    """Gives the columns without drawings."""
+    """Lists the columns without drawings."""
     return [each for each in COLUMNS.values() if each.form != "seeds"]
 
 

@@ -185,9 +185,7 @@ def import_statement(node: ast.Import | ast.ImportFrom, name: str, new: str) -> 
 
 
 def is_installed(root: str) -> bool:
-    """Tells whether a top-level module is importable without the user's own files: torch, the standard library,
-    installed.
-    """
+    """Tells whether a top-level module is importable without the user's own files."""
     if root in sys.stdlib_module_names or root == "torch":
         return True
     try:

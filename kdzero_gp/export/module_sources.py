@@ -191,9 +191,7 @@ class Sources:
         return False
 
     def _value(self, file: SourceFile, name: str, operation: Operation, space: dict[str, Any]) -> bool:
-        """Gives a global without a statement in the file: a builtin, a plain value,
-        or one from another notebook cell.
-        """
+        """Adds a global without a statement in the file: a builtin, a plain value, or from another cell."""
         if name not in space:
             return hasattr(builtins, name)
         value = space[name]

@@ -43,7 +43,7 @@ class Card:
     problem: str | None = None
 
     def data(self) -> dict[str, object]:
-        """Gives the card as JSON holds it, without what is missing."""
+        """Makes the JSON value of the card, without missing fields."""
         return {name: value for name, value in asdict(self).items() if value}
 
 

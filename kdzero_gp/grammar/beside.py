@@ -36,9 +36,7 @@ def modules_beside(path: Path) -> Iterator[None]:
 
 
 def imports(path: Path) -> list[tuple[str, int]]:
-    """Gives the modules that a file imports, by the first part of their name, with the line;
-    none if it is not Python.
-    """
+    """Lists the modules that a file imports, by first name and line; none if it is not Python."""
     try:
         tree = ast.parse(path.read_bytes())
     except (SyntaxError, ValueError):  # running the file tells its fault

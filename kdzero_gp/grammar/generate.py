@@ -127,9 +127,7 @@ class Menu:
 
 
 def _menu(grammar: Grammar, type_: type, max_depth: int, max_size: int) -> Menu:
-    """Gives the menu of a type within limits, remembered by the grammar since a search asks for the same ones
-    throughout.
-    """
+    """Gives the menu of a type within limits, which the grammar remembers."""
     key = (type_, max_depth, max_size)
     menu = grammar.menus.get(key)
     if menu is None:

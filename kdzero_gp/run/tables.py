@@ -57,8 +57,7 @@ def primitive_table(rows: Iterable[dict[str, Any]]) -> Table:
 
 
 def tap_table(pair: PairTaps, title: str) -> Table:
-    """Gives a row for each tap that the networks share, and below those that only one has, by their own names, with
-    reasons.
+    """Makes a row for each shared tap, then for those of one network alone, with reasons.
 
     A network's own name of a stage, the one that `--taps` sets, stands behind it where it is another.
     """

@@ -26,7 +26,7 @@ def encode(value: JSON, *, sort_keys: bool = False) -> str:
 
 
 def decode(text: str) -> Any:
-    """Gives the value that `encode` wrote; floats are equal bit for bit."""
+    """Decodes a value that `encode` wrote; floats are equal bit for bit."""
     return json.loads(text, object_hook=_untagged)
 
 

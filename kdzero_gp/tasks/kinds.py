@@ -17,7 +17,7 @@ DEFAULT = "classification"
 
 @lru_cache(maxsize=1)
 def kinds() -> dict[str, TaskKind]:
-    """Gives all kinds by name, the default one first and the others sorted."""
+    """Lists all kinds by name, the default one first and the others sorted."""
     found: dict[str, TaskKind] = {}
     for module in pkgutil.iter_modules(folder.__path__, f"{folder.__name__}."):
         if module.ispkg and find_spec(f"{module.name}.kind") is not None:
@@ -33,7 +33,7 @@ def task_help() -> str:
 
 
 def kind_of(name: str = DEFAULT) -> TaskKind:
-    """Gives the kind of a name.
+    """Finds the kind of a name.
 
     Raises:
         ConfigError: there is none; names the known and the closest ones.
@@ -46,7 +46,7 @@ def kind_of(name: str = DEFAULT) -> TaskKind:
 
 
 def check_tree(kind: TaskKind, tree: Tree, whose: str) -> None:
-    """Sees that a distiller's operations fit the classes of a kind of task.
+    """Checks that a distiller's operations fit the classes of a kind of task.
 
     Args:
         whose: what messages call the distiller.
@@ -54,8 +54,8 @@ def check_tree(kind: TaskKind, tree: Tree, whose: str) -> None:
     Raises:
         ConfigError: one takes class scores as one distribution, and classes do not exclude one another.
     """
-    name = None if kind.exclusive else _unfit_for_several_classes(tree)
-    if name is not None:
+    name = next((node.symbol for node in tree.root.walk() if _takes_one_class(node)), None)
+    if name is not None and not kind.exclusive:
         raise ConfigError(
             f"{whose} has `{name}` on class scores, which holds for images of exactly one class, but with --task "
             f"{kind.name} an image may have several; take an operation that treats each class by itself, such as "
@@ -63,12 +63,8 @@ def check_tree(kind: TaskKind, tree: Tree, whose: str) -> None:
         )
 
 
-def _unfit_for_several_classes(tree: Tree) -> str | None:
-    """Gives the name of the first operation that takes class scores as one distribution; None where there is none."""
-    return next((node.symbol for node in tree.root.walk() if _unfit(node)), None)
-
-
-def _unfit(node: Node) -> bool:
+def _takes_one_class(node: Node) -> bool:
+    """Whether an operation takes class scores as one distribution."""
     if node.operation is None or node.operation.classes != "exclusive":
         return False
     return node.kind == "weight" or any(child.type is Logits for child in node.children)

@@ -97,9 +97,7 @@ def load_folder(facts: Source, place: str, rules: SplitRules) -> Dataset:
 
 
 def _sized(place: str) -> tuple[str, int | None]:
-    """Gives the folder and the size behind it, if there is one:
-    a folder that exists under the whole name goes first.
-    """
+    """Splits a text into folder and size; a folder of the whole name goes first."""
     match = re.fullmatch(r"(.+)@(\d{1,9})", place)
     if match is None or Path(place).expanduser().exists():
         return place, None
