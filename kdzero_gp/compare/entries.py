@@ -9,7 +9,7 @@ from typing import Literal
 
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.evaluate.candidate import Candidate
-from kdzero_gp.methods.named import Named, is_file_name, named_distiller
+from kdzero_gp.methods.named import NamedDistiller, is_file_name, named_distiller
 from kdzero_gp.methods.registry import METHODS, method, names_method
 from kdzero_gp.store.json_text import encode
 
@@ -31,7 +31,7 @@ class Entry:
 
     label: str
     kind: Kind
-    named: Named
+    named: NamedDistiller
     source: str
 
     @property

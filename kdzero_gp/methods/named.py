@@ -25,7 +25,7 @@ PLUS = " + "
 
 
 @dataclass(frozen=True)
-class Named:
+class NamedDistiller:
     """A way to train a student: `ce_weight` · cross-entropy + module + tree, of which either may be missing.
 
     Attributes:
@@ -73,7 +73,7 @@ class Named:
         return round(self.warmup * steps)
 
 
-def named_distiller(text: str, stages: Sequence[str]) -> Named:
+def named_distiller(text: str, stages: Sequence[str]) -> NamedDistiller:
     """Gives the distiller that a text names, for a pair with these stages.
 
     Args:
@@ -94,19 +94,19 @@ def named_distiller(text: str, stages: Sequence[str]) -> Named:
         chosen = method(text)
         if chosen.module is not None:
             chosen.loss(stages)  # which finds out whether it fits
-            return Named(text, None, None, chosen.ce_weight, chosen.warmup_epochs, chosen.call)
+            return NamedDistiller(text, None, None, chosen.ce_weight, chosen.warmup_epochs, chosen.call)
         tree = None if chosen.alone else chosen.tree(stages)
-        return Named(text, tree, None, chosen.ce_weight, chosen.warmup_epochs)
+        return NamedDistiller(text, tree, None, chosen.ce_weight, chosen.warmup_epochs)
     if is_file_name(text):
         from kdzero_gp.export.distiller_file import load
 
         distiller = load(text)
         _check_stages(text, distiller.tree, stages)
-        return Named(text, distiller.tree, tuple(distiller.calibration.tolist()))
+        return NamedDistiller(text, distiller.tree, tuple(distiller.calibration.tolist()))
     if PLUS in text:
         return _sum(text, *(named_distiller(part, stages) for part in text.rsplit(PLUS, 1)))
     if "(" in text:
-        return Named(text, parse(text, taps=usual_taps(stages)))
+        return NamedDistiller(text, parse(text, taps=usual_taps(stages)))
     close = difflib.get_close_matches(text, METHODS, n=1)
     shown = text if len(text) <= 60 else f"{text[:57]}..."
     hint = f" Did you mean '{close[0]}'?" if close else ""
@@ -143,7 +143,7 @@ def is_file_name(text: str) -> bool:
     return PLUS not in text and text.lower().endswith(".json")
 
 
-def _sum(text: str, first: Named, second: Named) -> Named:
+def _sum(text: str, first: NamedDistiller, second: NamedDistiller) -> NamedDistiller:
 
     if first.alone or second.alone:
         raise ConfigError(f"'{text}' adds to `none`, the student alone, which has no distiller; leave it out")
@@ -153,7 +153,7 @@ def _sum(text: str, first: Named, second: Named) -> Named:
     parts = [(part.tree, part.calibration) for part in (first, second) if part.tree is not None]
     tree, calibration = parts[0] if len(parts) == 1 else summed(*parts)
     factors = None if calibration is None else tuple(calibration)
-    return Named(text, tree, factors, first.ce_weight, first.warmup_epochs, module)
+    return NamedDistiller(text, tree, factors, first.ce_weight, first.warmup_epochs, module)
 
 
 def make_loss(

@@ -15,7 +15,7 @@ from kdzero_gp.errors import ConfigError, KdzeroError, StoreError
 from kdzero_gp.loops.ranks import ALONE, Ranks
 from kdzero_gp.loops.sharded import ShardedTraining
 from kdzero_gp.loops.single import DivergedError
-from kdzero_gp.methods.named import Named
+from kdzero_gp.methods.named import NamedDistiller
 from kdzero_gp.store.config_difference import config_differences
 from kdzero_gp.store.folder import FolderLock, make_empty
 from kdzero_gp.tasks.recipe import Recipe
@@ -35,7 +35,7 @@ class FitError(KdzeroError):
 
 def fit(
     task: Task,
-    named: Named,
+    named: NamedDistiller,
     recipe: Recipe,
     *,
     seed: int = 0,

@@ -10,7 +10,7 @@ from typing import Any
 from kdzero_gp.data.sources.all_images import on_all_images
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.loops.ranks import Ranks, launched
-from kdzero_gp.methods.named import Named, named_distiller
+from kdzero_gp.methods.named import NamedDistiller, named_distiller
 from kdzero_gp.pair.assemble import load_primitives, make_data, make_task
 from kdzero_gp.pair.stored import resume_config
 from kdzero_gp.randomness import settled_torch
@@ -60,7 +60,7 @@ class Setup:
     """The objects of a training."""
 
     task: Task
-    named: Named
+    named: NamedDistiller
 
 
 def assembled(config: FitConfig, device: str) -> Setup:
