@@ -28,7 +28,7 @@ WITHOUT = "Without --probe the gallery shows the readings that the run kept"
 
 
 def run_probe(store: RunStore, *, primitives: Collection[Path] = (), **chosen: Any) -> NodeProbe:
-    """Puts a run's pair together again, by the functions that the run itself uses, and shows it the probe batch.
+    """Assembles a run's pair as the run does, and shows it the probe batch.
 
     A teacher that was trained by the run and is in the cache no more is trained again, as the run would.
 
@@ -75,8 +75,9 @@ def _config(store: RunStore, primitives: Collection[Path], chosen: Mapping[str, 
 
 
 def _require_taps(store: RunStore, task: Task) -> None:
-    """Gives the taps' shapes that the run noted, where it has ended: a run begun from Python may have had other
-    networks.
+    """Checks that the taps have the shapes that a finished run noted.
+
+    A run begun from Python may have had other networks.
     """
     summary = store.result("summary")
     noted = summary.get("shapes") if isinstance(summary, Mapping) else None

@@ -48,7 +48,7 @@ class Entry:
 
     @property
     def key(self) -> str:
-        """What it is, whatever it is called: equal for entries whose trainings are the same."""
+        """Identity of the training: equal for entries that differ in name alone."""
         candidate = self.candidate
         content = [candidate.tree, candidate.calibration, candidate.ce_weight, candidate.warmup]
         if candidate.module is not None:
@@ -77,9 +77,7 @@ def split_methods(texts: Iterable[str]) -> list[str]:
 
 
 def widened(texts: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Gives the texts that name one method each, and the methods that `all` and `trees` among them stand for beside
-    those.
-    """
+    """Splits texts into those that name one method, and the further methods that `all` or `trees` adds."""
     single = [text for text in texts if text not in (ALL, TREES)]
     wide = [name for name, chosen in METHODS.items() if ALL in texts or (TREES in texts and chosen.module is None)]
     return single, [name for name in wide if name not in single]

@@ -148,7 +148,7 @@ def _undecorated(node: ast.AST) -> ast.AST:
 
 @lru_cache(maxsize=4096)
 def _occurrences(node: ast.AST) -> list[tuple[int, int, str]]:
-    """Line, column and name of every name inside a node, the last first."""
+    """Lists line, column and name of every name inside a node, the last first."""
     return sorted(((n.lineno, n.col_offset, n.id) for n in ast.walk(node) if isinstance(n, ast.Name)), reverse=True)
 
 
@@ -185,9 +185,7 @@ def import_statement(node: ast.Import | ast.ImportFrom, name: str, new: str) -> 
 
 
 def is_installed(root: str) -> bool:
-    """Tells whether a top-level module is importable without the user's own files: torch, the standard library,
-    installed.
-    """
+    """Tells whether a top-level module is torch, of the standard library or installed, and no file of the user's."""
     if root in sys.stdlib_module_names or root == "torch":
         return True
     try:

@@ -97,8 +97,9 @@ def load_folder(facts: Source, place: str, rules: SplitRules) -> Dataset:
 
 
 def _sized(place: str) -> tuple[str, int | None]:
-    """Gives the folder and the size behind it, if there is one:
-    a folder that exists under the whole name goes first.
+    """Splits `FOLDER@SIZE` into folder and size.
+
+    A folder that exists under the whole name goes first.
     """
     match = re.fullmatch(r"(.+)@(\d{1,9})", place)
     if match is None or Path(place).expanduser().exists():
@@ -155,7 +156,7 @@ def _parts(root: Path, rules: SplitRules, facts: Source) -> Parts:
 
 
 def _decoder(parts: Parts, side: int | None, *, look: bool) -> Decoder:
-    """Tells how files become images: by what was asked for, or by what all their headers say."""
+    """Chooses the decoder of the files: by the size asked for, or by the size that all headers state."""
     if not look:
         return Decoder(side or SIDE, side or SIDE, 3, resize=True)
     headers = list(_headers(listing.root / name for listing in parts for name in listing.names))
