@@ -8,8 +8,8 @@ from importlib.util import find_spec
 
 from kdzero_gp import tasks as folder
 from kdzero_gp.errors import ConfigError
-from kdzero_gp.grammar.classes import unfit_for_several_classes
-from kdzero_gp.grammar.tree import Tree
+from kdzero_gp.grammar.tree import Node, Tree
+from kdzero_gp.grammar.types import Logits
 from kdzero_gp.tasks.kind import TaskKind
 
 DEFAULT = "classification"
@@ -54,10 +54,21 @@ def check_tree(kind: TaskKind, tree: Tree, whose: str) -> None:
     Raises:
         ConfigError: one takes class scores as one distribution, and classes do not exclude one another.
     """
-    name = None if kind.exclusive else unfit_for_several_classes(tree)
+    name = None if kind.exclusive else _unfit_for_several_classes(tree)
     if name is not None:
         raise ConfigError(
             f"{whose} has `{name}` on class scores, which holds for images of exactly one class, but with --task "
             f"{kind.name} an image may have several; take an operation that treats each class by itself, such as "
             f"sigmoid_kl, or the method {kind.baseline}"
         )
+
+
+def _unfit_for_several_classes(tree: Tree) -> str | None:
+    """Gives the name of the first operation that takes class scores as one distribution; None where there is none."""
+    return next((node.symbol for node in tree.root.walk() if _unfit(node)), None)
+
+
+def _unfit(node: Node) -> bool:
+    if node.operation is None or node.operation.classes != "exclusive":
+        return False
+    return node.kind == "weight" or any(child.type is Logits for child in node.children)
