@@ -108,9 +108,8 @@ def _write(
 
 
 def _count(what: str, done: int, total: int) -> None:
-    """Shows a counter on one line.
-
-    A display with a thread of its own would keep the drawing from being spread over the cores.
+    """Shows one line that counts; no display with a thread, beside which the drawing could not be spread over the
+    cores.
     """
     if done == total or done % 20 == 0:
         typer.echo(f"\r{what}: {done} of {total}", err=True, nl=done == total)

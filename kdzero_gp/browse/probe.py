@@ -75,9 +75,8 @@ def _config(store: RunStore, primitives: Collection[Path], chosen: Mapping[str, 
 
 
 def _require_taps(store: RunStore, task: Task) -> None:
-    """Checks that the taps have the shapes that a finished run noted.
-
-    A run begun from Python may have had other networks.
+    """Gives the taps' shapes that the run noted, where it has ended: a run begun from Python may have had other
+    networks.
     """
     summary = store.result("summary")
     noted = summary.get("shapes") if isinstance(summary, Mapping) else None

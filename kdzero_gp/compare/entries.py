@@ -77,7 +77,9 @@ def split_methods(texts: Iterable[str]) -> list[str]:
 
 
 def widened(texts: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Splits texts into those that name one method, and the further methods that `all` or `trees` adds."""
+    """Gives the texts that name one method each, and the methods that `all` and `trees` among them stand for beside
+    those.
+    """
     single = [text for text in texts if text not in (ALL, TREES)]
     wide = [name for name, chosen in METHODS.items() if ALL in texts or (TREES in texts and chosen.module is None)]
     return single, [name for name in wide if name not in single]

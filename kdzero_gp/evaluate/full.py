@@ -77,7 +77,9 @@ class FullTrainer:
         return FullTrainings(tuple(self.alone(each, number, split) if r is None else r for each, r in pairs))
 
     def _fusable(self, candidate: Candidate) -> bool:
-        """Tells whether a student may be trained in one program with others; logs a refusal once per method."""
+        """Tells whether a student may be trained in one program with others; the log says once for each method why
+        not.
+        """
         if candidate.module is None:
             return True
         if candidate.module not in self._reasons:

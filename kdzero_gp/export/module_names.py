@@ -185,7 +185,9 @@ def import_statement(node: ast.Import | ast.ImportFrom, name: str, new: str) -> 
 
 
 def is_installed(root: str) -> bool:
-    """Tells whether a top-level module is torch, of the standard library or installed, and no file of the user's."""
+    """Tells whether a top-level module is importable without the user's own files: torch, the standard library,
+    installed.
+    """
     if root in sys.stdlib_module_names or root == "torch":
         return True
     try:

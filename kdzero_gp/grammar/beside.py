@@ -36,9 +36,8 @@ def modules_beside(path: Path) -> Iterator[None]:
 
 
 def imports(path: Path) -> list[tuple[str, int]]:
-    """Lists the modules that a file imports, by the first part of their name, with the line.
-
-    A file that is not Python imports none.
+    """Gives the modules that a file imports, by the first part of their name, with the line;
+    none if it is not Python.
     """
     try:
         tree = ast.parse(path.read_bytes())

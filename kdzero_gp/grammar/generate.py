@@ -127,7 +127,9 @@ class Menu:
 
 
 def _menu(grammar: Grammar, type_: type, max_depth: int, max_size: int) -> Menu:
-    """Gives the menu of a type within limits, which the grammar remembers for the whole search."""
+    """Gives the menu of a type within limits, remembered by the grammar since a search asks for the same ones
+    throughout.
+    """
     key = (type_, max_depth, max_size)
     menu = grammar.menus.get(key)
     if menu is None:

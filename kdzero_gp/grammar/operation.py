@@ -106,7 +106,8 @@ class Operation:
         return len(self.signatures[0].inputs)
 
     def drawn(self, *, extended: bool, exclusive: bool) -> bool:
-        """Tells whether a search of this space and of exclusive or independent classes draws the operation.
+        """Tells whether a search draws it, in the extended space or not, of a task whose classes exclude one another or
+        not.
 
         The counterparts of softmax operations for independent classes belong to any space of a task with such classes.
         """

@@ -97,9 +97,8 @@ def load_folder(facts: Source, place: str, rules: SplitRules) -> Dataset:
 
 
 def _sized(place: str) -> tuple[str, int | None]:
-    """Splits `FOLDER@SIZE` into folder and size.
-
-    A folder that exists under the whole name goes first.
+    """Gives the folder and the size behind it, if there is one:
+    a folder that exists under the whole name goes first.
     """
     match = re.fullmatch(r"(.+)@(\d{1,9})", place)
     if match is None or Path(place).expanduser().exists():
