@@ -1,4 +1,4 @@
-"""The alternatives of an option by name: what a user chooses from, and what a file of one's own adds to."""
+"""The alternatives of an option by name; a user's own file can add to them."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager

@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class FolderChoices(Choices[T]):
-    """Alternatives by name, for which the files of a folder are imported when the first is looked for.
+    """Alternatives by name, declared in the files of a folder; the first look-up imports them.
 
     Args:
         option: what a user chooses them by.

@@ -48,11 +48,11 @@ class Knowledge(Mapping[str, Tensor]):
         return name in self._taps
 
     def map(self, function: Callable[[Tensor], Tensor]) -> "Knowledge":
-        """Gives the same taps with `function` applied to every tensor."""
+        """Applies `function` to the tensor of every tap."""
         return Knowledge(**{name: function(value) for name, value in self._taps.items()})
 
     def detach(self) -> "Knowledge":
-        """Gives the same tensors without their graph."""
+        """Detaches every tensor from its graph."""
         return self.map(lambda tensor: tensor.detach())
 
     def shapes(self) -> dict[str, tuple[int, ...]]:

@@ -17,12 +17,12 @@ def derive_seed(run_seed: int, *parts: str | int) -> int:
 
 
 def own_randomness(device: torch.device) -> AbstractContextManager[None]:
-    """Whatever happens to torch's global random state inside, it is as before afterwards."""
+    """Restores torch's global random state after the block."""
     return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
 
 
 def random_state(device: torch.device) -> dict[str, Tensor]:
-    """Torch's global random state, as part of a training's."""
+    """Copies torch's global random state, as a part of a training's state."""
     states = {"random.cpu": torch.get_rng_state()}
     if device.type == "cuda":
         states["random.device"] = torch.cuda.get_rng_state(device)
@@ -47,7 +47,7 @@ def settle_torch(threads: int, device: str) -> None:
 
 @contextmanager
 def settled_torch(threads: int, device: str) -> Iterator[None]:
-    """Does the same inside a block, after which torch is as the caller had it."""
+    """Settles torch inside the block, and restores the caller's settings after."""
     before = torch.get_num_threads()
     mode = torch.get_deterministic_debug_mode()
     settle_torch(threads, device)

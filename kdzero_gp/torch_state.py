@@ -58,7 +58,7 @@ class TorchState(NamedTuple):
 
 @contextmanager
 def same_torch(who: Callable[[], str]) -> Iterator[None]:
-    """Sets torch back where the block changes its settings, and names who did so.
+    """Restores torch's settings after the block, and names the code that changed them.
 
     Args:
         who: subject of the message.

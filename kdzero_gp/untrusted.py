@@ -25,7 +25,7 @@ def printable(text: str, *, limit: int | None = None) -> str:
 
 
 def error_text(error: BaseException, *, limit: int = 500) -> str:
-    """`Type: message` of any exception, whatever its own text does: it may raise, or be endless."""
+    """Gives `Type: message` of any exception, also where its own text raises or is endless."""
     try:
         message = str(error)
     except BaseException as fault:  # a foreign __str__ may raise anything
@@ -54,7 +54,7 @@ def finite_number(value: object) -> float | None:
 
 
 def text(value: Any) -> str:
-    """Gives a value for people, whatever it is."""
+    """Formats any value for people."""
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {text(item)}" for key, item in value.items())
     if isinstance(value, list | tuple):

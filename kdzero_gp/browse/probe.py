@@ -29,7 +29,7 @@ WITHOUT = "Without --probe the gallery shows the readings that the run kept"
 
 
 def run_probe(store: RunStore, *, primitives: Collection[Path] = (), **chosen: Any) -> NodeProbe:
-    """Puts a run's pair together again, by the functions that the run itself uses, and shows it the probe batch.
+    """Assembles a run's pair as the run does, and shows it the probe batch.
 
     A teacher that was trained by the run and is in the cache no more is trained again, as the run would.
 

@@ -48,7 +48,7 @@ class Entry:
 
     @property
     def key(self) -> str:
-        """What it is, whatever it is called: equal for entries whose trainings are the same."""
+        """Identity of the training: equal for entries that differ in name alone."""
         candidate = self.candidate
         content = [candidate.tree, candidate.calibration, candidate.ce_weight, candidate.warmup]
         if candidate.module is not None:

@@ -192,12 +192,12 @@ class Screener:
                     optimiser.step()
 
     def _read(self, reader: TapReader) -> Knowledge:
-        """Reads a student's knowledge of the probe batch; dropout and drop path leave out the same every time."""
+        """Reads a student's knowledge of the probe batch, with equal dropout at every call."""
         torch.manual_seed(self.seed)
         return reader(self.images)
 
     def _gaps(self, student: Knowledge, taps: tuple[str, ...]) -> list[float]:
-        """Mean CKA gap over the taps the distiller reads, and the divergence of the predictions."""
+        """Measures the mean CKA gap over the taps the distiller reads, and the divergence of the predictions."""
         with torch.no_grad():
             cka = [float(cka_gap(student[tap], self.teacher[tap])) for tap in taps]
             divergence = self.task.kind.divergence(student, self.teacher)

@@ -1,4 +1,4 @@
-"""The cost of a distiller, counted instead of timed: the same on every machine, however busy."""
+"""The cost of a distiller, counted instead of timed, so that it is equal on every machine."""
 
 import math
 from collections.abc import Mapping

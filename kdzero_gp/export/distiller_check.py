@@ -1,4 +1,4 @@
-"""The examination of a distiller file: whatever it holds, it is a known value or a clear error."""
+"""The check of a distiller file: every value is a known one or a clear error."""
 
 import json
 import re

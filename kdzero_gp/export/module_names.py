@@ -148,7 +148,7 @@ def _undecorated(node: ast.AST) -> ast.AST:
 
 @lru_cache(maxsize=4096)
 def _occurrences(node: ast.AST) -> list[tuple[int, int, str]]:
-    """Line, column and name of every name inside a node, the last first."""
+    """Lists line, column and name of every name inside a node, the last first."""
     return sorted(((n.lineno, n.col_offset, n.id) for n in ast.walk(node) if isinstance(n, ast.Name)), reverse=True)
 
 

@@ -13,7 +13,7 @@ from kdzero_gp.errors import PrimitiveError
 
 @contextmanager
 def modules_beside(path: Path) -> Iterator[None]:
-    """Let the file import the modules of its folder inside the block.
+    """Lets the file import the modules of its folder inside the block.
 
     Raises:
         PrimitiveError: one of them has the name of a module that is loaded already from elsewhere, which Python would
@@ -59,7 +59,7 @@ def beside(folder: Path, name: str) -> Path | None:
 
 
 def line_of(error: BaseException, path: Path) -> str:
-    """`FILE:LINE` where an error left a file that was being run, or the file alone."""
+    """Gives `FILE:LINE` where an error left a file that was being run, or the file alone."""
     if isinstance(error, SyntaxError) and error.filename == str(path):
         return f"{path}:{error.lineno}"
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]

@@ -88,7 +88,7 @@ def _text(path: Path) -> str:
 
 
 def _made_with(declared: Any) -> list[Any]:
-    """Plain values that a function was given when it was made: defaults, and variables of the function around it."""
+    """Lists the plain values bound to a function: its defaults and closure variables."""
     defaults = [*(getattr(declared, "__defaults__", None) or ())]
     named = sorted((getattr(declared, "__kwdefaults__", None) or {}).items())
     cells = [getattr(cell, "cell_contents", None) for cell in getattr(declared, "__closure__", None) or ()]

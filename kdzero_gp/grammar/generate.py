@@ -93,7 +93,7 @@ def random_subtree(
 
 
 def as_random(rng: random.Random | np.random.Generator | int) -> random.Random:
-    """Any usual source of randomness as the standard library's, which DEAP's habits are built on."""
+    """Converts any usual source of randomness to the standard library's, which DEAP expects."""
     if isinstance(rng, random.Random):
         return rng
     if isinstance(rng, np.random.Generator):

@@ -152,7 +152,7 @@ class _Reader:
         return [OperationSymbol(operation, signature), *result]
 
     def candidates(self, types: tuple[type, ...]) -> str:
-        """Tells what could stand where `types` are wanted, shortened where there is much."""
+        """Lists operations and taps of the wanted `types`, shortened where there are many."""
         if set(types) <= set(CONSTANTS):
             return f"a {types[0].__name__}: a positive number such as {CONSTANTS[types[0]][-1]:g}"
         taps = self.taps if self.taps is not None else {t: tap_type(t) for t in ("stage1", "stage2", "pool", "logits")}

@@ -11,7 +11,7 @@ UNKNOWN = "<interactive>", 0
 
 
 def place_of(thing: Any) -> str:
-    """`FILE:LINE` of a function or class; of anything else, the line outside this package that is being run."""
+    """Gives `FILE:LINE` of a function or class; for anything else, the running line outside this package."""
     code = inspect.unwrap(thing) if callable(thing) else thing
     file, line = _declared(code) if inspect.isfunction(code) or isinstance(code, type) else _running()
     return f"{_readable(file)}:{line}"

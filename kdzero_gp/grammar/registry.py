@@ -28,7 +28,10 @@ RESERVED = re.compile(r"stage[0-9]*|pool|logits")
 
 
 class Registry(Mapping[str, Operation]):
-    """Operations by name. `version` grows with every change, so what is derived from a registry can be renewed."""
+    """Operations by name.
+
+    `version` grows with every change, so that what is derived from a registry can be renewed.
+    """
 
     def __init__(self, operations: Mapping[str, Operation] | None = None) -> None:
         self._operations = dict(operations or {operation.name: operation for operation in STRUCTURE})
@@ -50,7 +53,7 @@ class Registry(Mapping[str, Operation]):
         return len(self._operations)
 
     def copy(self) -> "Registry":
-        """Gives an independent registry with the same operations."""
+        """Copies the registry; the copy is independent."""
         return Registry(self._operations)
 
     def add(self, operation: Operation) -> None:
@@ -105,7 +108,7 @@ class Registry(Mapping[str, Operation]):
                 ) from None
 
     def load_file(self, path: str | Path) -> None:
-        """Runs a Python file of the user's own, named by the user, so that its decorators register here.
+        """Runs a user's Python file, whose decorators register here.
 
         It may import modules that lie beside it, as if it were run itself.
 

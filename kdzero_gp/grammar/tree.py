@@ -182,7 +182,7 @@ def _terms(symbols: list[Symbol]) -> list[list[Symbol]]:
 
 
 def _merged(terms: list[list[Symbol]]) -> list[list[Symbol]]:
-    """Gives the terms sorted by text, those of one distance made one whose weight is the sum of theirs."""
+    """Merges the terms of one distance by adding their weights, and sorts all terms by text."""
     values: dict[str, float] = {}
     heads: dict[str, list[Symbol]] = {}
     others = []

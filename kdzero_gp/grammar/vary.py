@@ -41,7 +41,7 @@ class Variation:
     weights: Mapping[str, float] = field(default_factory=dict)
 
     def crossover(self, rng: random.Random, left: Tree, right: Tree) -> Tree | None:
-        """Puts a subtree of `right` in the place of a subtree of `left` of the same type."""
+        """Replaces a subtree of `left` by one of `right` of equal type."""
         donors = _positions_by_type(right)
         places = _positions_by_type(left)
         shared = sorted(set(donors) & set(places), key=lambda type_: type_.__name__)
@@ -171,7 +171,7 @@ class Variation:
 
 
 def _positions_by_type(tree: Tree) -> dict[type, list[int]]:
-    """Positions below the root, by type."""
+    """Groups the positions below the root by type."""
     positions: dict[type, list[int]] = {}
     for position in range(1, len(tree)):
         positions.setdefault(tree[position].ret, []).append(position)

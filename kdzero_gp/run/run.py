@@ -47,7 +47,7 @@ FUSE = "fuse"
 
 
 class Run:
-    """Everything of a run but its folder: a new one and a resumed one differ by the store alone.
+    """A run, new or resumed; the two differ by their store alone.
 
     Args:
         config: what to do.
@@ -87,7 +87,10 @@ class Run:
         return self.config.identity | {FINGERPRINT: self.fingerprint} | ({CODE: code} if code else {})
 
     def __call__(self, store: RunStore) -> SearchResult:
-        """Carries the run out. Interrupted at any moment, it can be resumed to the same end."""
+        """Carries out the run.
+
+        A run that was interrupted at any moment can be resumed to the same end.
+        """
         summary = run_summary(self.config, self.task)
         self.config = self.config.model_copy(update={"fuse": self._settle_fuse(store)})
         self.evaluator = make_evaluator(self.config, self.task)

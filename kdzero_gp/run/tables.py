@@ -16,7 +16,7 @@ from kdzero_gp.tasks.pair_taps import PairTaps
 
 
 def result_table(rows: Sequence[Row], seeds: int, kind: TaskKind | None = None) -> Table:
-    """Gives the final table for a terminal; rows as they stand, by falling mean on the test split.
+    """Makes the final table for a terminal, its rows in the order given.
 
     Args:
         kind: of the task, by default classification.

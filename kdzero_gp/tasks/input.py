@@ -136,8 +136,8 @@ Constants = tuple[tuple[float, ...], tuple[float, ...]]
 
 
 def published_constants() -> dict[str, Constants]:
-    """Lists the data sets that are normalised by published constants, with these."""
-    facts = {name: each.source for name, each in SOURCES.items()}
+    """Gives mean and standard deviation of the data sets that publish them, by name, sorted."""
+    facts = {name: SOURCES[name].source for name in sorted(SOURCES)}
     return {name: (f.mean, f.std) for name, f in facts.items() if f.mean is not None and f.std is not None}
 
 

@@ -1,4 +1,4 @@
-"""The final distillation of one student: epoch by epoch, stored after each, to the last."""
+"""The final distillation of one student, stored after every epoch."""
 
 from __future__ import annotations
 

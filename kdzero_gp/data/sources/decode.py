@@ -114,7 +114,7 @@ def header(path: Path) -> Header:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Image]:
-    """Opens an image of 8 bits a pixel; whatever goes wrong inside is the file's fault.
+    """Opens an image of 8 bits a pixel; every error inside is reported as the file's.
 
     Pillow's readers meet damaged files with errors of any kind.
     """

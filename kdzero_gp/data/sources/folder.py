@@ -153,7 +153,7 @@ def _parts(root: Path, rules: SplitRules, facts: Source) -> Parts:
 
 
 def _decoder(parts: Parts, side: int | None, *, look: bool) -> Decoder:
-    """Tells how files become images: by what was asked for, or by what all their headers say."""
+    """Chooses the decoder of the files: by the size asked for, or by the size that all headers state."""
     if not look:
         return Decoder(side or SIDE, side or SIDE, 3, resize=True)
     headers = list(_headers(listing.root / name for listing in parts for name in listing.names))
