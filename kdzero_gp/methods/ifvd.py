@@ -54,7 +54,7 @@ class IntraClassVariation(MethodLoss):
             judged = self._judge()(student["logits"]).mean()
         divergence = F.kl_div(ours, theirs, reduction="batchmean", log_target=True) / ours.shape[1]
         return {
-            "variation": self.variation * F.mse_loss(*variations),
+            "variation": self.variation * F.mse_loss(variations[0], variations[1]),
             "pixel": self.pixel * divergence,
             "adversarial": -self.adversarial * judged,
         }

@@ -54,7 +54,7 @@ class StructuredDistillation(MethodLoss):
             judged = self._judge()(student["logits"]).mean()
         return {
             "pixel": self.pixel * F.kl_div(ours, theirs, reduction="batchmean", log_target=True),
-            "pairs": self.pairs * F.mse_loss(*similarities),
+            "pairs": self.pairs * F.mse_loss(similarities[0], similarities[1]),
             "adversarial": -self.adversarial * judged,
         }
 

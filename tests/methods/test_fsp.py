@@ -28,7 +28,7 @@ def flow(x: Tensor, y: Tensor) -> list[list[Tensor]]:
     """Of one sample's maps (C, H, W)."""
     size = min(x.shape[1], y.shape[1])
     x, y = pooled(x, size), pooled(y, size)
-    return [[sum((a * b).flatten()) / size**2 for b in y] for a in x]  # type: ignore[misc]
+    return [[sum((a * b).flatten()) / size**2 for b in y] for a in x]
 
 
 def distance(s: Knowledge, t: Knowledge, names: tuple[str, ...]) -> Tensor:
