@@ -44,7 +44,7 @@ class InstanceRelationshipGraph(MethodLoss):
         return {
             "vertices": self.vertices * F.mse_loss(student["logits"], teacher["logits"]),
             "edges": self.edges * torch.stack(edges).mean(),
-            "transformation": self.transformation * F.mse_loss(*moves),
+            "transformation": self.transformation * F.mse_loss(moves[0], moves[1]),
         }
 
 

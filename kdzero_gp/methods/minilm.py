@@ -79,4 +79,5 @@ def _grid(side: Tensor) -> Tensor:
     if side.dim() == 4:
         return side
     width = math.isqrt(side.shape[1])
-    return side[:, -width * width :].transpose(1, 2).unflatten(2, (width, width))
+    grid: Tensor = side[:, -width * width :].transpose(1, 2).unflatten(2, (width, width))
+    return grid

@@ -20,7 +20,7 @@ def channel_vectors(maps: Tensor, count: int) -> Tensor:
     """
     rows = maps.flatten(2).double()
     count = min(count, *rows.shape[1:])
-    vectors: Tensor = _LeadingEigenvectors.apply(torch.bmm(rows, rows.transpose(1, 2)), count)  # type: ignore[no-untyped-call]
+    vectors: Tensor = _LeadingEigenvectors.apply(torch.bmm(rows, rows.transpose(1, 2)), count)
     return vectors.to(maps.dtype)
 
 
@@ -35,10 +35,11 @@ class _LeadingEigenvectors(torch.autograd.Function):
         values, vectors = torch.linalg.eigh(matrices)
         values, vectors = values.flip(1), vectors.flip(2)
         ctx.save_for_backward(values, vectors)
-        return vectors[:, :, :count]
+        leading: Tensor = vectors[:, :, :count]
+        return leading
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         values, vectors = ctx.saved_tensors
         count = gradient.shape[2]
         gaps = values[:, None, :count] - values[:, :, None]
