@@ -11,7 +11,7 @@ from kdzero_gp.methods.registry import METHODS
 from kdzero_gp.tasks.task import Task
 
 MODULES = [name for name, method in METHODS.items() if method.module is not None]
-OPTIONS = {"crd": "crd(negatives=32)"}
+OPTIONS = {"crd": "crd(negatives=32)", "cirkd": "cirkd(places=300, regions=30)"}
 """Of methods whose published ones are too large for a few digits."""
 
 
