@@ -4,14 +4,14 @@ from io import BytesIO
 
 from PIL import Image
 
-from kdzero_gp.data.sources.glyphs import Settings, draw
+from kdzero_gp.data.sources.glyphs import draw, read_settings
 
 ROWS, COLUMNS, ENLARGED = 5, 20, 3
 
 
 def pages() -> dict[str, str | bytes]:
     """The picture by its path in the site: the first images of the training split."""
-    images, _ = draw(Settings(train=ROWS * COLUMNS, val=50, test=50, teacher=0))
+    images, _ = draw(read_settings(f"train={ROWS * COLUMNS},val=50,test=50,teacher=0"))
     side = images.shape[-1]
     grid = images[: ROWS * COLUMNS, 0].reshape(ROWS, COLUMNS, side, side).transpose(0, 2, 1, 3)
     picture = Image.fromarray(grid.reshape(ROWS * side, COLUMNS * side))
