@@ -1,4 +1,4 @@
-"""The alternatives of an option by name: what a user chooses from, and what a file of one's own adds to."""
+"""The alternatives of an option by name; a user's own file can add to them."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -49,7 +49,7 @@ class Choices(Mapping[str, T], Generic[T]):
         self._known[name] = (choice, about, source)
 
     def declare(self, name: str, about: str, wrap: Callable[[Registered], T]) -> Callable[[Registered], Registered]:
-        """A decorator that registers what `wrap` makes of a class or function, and leaves that as it is."""
+        """Gives a decorator that registers what `wrap` makes of a class or function, and leaves that as it is."""
 
         def register(declared: Registered) -> Registered:
             module, label = (getattr(declared, each, "?") for each in ("__module__", "__qualname__"))
@@ -59,7 +59,7 @@ class Choices(Mapping[str, T], Generic[T]):
         return register
 
     def require(self, name: str) -> T:
-        """The alternative of this name.
+        """Gives the alternative of this name.
 
         Raises:
             ConfigError: there is none; the message lists them.
@@ -70,7 +70,7 @@ class Choices(Mapping[str, T], Generic[T]):
         return self[name]
 
     def help(self, default: str) -> str:
-        """The option's help: every name with a few words on it."""
+        """Gives the option's help: every name with a few words on it."""
         texts = (f"{name}{' (default)' if name == default else ''}: {entry[1]}" for name, entry in self._known.items())
         return "; ".join(texts) + "."
 

@@ -1,7 +1,7 @@
 """Alternatives that the files of a folder declare: a new one is a new file, and nothing else knows of it."""
 
 import pkgutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from typing import TypeVar
@@ -12,18 +12,16 @@ T = TypeVar("T")
 
 
 class FolderChoices(Choices[T]):
-    """Alternatives by name, for which the files of a folder are imported when the first is looked for.
+    """Alternatives by name, declared in the files of a folder; the first look-up imports them.
 
     Args:
         option: what a user chooses them by.
-        folder: dotted name of the package whose modules declare them.
-        modules: names of those that do; None: all, in alphabetical order.
+        folder: dotted name of the package whose modules declare them; they are imported in alphabetical order.
     """
 
-    def __init__(self, option: str, folder: str, modules: Sequence[str] | None = None) -> None:
+    def __init__(self, option: str, folder: str) -> None:
         super().__init__(option)
         self._folder = folder
-        self._modules = modules
         self._walked = False
 
     def __getitem__(self, name: str) -> T:
@@ -39,7 +37,7 @@ class FolderChoices(Choices[T]):
         return super().__len__()
 
     def require(self, name: str) -> T:
-        """The alternative of this name.
+        """Gives the alternative of this name.
 
         Raises:
             ConfigError: there is none; the message lists them.
@@ -48,7 +46,7 @@ class FolderChoices(Choices[T]):
         return super().require(name)
 
     def listed(self) -> str:
-        """The names as a sentence has them: `one, another or a third`."""
+        """Gives the names as a sentence has them: `one, another or a third`."""
         *others, last = self
         return f"{', '.join(others)} or {last}" if others else last
 
@@ -64,5 +62,5 @@ class FolderChoices(Choices[T]):
             return
         self._walked = True  # first: a module may look for what its neighbour declares
         found = (module.name for module in pkgutil.iter_modules(import_module(self._folder).__path__))
-        for name in self._modules or [name for name in found if name != "__main__"]:
+        for name in [name for name in found if name != "__main__"]:
             import_module(f"{self._folder}.{name}")

@@ -48,11 +48,11 @@ class Knowledge(Mapping[str, Tensor]):
         return name in self._taps
 
     def map(self, function: Callable[[Tensor], Tensor]) -> "Knowledge":
-        """The same taps with `function` applied to every tensor."""
+        """Applies `function` to the tensor of every tap."""
         return Knowledge(**{name: function(value) for name, value in self._taps.items()})
 
     def detach(self) -> "Knowledge":
-        """The same tensors without their graph."""
+        """Detaches every tensor from its graph."""
         return self.map(lambda tensor: tensor.detach())
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -65,5 +65,5 @@ class Knowledge(Mapping[str, Tensor]):
 
 
 def unhalved(x: Tensor) -> Tensor:
-    """A half-precision tensor as float32, any other as it is."""
+    """Gives a half-precision tensor as float32, any other as it is."""
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x

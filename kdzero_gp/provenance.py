@@ -16,13 +16,13 @@ LIBRARIES = ("torch", "torchvision", "deap", "numpy")
 
 
 def hardware(device: str) -> str:
-    """The machine a result was made on, in words."""
+    """Gives the machine a result was made on, in words."""
     gpu = f", {torch.cuda.get_device_name(device)}" if device.startswith("cuda") else ""
     return f"{os.cpu_count()} cores of {_processor()}{gpu}"
 
 
 def _processor() -> str:
-    """The processor's name where the system tells it, otherwise its architecture."""
+    """Gives the processor's name where the system tells it, otherwise its architecture."""
     listing = Path("/proc/cpuinfo")
     names = re.findall(r"^model name\s*: (.+)$", listing.read_text(), re.MULTILINE) if listing.exists() else []
     return f"{names[0]} ({platform.machine()})" if names else platform.processor() or platform.machine()

@@ -11,18 +11,18 @@ from torch import Tensor
 
 
 def derive_seed(run_seed: int, *parts: str | int) -> int:
-    """A seed in [0, 2**63) from the run's seed and what it is for, the same on every machine."""
+    """Gives a seed in [0, 2**63) from the run's seed and what it is for, the same on every machine."""
     text = "\x1f".join(str(part) for part in (run_seed, *parts))
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
 
 
 def own_randomness(device: torch.device) -> AbstractContextManager[None]:
-    """Whatever happens to torch's global random state inside, it is as before afterwards."""
+    """Restores torch's global random state after the block."""
     return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
 
 
 def random_state(device: torch.device) -> dict[str, Tensor]:
-    """Torch's global random state, as part of a training's."""
+    """Copies torch's global random state, as a part of a training's state."""
     states = {"random.cpu": torch.get_rng_state()}
     if device.type == "cuda":
         states["random.device"] = torch.cuda.get_rng_state(device)
@@ -36,7 +36,7 @@ def set_random_state(states: dict[str, Tensor], device: torch.device) -> None:
 
 
 def settle_torch(threads: int, device: str) -> None:
-    """One number of threads, and deterministic algorithms where they cost nothing: on the CPU.
+    """Sets one number of threads, and deterministic algorithms where they cost nothing: on the CPU.
 
     The debug mode "warn" is `use_deterministic_algorithms(True, warn_only=True)` without the import of torch's
     compiler, which would cost each process a second.
@@ -47,7 +47,7 @@ def settle_torch(threads: int, device: str) -> None:
 
 @contextmanager
 def settled_torch(threads: int, device: str) -> Iterator[None]:
-    """The same inside a block, after which torch is as the caller had it."""
+    """Settles torch inside the block, and restores the caller's settings after."""
     before = torch.get_num_threads()
     mode = torch.get_deterministic_debug_mode()
     settle_torch(threads, device)

@@ -24,7 +24,7 @@ class TorchState(NamedTuple):
 
     @classmethod
     def now(cls) -> TorchState:
-        """The settings as they are."""
+        """Gives the settings as they are."""
         return cls(
             torch.get_default_dtype(),
             torch.is_grad_enabled(),
@@ -36,7 +36,7 @@ class TorchState(NamedTuple):
         )
 
     def changes(self, after: TorchState) -> str:
-        """What is another in `after`, for people; empty where nothing is."""
+        """Tells what differs in `after`, for people; empty where nothing is."""
         return ", ".join(
             f"{name.replace('_', ' ')} from {old} to {new}"
             for name, old, new in zip(self._fields, self, after, strict=True)
@@ -58,7 +58,7 @@ class TorchState(NamedTuple):
 
 @contextmanager
 def same_torch(who: Callable[[], str]) -> Iterator[None]:
-    """Sets torch back where the block changes its settings, and names who did so.
+    """Restores torch's settings after the block, and names the code that changed them.
 
     Args:
         who: subject of the message.

@@ -13,7 +13,7 @@ _UNFIT = re.compile(
 
 
 def printable(text: str, *, limit: int | None = None) -> str:
-    """The text with every unfit character as its escape (`\\x00`, `\\u202e`).
+    """Gives the text with every unfit character as its escape (`\\x00`, `\\u202e`).
 
     Args:
         limit: number of characters above which the rest is left out and counted.
@@ -25,7 +25,7 @@ def printable(text: str, *, limit: int | None = None) -> str:
 
 
 def error_text(error: BaseException, *, limit: int = 500) -> str:
-    """`Type: message` of any exception, whatever its own text does: it may raise, or be endless."""
+    """Gives `Type: message` of any exception, also where its own text raises or is endless."""
     try:
         message = str(error)
     except BaseException as fault:  # a foreign __str__ may raise anything
@@ -37,13 +37,13 @@ def error_text(error: BaseException, *, limit: int = 500) -> str:
 
 
 def rounded(value: float) -> str:
-    """A number to three significant digits, as it stands in drawings and tables: 0.00321, 1230, 4.5e-07."""
+    """Gives a number to three significant digits, as it stands in drawings and tables: 0.00321, 1230, 4.5e-07."""
     text = f"{value:.3g}"
     return f"{float(text):.0f}" if 1000 <= abs(value) < 1e6 else text
 
 
 def finite_number(value: object) -> float | None:
-    """A finite number as float, None for anything else (a boolean is no number)."""
+    """Gives a finite number as float, None for anything else (a boolean is no number)."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
@@ -54,7 +54,7 @@ def finite_number(value: object) -> float | None:
 
 
 def text(value: Any) -> str:
-    """A value for people, whatever it is."""
+    """Formats any value for people."""
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {text(item)}" for key, item in value.items())
     if isinstance(value, list | tuple):
@@ -65,10 +65,10 @@ def text(value: Any) -> str:
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
-    """The value if it is a mapping, otherwise an empty one."""
+    """Gives the value if it is a mapping, otherwise an empty one."""
     return value if isinstance(value, Mapping) else {}
 
 
 def sequence(value: Any) -> Sequence[Any]:
-    """The value if it is a list, otherwise an empty one."""
+    """Gives the value if it is a list, otherwise an empty one."""
     return value if isinstance(value, list | tuple) else ()

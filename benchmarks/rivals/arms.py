@@ -13,7 +13,7 @@ from kdzero_gp.evaluate.evaluator import Evaluator
 from kdzero_gp.evaluate.fitness import FITNESS
 from kdzero_gp.evolve.search import Search
 from kdzero_gp.evolve.settings import Arm
-from kdzero_gp.execute.inprocess import InProcess
+from kdzero_gp.execute.executors.inprocess import InProcess
 from kdzero_gp.randomness import settle_torch
 from kdzero_gp.run.assemble import make_evaluator, make_grammar, make_settings
 from kdzero_gp.run.config import RunConfig, make_config

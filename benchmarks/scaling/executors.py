@@ -9,9 +9,9 @@ from functools import partial
 from benchmarks.harness.result import Row
 from benchmarks.scaling.settings import ALONE, BESIDE_RAY, COST, DISPATCH, RATE, SEARCH, STATE, Size
 from benchmarks.scaling.work import Pass, dispatch_seconds, draw, make_costless, run_pass, search_seconds
-from kdzero_gp.execute.processes import Processes
+from kdzero_gp.execute.executors.processes import Processes
+from kdzero_gp.execute.executors.ray import Ray
 from kdzero_gp.execute.protocol import Executor, ScreenJob
-from kdzero_gp.execute.ray import Ray
 from kdzero_gp.grammar.grammar import default_grammar
 from kdzero_gp.run.assemble import make_evaluator, make_grammar, make_worker_evaluator
 from kdzero_gp.run.config import RunConfig

@@ -13,7 +13,7 @@ from kdzero_gp.evaluate.evaluator import EvaluationSettings, Evaluator
 from kdzero_gp.evaluate.fitness import FITNESS
 from kdzero_gp.evaluate.screen import STEPS, Screening
 from kdzero_gp.evolve.search import Search
-from kdzero_gp.execute.inprocess import InProcess
+from kdzero_gp.execute.executors.inprocess import InProcess
 from kdzero_gp.grammar.tree import Tree
 from kdzero_gp.pair.assemble import make_task
 from kdzero_gp.randomness import settle_torch

@@ -108,7 +108,7 @@ def _write(
 
 
 def _count(what: str, done: int, total: int) -> None:
-    """One line that counts; no display with a thread, beside which the drawing could not be spread over the cores."""
+    """Shows one line that counts, without a thread, since drawing forks over the cores."""
     if done == total or done % 20 == 0:
         typer.echo(f"\r{what}: {done} of {total}", err=True, nl=done == total)
 

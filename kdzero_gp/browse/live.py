@@ -113,7 +113,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(HTTPStatus.OK, JSON, text, body=body, tag=tag)
 
     def _refusal(self) -> str | None:
-        """Why a request is not answered: another host's name, or a page of another origin behind it."""
+        """Tells why a request is refused: another host's name, or a page of another origin behind it."""
         if self.headers.get("Host", "") not in self.server.allowed:
             return "this server answers under its own address alone\n"
         origin = self.headers.get("Origin")

@@ -37,7 +37,7 @@ class _Seen(NamedTuple):
 
 
 class LiveData:
-    """The data of the runs as the page wants them, renewed when a run folder has changed and it is asked for.
+    """The page's data of all runs, read again on request once a run folder has changed.
 
     A folder that cannot be read (half written, locked, broken, gone) leaves what was read of it before, and a message.
 
@@ -102,7 +102,7 @@ class LiveData:
         return kept[1]
 
     def _look(self, place: int) -> bool:
-        """Reads a run if its files have changed; whether there is news."""
+        """Reads a run if its files have changed; returns whether they have."""
         folder = self.folders[place]
         state = _file_state(folder)
         if state == self._states.get(place, ()):
@@ -134,7 +134,7 @@ def _probe(folder: Path, probe_of: Callable[[RunStore], Probe] | None) -> Probe 
 
 
 def _file_state(folder: Path) -> object:
-    """What changes when the run's database does; None for a file that is not there."""
+    """Tells what changes when the run's database does; None for a file that is not there."""
     found: list[tuple[int, int, int] | None] = []
     for end in ("", "-wal"):
         try:

@@ -13,6 +13,7 @@ from kdzero_gp.errors import ConfigError, KdzeroError
 from kdzero_gp.gallery.run_view import READINGS
 from kdzero_gp.grammar.parse import parse
 from kdzero_gp.pair.assemble import make_data, make_task
+from kdzero_gp.pair.own_code import CODE
 from kdzero_gp.pair.stored import options_here
 from kdzero_gp.randomness import settle_torch
 from kdzero_gp.run.config import RunConfig, make_config
@@ -28,7 +29,7 @@ WITHOUT = "Without --probe the gallery shows the readings that the run kept"
 
 
 def run_probe(store: RunStore, *, primitives: Collection[Path] = (), **chosen: Any) -> NodeProbe:
-    """Puts a run's pair together again, by the functions that the run itself uses, and shows it the probe batch.
+    """Assembles a run's pair as the run does, and shows it the probe batch.
 
     A teacher that was trained by the run and is in the cache no more is trained again, as the run would.
 
@@ -60,7 +61,7 @@ def run_probe(store: RunStore, *, primitives: Collection[Path] = (), **chosen: A
 
 
 def _config(store: RunStore, primitives: Collection[Path], chosen: Mapping[str, Any]) -> RunConfig:
-    stored = {name: value for name, value in store.config.items() if name != FINGERPRINT}
+    stored = {name: value for name, value in store.config.items() if name not in (FINGERPRINT, CODE)}
     options = options_here("it", stored, chosen)
     named = {path.name for path in primitives}
     files = options.pop("primitives", ())
@@ -75,7 +76,7 @@ def _config(store: RunStore, primitives: Collection[Path], chosen: Mapping[str, 
 
 
 def _require_taps(store: RunStore, task: Task) -> None:
-    """The taps' shapes that the run noted, where it has ended: a run begun from Python may have had other networks."""
+    """Checks the taps' shapes against those that an ended run noted: its networks may have been others."""
     summary = store.result("summary")
     noted = summary.get("shapes") if isinstance(summary, Mapping) else None
     here = {

@@ -141,7 +141,7 @@ def compare(
 
 
 def _entered(texts: Sequence[str], task: Task) -> tuple[list[Entry], dict[str, str]]:
-    """The entries that texts name, and why others of `all` or `trees` are left out."""
+    """Gives the entries that texts name, and why others of `all` or `trees` are left out."""
     stages = task.student_taps.stages
     single, wide = widened(texts)
     left_out: dict[str, str] = {}

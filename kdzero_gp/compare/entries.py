@@ -9,7 +9,7 @@ from typing import Literal
 
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.evaluate.candidate import Candidate
-from kdzero_gp.methods.named import Named, is_file_name, named_distiller
+from kdzero_gp.methods.named import NamedDistiller, is_file_name, named_distiller
 from kdzero_gp.methods.registry import METHODS, method, names_method
 from kdzero_gp.store.json_text import encode
 
@@ -31,7 +31,7 @@ class Entry:
 
     label: str
     kind: Kind
-    named: Named
+    named: NamedDistiller
     source: str
 
     @property
@@ -48,7 +48,7 @@ class Entry:
 
     @property
     def key(self) -> str:
-        """What it is, whatever it is called: equal for entries whose trainings are the same."""
+        """Identity of the training: equal for entries that differ in name alone."""
         candidate = self.candidate
         content = [candidate.tree, candidate.calibration, candidate.ce_weight, candidate.warmup]
         if candidate.module is not None:
@@ -77,7 +77,7 @@ def split_methods(texts: Iterable[str]) -> list[str]:
 
 
 def widened(texts: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The texts that name one method each, and the methods that `all` and `trees` among them stand for beside those."""
+    """Separates texts of one method from the methods that `all` and `trees` add."""
     single = [text for text in texts if text not in (ALL, TREES)]
     wide = [name for name, chosen in METHODS.items() if ALL in texts or (TREES in texts and chosen.module is None)]
     return single, [name for name in wide if name not in single]
@@ -121,5 +121,5 @@ def _entry(text: str, stages: Sequence[str], number: int) -> Entry:
 
 
 def _shown(text: str) -> str:
-    """A file's name without what a terminal or a drawing would act on."""
+    """Gives a file's name without what a terminal or a drawing would act on."""
     return "".join(character if character.isprintable() else "?" for character in text)

@@ -180,5 +180,5 @@ def _object(text: str, path: Path) -> dict[str, Any]:
 
 
 def _pretty(record: Mapping[str, Any]) -> str:
-    """The record over several lines, numbers as the store writes them."""
+    """Gives the record over several lines, numbers as the store writes them."""
     return json.dumps(json.loads(encode(record)), indent=1) + "\n"

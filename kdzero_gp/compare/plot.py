@@ -20,9 +20,10 @@ TALLEST = 40.0
 def write_plot(
     folder: Path, rows: Sequence[Row], *, title: str, epochs: int, seeds: int, measure: Measure | None = None
 ) -> None:
-    """Writes `table.svg` and `table.png`; nothing where no training succeeded. The same rows give the same bytes.
+    """Writes `table.svg` and `table.png`; nothing where no training succeeded.
 
-    The axis does not begin at 0, so there are points and no bars, whose lengths would mislead.
+    Equal rows give equal bytes. The axis does not begin at 0, so there are points and no bars, whose lengths would
+    mislead.
 
     Args:
         measure: what the numbers are, by default accuracy.

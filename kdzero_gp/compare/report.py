@@ -128,7 +128,7 @@ LONGEST = 160
 def comparison_table(
     rows: Sequence[Row], *, title: str, epochs: int, seeds: int, kind: TaskKind | None = None
 ) -> Table:
-    """Makes the table of the rows as they stand, by falling mean on the test split.
+    """Makes the table of the rows for a terminal, in the order given.
 
     Args:
         kind: of the task, by default classification.

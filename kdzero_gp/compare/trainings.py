@@ -95,7 +95,7 @@ def train_missing(
 def missing_groups(
     entries: Sequence[Entry], seeds: Iterable[int], stored: Results, together: int
 ) -> list[tuple[list[Entry], int]]:
-    """Groups what is trained in one program, by number of the seed; what is stored is left out."""
+    """Groups the missing trainings that run in one program, by number of the seed."""
     by_key: dict[str, Entry] = {}
     for entry in entries:
         by_key.setdefault(entry.key, entry)
@@ -121,5 +121,5 @@ def _each(outcome: Result) -> tuple[FullTraining, ...]:
 
 
 def _befell_the_program(each: Sequence[FullTraining]) -> bool:
-    """Whether all failed of one cause, such as a lost worker: alone some may succeed."""
+    """Tells whether all trainings failed of one cause, such as a lost worker."""
     return each[0].error is not None and len({result.error for result in each}) == 1

@@ -40,5 +40,5 @@ class BarDisplay:
         self.bar.stop()
 
     def _line(self, text: str) -> None:
-        """One line, whole also where the terminal is narrow or a file."""
+        """Writes one line, whole also where the terminal is narrow or a file."""
         self.console.print(text, highlight=False, markup=False, soft_wrap=True)

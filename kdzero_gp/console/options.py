@@ -31,7 +31,7 @@ class Options(BaseModel):
 
 
 def option_fields(model: type[Options]) -> dict[str, FieldInfo]:
-    """Lists the fields in the order of help and messages: required ones first, then by bases, as these are listed."""
+    """Lists the fields in the order of help and messages: required ones first, then base by base."""
     late: dict[str, bool] = {}
     for name, at_the_end in _declared(model):
         late.setdefault(name, at_the_end)

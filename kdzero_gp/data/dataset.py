@@ -60,11 +60,11 @@ class Split:
         return self.streamed and self.files.decoder.resize
 
     def to(self, device: torch.device | str) -> Split:
-        """Gives the same split with its tensors on `device`; files stay files."""
+        """Moves the tensors of the split to `device`; files stay files."""
         return Split(self.files if self.streamed else self.pixels.to(device), self.labels.to(device))
 
     def joined(self, other: Split) -> Split:
-        """Puts the images of another split of the same source behind those of this one."""
+        """Appends the images of another split of one source."""
         labels = torch.cat([self.labels, other.labels])
         if self.streamed:
             return Split(self.files.joined(other.files), labels)
@@ -133,7 +133,7 @@ class Dataset:
         return factor, offset
 
     def to(self, device: torch.device | str) -> Dataset:
-        """Gives the same data set with all three splits on `device`."""
+        """Moves all three splits to `device`."""
         teacher = None if self.teacher is None else self.teacher.to(device)
         splits = {name: getattr(self, name).to(device) for name in ("train", "val", "test")}
         return replace(self, **splits, teacher=teacher)

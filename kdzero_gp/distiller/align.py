@@ -12,7 +12,7 @@ Size = tuple[int, int]
 
 
 def class_mismatch(student: tuple[int, ...], teacher: tuple[int, ...]) -> TapError:
-    """The error for logits (N, K) of different class counts, which no aligner may bridge."""
+    """Gives the error for logits (N, K) of different class counts, which no aligner may bridge."""
     return TapError(
         f"the student has {student[1]} classes and the teacher {teacher[1]}; distillation between logits "
         "needs the same classes: build both networks for one data set"
@@ -60,7 +60,7 @@ class Aligner(nn.Module):
             self.bias = nn.Parameter(torch.zeros(outputs))
 
     def student(self, x: Tensor, mapped: bool = True, size: Size | None = None) -> Tensor:
-        """The student's tensor in the common shape, or with its own channels in the common resolution.
+        """Gives the student's tensor in the common shape, or with its own channels in the common resolution.
 
         Args:
             x: (N, C, H, W), (N, R, D) or (N, D).
@@ -76,10 +76,10 @@ class Aligner(nn.Module):
         return functional.linear(x, weight, bias)
 
     def teacher(self, x: Tensor, size: Size | None = None) -> Tensor:
-        """The teacher's tensor in the common shape."""
+        """Gives the teacher's tensor in the common shape."""
         return _pooled(x, size or self.size)
 
     def extra_repr(self) -> str:
-        """The learned map and the common resolution, for printing."""
+        """Gives the learned map and the common resolution, for printing."""
         learned = "" if self.weight is None else f"{self.weight.shape[1]} -> {self.weight.shape[0]}"
         return f"{learned}{f' at {self.size}' if self.size else ''}"

@@ -18,7 +18,7 @@ class CalibrationError(KdzeroError):
 
 
 def gradient(loss: Tensor, parameters: Sequence[Tensor]) -> Tensor:
-    """The gradient of a scalar as one flat vector (P,), zeros where a parameter is not reached. Keeps the graph."""
+    """Computes a scalar's gradient as one vector (P,), zeros where a parameter is not reached; keeps the graph."""
     if not loss.requires_grad:
         return torch.cat([torch.zeros_like(p).flatten() for p in parameters])
     parts = torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)
@@ -28,7 +28,7 @@ def gradient(loss: Tensor, parameters: Sequence[Tensor]) -> Tensor:
 
 
 def norm(vector: Tensor) -> float:
-    """Euclidean norm in float64, so that large and small gradients neither overflow nor vanish."""
+    """Computes the Euclidean norm in float64, so that gradients neither overflow nor vanish."""
     return float(torch.linalg.vector_norm(vector.double()))
 
 
@@ -38,7 +38,7 @@ def calibration_constants(
     task_loss: Tensor,
     parameters: Iterable[Tensor],
 ) -> tuple[float, ...]:
-    """For every term, the factor that gives it the gradient norm of the student's own loss.
+    """Computes the factor of every term that gives it the gradient norm of the student's own loss.
 
     Raises:
         CalibrationError: names the term whose gradient norm is zero or not finite.

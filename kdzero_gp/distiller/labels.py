@@ -48,7 +48,7 @@ def filled_labels(targets: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def of_the_labelled(distance: Tensor, known: Tensor) -> Tensor:
-    """A distance (N,) that is 0 where the label is not known, such that its mean is that of the others."""
+    """Gives a distance (N,) that is 0 where the label is not known, such that its mean is that of the others."""
     share = known.sum().clamp(min=1) / len(known)
     return torch.where(known, distance, 0) / share.to(distance.dtype)
 

@@ -1,4 +1,4 @@
-"""What a loss remembers of the pair it was made for. The stand-alone file copies this class word for word."""
+"""The state of a loss that belongs to one pair; the stand-alone file copies this class word for word."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -23,7 +23,7 @@ Step = Callable[["Context"], Tensor]
 
 @dataclass
 class Context:
-    """What the steps of one evaluation read: inputs, and the results of the steps before."""
+    """The inputs of one evaluation, and the results of its steps so far."""
 
     student: Knowledge
     teacher: Knowledge
@@ -43,7 +43,7 @@ class Term:
 
 
 def terms_of(root: Node) -> tuple[Term, ...]:
-    """The summands of a loss, in the order of its text."""
+    """Lists the summands of a loss, in the order of its text."""
     terms: list[Term] = []
     open_ = [root]
     while open_:  # a sum is a chain as deep as it has terms
@@ -91,7 +91,7 @@ class Program:
         self._first_live = sum(self._frozen)
 
     def __call__(self, context: Context) -> list[Tensor]:
-        """The per-sample distance of every term."""
+        """Computes the per-sample distance of every term."""
         context.values = values = [_UNSET] * len(self._steps)
         with torch.no_grad():
             for slot in self._order[: self._first_live]:
@@ -101,7 +101,7 @@ class Program:
         return [values[slot] for slot in self.results]
 
     def values(self, context: Context) -> dict[Node, Tensor]:
-        """What the last call on this context left at every node: the student's side, (N,) behind a distance."""
+        """Gives the value of every node after a call on this context: the student's side, (N,) behind a distance."""
         return {node: context.values[slot] for (node, side, _), slot in self._slots.items() if side != "teacher"}
 
     def _add(self, key: tuple[Node, str, Level], step: Step, *, frozen: bool) -> int:
@@ -111,7 +111,7 @@ class Program:
         return self._slots[key]
 
     def _joint(self, node: Node) -> int:
-        """Slot of a PerSample node: a distance, or a weighting of one."""
+        """Gives the slot of a PerSample node: a distance, or a weighting of one."""
         key: tuple[Node, str, Level] = (node, "joint", "plain")
         if key in self._slots:
             return self._slots[key]
@@ -124,7 +124,7 @@ class Program:
         return self._add(key, _distance(operation, student, teacher, _constants(node)), frozen=False)
 
     def _side(self, node: Node, side: Side, level: Level) -> int:
-        """Slot of one side's tensor of a knowledge node."""
+        """Gives the slot of one side's tensor of a knowledge node."""
         key = (node, side, level)
         if key in self._slots:
             return self._slots[key]
@@ -211,7 +211,7 @@ def _weighting(operation: Operation, distance: int) -> Step:
 
 
 def _labels(operation: Operation, context: Context) -> tuple[Tensor, Tensor]:
-    """The class of every sample, or all its classes where the operation takes them, and whether they are known."""
+    """Gives every sample's class, or all its classes where the operation takes them, and whether they are known."""
     if operation.classes != "exclusive" and context.targets is not None and context.targets.dim() == 2:
         return context.targets, torch.ones(len(context.targets), dtype=torch.bool, device=context.targets.device)
     if context.labels is None:
@@ -224,7 +224,7 @@ def _labels(operation: Operation, context: Context) -> tuple[Tensor, Tensor]:
 
 
 def _targets(operation: Operation, context: Context) -> Tensor:
-    """The targets in whatever form the task has them."""
+    """Gives the targets in the task's own form."""
     if context.targets is None:
         raise ConfigError(label_fault(None, f"`{operation.name}`"))
     return context.targets

@@ -21,7 +21,7 @@ FLAT = 1e-6
 def read_nodes(
     distiller: Distiller, student: Knowledge, teacher: Knowledge, targets: Tensor | None = None
 ) -> dict[str, Reading]:
-    """The readings of all nodes between the taps and the weighted terms, by node text.
+    """Gives the readings of all nodes between the taps and the weighted terms, by node text.
 
     Args:
         student: taps with a graph, (N, …) each.

@@ -1,4 +1,4 @@
-"""Shapes of every node of a tree, inferred on meta tensors: no data, no arithmetic; and where they need a bridge."""
+"""Infers the shapes of a tree's nodes on meta tensors, and the alignment that the two sides need."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class ShapeInference:
         self._known: dict[Node, Shape] = {}
 
     def __call__(self, node: Node) -> Shape:
-        """Shape of a knowledge node, the batch included.
+        """Infers the shape of a knowledge node, the batch included.
 
         Raises:
             PrimitiveError: an operation fails on the shapes it is given.
@@ -69,7 +69,7 @@ class ShapeInference:
 
 @lru_cache(maxsize=4096)
 def output_shape(operation: Operation, inputs: tuple[Shape, ...], constants: tuple[float, ...]) -> Shape:
-    """Shape that an operation gives for inputs of these shapes.
+    """Infers the output shape of an operation for inputs of these shapes.
 
     Remembered, since a search meets the same operations on the same taps again and again, and an operation on meta
     tensors costs more than one on small real ones.
@@ -93,7 +93,7 @@ def output_shape(operation: Operation, inputs: tuple[Shape, ...], constants: tup
 
 @dataclass(frozen=True)
 class Alignment:
-    """Where the two sides of a pair have to be brought together.
+    """The alignment of a pair: which taps meet, and how.
 
     Attributes:
         level: by a distance's argument and whether that distance is ragged, how its taps are read.
@@ -107,7 +107,7 @@ class Alignment:
 
 
 def alignment_of(root: Node, student: Mapping[str, Shape], teacher: Mapping[str, Shape]) -> Alignment:
-    """The least that makes the arguments of every distance comparable.
+    """Finds the least alignment that makes the arguments of every distance comparable.
 
     A path that erases the difference (a Gram matrix over the batch, say) needs nothing; one that erases the difference
     in channels, or a distance that does not mind it, needs resolutions to meet and nothing learned.
@@ -138,7 +138,7 @@ def alignment_of(root: Node, student: Mapping[str, Shape], teacher: Mapping[str,
 
 
 def comparable(student: Shape, teacher: Shape, *, ragged: bool) -> bool:
-    """Whether a distance takes sides of these shapes; a ragged one lets dimension 1 differ."""
+    """Tells whether a distance takes sides of these shapes; a ragged one lets dimension 1 differ."""
     if ragged and len(student) == len(teacher):
         return (student[0], *student[2:]) == (teacher[0], *teacher[2:])
     return tuple(student) == tuple(teacher)
@@ -147,7 +147,7 @@ def comparable(student: Shape, teacher: Shape, *, ragged: bool) -> bool:
 def side_inferences(
     student: Mapping[str, Shape], teacher: Mapping[str, Shape], level: Level
 ) -> tuple[ShapeInference, ShapeInference]:
-    """The shapes of both sides' nodes where taps are read so."""
+    """Makes the shape inference of both sides at one level of alignment."""
     read = (student, teacher)
     if level != "plain":
         pairs = {tap: (tuple(student[tap]), tuple(teacher[tap])) for tap in student if tap in teacher}
@@ -158,7 +158,7 @@ def side_inferences(
 
 
 def _read(own: Shape, pair: tuple[Shape, Shape], level: Level) -> Shape:
-    """The shape of one side's tap once it has passed the aligner."""
+    """Gives the shape of one side's tap behind the aligner."""
     student, teacher = pair
     channel = 2 if len(own) == 3 else 1
     common = list(own)

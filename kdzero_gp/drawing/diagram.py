@@ -1,4 +1,4 @@
-"""A distiller as a drawing: knowledge taps on the left flow through the operations into the loss on the right.
+"""Draws a distiller: taps on the left flow through the operations into the loss on the right.
 
 A student and its teacher run side by side as two coloured lines until a distance joins them. Every distinct subtree
 is drawn once, as it is computed once. The same tree always gives the same source, byte for byte.
@@ -6,6 +6,7 @@ is drawn once, as it is computed once. The same tree always gives the same sourc
 
 import html
 from collections.abc import Collection, Mapping, Sequence
+from typing import TypedDict, Unpack
 
 import graphviz
 
@@ -31,27 +32,35 @@ SHAPES = {
 }
 
 
-def graph(
-    tree: Tree,
-    *,
-    aligned: Collection[str] = (),
-    title: str | None = None,
-    calibration: Sequence[float] = (),
-    tap_notes: Mapping[str, str] | None = None,
-    readings: Mapping[str, Reading] | None = None,
-) -> graphviz.Digraph:
-    """Builds the drawing of a tree, not yet laid out.
+class DrawingOptions(TypedDict, total=False):
+    """The options of a drawing, in each of its forms.
 
-    Args:
+    Attributes:
         aligned: names of the taps whose student side passes a learned aligner.
         title: a line above the drawing.
         calibration: one factor per term, shown at the `weight` nodes.
         tap_notes: by tap name, a line to show at the tap, such as its shape or its aligner's.
         readings: by node text, value and gradient on a probe batch; nodes that are constant or dead there turn grey.
+    """
+
+    aligned: Collection[str]
+    title: str | None
+    calibration: Sequence[float]
+    tap_notes: Mapping[str, str] | None
+    readings: Mapping[str, Reading] | None
+
+
+def graph(tree: Tree, **options: Unpack[DrawingOptions]) -> graphviz.Digraph:
+    """Builds the drawing of a tree, not yet laid out.
+
+    Args:
+        options: see `DrawingOptions`.
 
     Raises:
         KdzeroError: the tree has too many nodes to be drawn.
     """
+    aligned, title = options.get("aligned", ()), options.get("title")
+    notes, readings = options.get("tap_notes") or {}, options.get("readings") or {}
     nodes = _inputs_first(tree)
     if len(nodes) > MAXIMUM_NODES:
         raise KdzeroError(
@@ -65,34 +74,25 @@ def graph(
         drawing.attr("graph", label=graphviz.escape(printable(title, limit=120)), labelloc="t")
     drawing.attr("node", fontname=FONT, fontsize="12", fontcolor=INK, height="0.42", width="0.3", margin="0.1,0.03")
     drawing.attr("edge", fontname=FONT, fontsize="9", fontcolor=INK, color=INK, arrowsize="0.6")
-    factors = calibration_by_term(tree, calibration)
+    factors = calibration_by_term(tree, options.get("calibration", ()))
     names: dict[Node, str] = {}
     for node in nodes:
         if node.kind != "constant":
             names[node] = f"n{len(names)}"
-            lines = _lines(node, aligned, tap_notes or {}, factors) + _reading_lines(node, readings or {})
-            grey = muted(readings or {}, node)
+            lines = _lines(node, aligned, notes, factors) + _reading_lines(node, readings)
+            grey = muted(readings, node)
             _draw(drawing, names[node], node, lines, root=node == tree.root, dashed=node.symbol in aligned, grey=grey)
             _connect(drawing, node, names)
     return drawing
 
 
-def gv(
-    tree: Tree,
-    *,
-    aligned: Collection[str] = (),
-    title: str | None = None,
-    calibration: Sequence[float] = (),
-    tap_notes: Mapping[str, str] | None = None,
-    readings: Mapping[str, Reading] | None = None,
-) -> str:
-    """The drawing in Graphviz's own language; arguments as for `graph`."""
-    drawing = graph(tree, aligned=aligned, title=title, calibration=calibration, tap_notes=tap_notes, readings=readings)
-    return str(drawing.source)
+def gv(tree: Tree, **options: Unpack[DrawingOptions]) -> str:
+    """Writes the drawing in Graphviz's own language; arguments as for `graph`."""
+    return str(graph(tree, **options).source)
 
 
 def _inputs_first(tree: Tree) -> list[Node]:
-    """Every distinct node once, each after all it takes, otherwise in the order of the text."""
+    """Lists every distinct node once, behind its inputs, otherwise in the order of the text."""
     done: dict[Node, None] = {}
 
     def visit(node: Node) -> None:
@@ -106,7 +106,7 @@ def _inputs_first(tree: Tree) -> list[Node]:
 
 
 def _lines(node: Node, aligned: Collection[str], notes: Mapping[str, str], factors: Mapping[Node, float]) -> list[str]:
-    """What stands in a node: its name, its type, and what else matters there."""
+    """Lists the lines of a node: its name, its type and its notes."""
     lines = [node.symbol, node.type.__name__]
     if node.operation is not None and node.operation.side != "both":
         lines.append(f"{node.operation.side} only")
@@ -197,7 +197,7 @@ def _draw_constant(drawing: graphviz.Digraph, name: str, constant: Node, parent:
 
 
 def _label(lines: Sequence[str], size: int = 12) -> str:
-    """An HTML-like label: the first line large, the others small; escaped as XML."""
+    """Gives an HTML-like label: the first line large, the others small; escaped as XML."""
     rows = "".join(
         f'<TR><TD><FONT POINT-SIZE="{9 if row else size}">{html.escape(line, quote=True)}</FONT></TD></TR>'
         for row, line in enumerate(lines)

@@ -21,7 +21,7 @@ _SPECIAL = re.compile(r"([_&%$#{}])")
 
 
 def latex(tree: Tree, calibration: Sequence[float] = (), *, legend: bool = True) -> str:
-    """The formula as one `aligned` block for use between `$$`.
+    """Writes the formula as one `aligned` block for use between `$$`.
 
     Args:
         calibration: one factor per term, written behind the term's weight.
@@ -35,7 +35,7 @@ def latex(tree: Tree, calibration: Sequence[float] = (), *, legend: bool = True)
 
 
 def formula_lines(tree: Tree, calibration: Sequence[float] = ()) -> list[str]:
-    """The formula's lines: the loss first, then what its symbols stand for; in the LaTeX matplotlib also reads."""
+    """Writes the formula's lines, the loss first, then its symbols, in LaTeX that matplotlib reads."""
     writer = _Writer(calibration_by_term(tree, calibration))
     loss = writer.expression(tree.root)
     definitions = [f"{symbol} = {text}" for symbol, text in writer.definitions.values()]
@@ -43,7 +43,7 @@ def formula_lines(tree: Tree, calibration: Sequence[float] = ()) -> list[str]:
 
 
 def operations(tree: Tree) -> list[Operation]:
-    """The operations a tree uses, each once, in order of appearance; `weight` and `add` are left out."""
+    """Lists a tree's operations, each once, in order of appearance; `weight` and `add` are left out."""
     found = {n.operation.name: n.operation for n in tree.root.walk() if n.operation and n.kind != "structure"}
     return list(found.values())
 
@@ -56,7 +56,7 @@ class _Writer:
         self.definitions: dict[Node, tuple[str, str]] = {}
 
     def expression(self, node: Node) -> str:
-        """A node of any kind, as it stands inside another's formula."""
+        """Gives a node of any kind, as it stands inside another's formula."""
         if node.kind == "tap":
             return _tap(node.symbol)
         if node.value is not None:
@@ -74,7 +74,7 @@ class _Writer:
         return self.call(node, _arguments(node, lambda child: [self.expression(child)]))
 
     def distance(self, node: Node) -> str:
-        """A distance takes the two sides apart: its inputs are symbols with s and t."""
+        """Takes the two sides of a distance apart: its inputs are symbols with s and t."""
         return self.call(node, _arguments(node, self.sides))
 
     def sides(self, node: Node) -> list[str]:
@@ -88,7 +88,7 @@ class _Writer:
         return [f"{symbol}^{{s}}", f"{symbol}^{{t}}"]
 
     def call(self, node: Node, arguments: list[str]) -> str:
-        """An operation with the constants that have a sign as an index and everything else in brackets."""
+        """Gives an operation with the constants that have a sign as an index and everything else in brackets."""
         signed = [(sign, child.value) for child in node.children if (sign := _sign(child)) and child.value is not None]
         index = f"_{{{','.join(f'{sign}={number(value)}' for sign, value in signed)}}}" if signed else ""
         side = node.operation.side if node.operation is not None else "both"
@@ -98,7 +98,7 @@ class _Writer:
 
 
 def number(value: float) -> str:
-    r"""A number to three significant digits: `0.0032`, `1.2\times 10^{-5}`."""
+    r"""Gives a number to three significant digits: `0.0032`, `1.2\times 10^{-5}`."""
     if not math.isfinite(value):
         return rf"\mathrm{{{value}}}"
     if value == 0 or 1e-3 <= abs(value) < 1e4:

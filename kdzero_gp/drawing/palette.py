@@ -36,5 +36,5 @@ TEACHER: Final = "#d9631e"
 
 
 def colour(node: Node) -> Colour:
-    """The colour of a node: its result's type, and one for all constants."""
+    """Chooses the colour of a node by its result's type; constants share one."""
     return CONSTANT if node.kind == "constant" else BY_TYPE.get(node.type, CONSTANT)

@@ -1,4 +1,4 @@
-"""What one node of a distiller did to one batch, as numbers and as JSON."""
+"""The reading of one node of a distiller on one batch, as numbers and as JSON."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,12 +25,12 @@ class Reading:
 
 
 def readings_as_data(readings: Mapping[str, Reading]) -> dict[str, list[float | str]]:
-    """The readings as JSON can hold them; NaN and infinity are kept by the store."""
+    """Turns readings into plain values; the store keeps NaN and infinity."""
     return {text: [r.value, r.gradient, r.state] for text, r in readings.items()}
 
 
 def readings_from_data(stored: object) -> dict[str, Reading]:
-    """What `readings_as_data` wrote; entries of another form are left out, since a run folder is not trusted."""
+    """Reads the data of `readings_as_data`; entries of another form are left out, since a run folder is not trusted."""
     found = {}
     for text, entry in stored.items() if isinstance(stored, Mapping) else ():
         match entry:
@@ -40,6 +40,6 @@ def readings_from_data(stored: object) -> dict[str, Reading]:
 
 
 def muted(readings: Mapping[str, Reading], node: Node) -> bool:
-    """Whether a node takes no part in the teaching."""
+    """Tells whether a node has no effect on the student."""
     reading = readings.get(node.text)
     return reading is not None and reading.state != "live"

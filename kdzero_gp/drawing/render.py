@@ -3,16 +3,15 @@
 import os
 import tempfile
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import matplotlib
 
-from kdzero_gp.drawing.diagram import gv
-from kdzero_gp.drawing.reading import Reading
+from kdzero_gp.drawing.diagram import DrawingOptions, gv
 from kdzero_gp.drawing.svg_text import cleaned_drawing
 from kdzero_gp.errors import KdzeroError
 from kdzero_gp.grammar.tree import Tree
@@ -21,40 +20,22 @@ _graphviz_lock = threading.Lock()  # libgvc keeps global state
 _fonts_are_set = False
 
 
-def svg(
-    tree: Tree,
-    *,
-    aligned: Collection[str] = (),
-    title: str | None = None,
-    calibration: Sequence[float] = (),
-    tap_notes: Mapping[str, str] | None = None,
-    readings: Mapping[str, Reading] | None = None,
-) -> str:
-    """A tree's drawing as an `<svg>` element that stands alone or inside HTML; arguments as for `graph`.
+def svg(tree: Tree, **options: Unpack[DrawingOptions]) -> str:
+    """Draws a tree as an `<svg>` element that stands alone or inside HTML; arguments as for `graph`.
 
     Raises:
         KdzeroError: the tree is too large, or Graphviz is not there.
     """
-    source = gv(tree, aligned=aligned, title=title, calibration=calibration, tap_notes=tap_notes, readings=readings)
-    return cleaned_drawing(render(source, "svg").decode("utf-8"), label=f"Diagram of the distiller {tree}")
+    return cleaned_drawing(render(gv(tree, **options), "svg").decode("utf-8"), label=f"Diagram of the distiller {tree}")
 
 
-def png(
-    tree: Tree,
-    path: str | Path,
-    *,
-    aligned: Collection[str] = (),
-    title: str | None = None,
-    calibration: Sequence[float] = (),
-    tap_notes: Mapping[str, str] | None = None,
-    dpi: int = 192,
-) -> Path:
+def png(tree: Tree, path: str | Path, *, dpi: int = 192, **options: Unpack[DrawingOptions]) -> Path:
     """Writes a tree's drawing as a PNG file; arguments as for `graph`.
 
     Raises:
         KdzeroError: the tree is too large, Graphviz is not there, or the file cannot be written.
     """
-    source = gv(tree, aligned=aligned, title=title, calibration=calibration, tap_notes=tap_notes)
+    source = gv(tree, **options)
     data = render(source.replace("{", f"{{\n\tgraph [dpi={dpi}]", 1), "png")
     path = Path(path)
     try:

@@ -38,7 +38,7 @@ def show(tree: Tree, *, calibration: Sequence[float] = (), ascii_only: bool = Fa
 
 
 def _rows(node: Node, first: str, others: str) -> Iterator[tuple[str, Node]]:
-    """Every row's rails and node; `first` stands before this node, `others` before all below it."""
+    """Yields every row's rails and node; `first` precedes this node, `others` all below it."""
     yield first, node
     children = [child for child in node.children if child.kind != "constant"]
     for position, child in enumerate(children, start=1):

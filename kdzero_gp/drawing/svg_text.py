@@ -1,4 +1,4 @@
-"""Turns what Graphviz writes into SVG that can stand inside a page, several to a page."""
+"""Makes Graphviz's output fit to stand inside a page, several to a page."""
 
 import re
 import xml.etree.ElementTree as ElementTree
@@ -10,8 +10,10 @@ _SHAPES = ("path", "polygon", "ellipse")
 
 
 def cleaned_drawing(text: str, *, label: str) -> str:
-    """Graphviz's SVG without version, identifiers and links: tooltips become titles, and text is centred anew, so
-    that a viewer with other fonts shows it in the middle of its node.
+    """Removes version, identifiers and links from Graphviz's SVG.
+
+    Tooltips become titles, and text is centred anew, so that a viewer with other fonts shows it in the middle of its
+    node.
 
     Args:
         text: the SVG file Graphviz wrote.
@@ -46,7 +48,7 @@ def _settle_node(group: ElementTree.Element) -> None:
 
 
 def _centre(shape: ElementTree.Element) -> str | None:
-    """The horizontal middle of a shape, which is symmetric."""
+    """Finds the horizontal middle of a symmetric shape."""
     if shape.get("cx"):
         return shape.get("cx")
     numbers = [float(number) for number in _NUMBER.findall(shape.get("points") or shape.get("d") or "")][::2]

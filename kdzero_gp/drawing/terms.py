@@ -8,12 +8,12 @@ from kdzero_gp.grammar.tree import Node, Tree
 
 
 def terms(tree: Tree) -> list[Node]:
-    """The `weight` nodes in the tree's order; a term that stands twice is listed twice."""
+    """Lists the `weight` nodes in the tree's order; a term that stands twice is listed twice."""
     return [node for node in tree.root.walk() if node.kind == "structure" and node.symbol == WEIGHT.name]
 
 
 def calibration_by_term(tree: Tree, calibration: Sequence[float]) -> dict[Node, float]:
-    """The factor of each term; empty where the factors are not one for every term (or every distinct term)."""
+    """Maps each term to its factor; empty where the factors are not one for every (distinct) term."""
     nodes = terms(tree)
     distinct = list(dict.fromkeys(nodes))
     for candidates in (nodes, distinct):

@@ -39,7 +39,7 @@ class FullTraining:
     error: str | None
 
     def part(self, name: str) -> float | None:
-        """One of the parts; None where the training failed, or has none of this name."""
+        """Gives one of the parts; None where the training failed, or has none of this name."""
         return None if self.parts is None else self.parts.get(name)
 
 

@@ -1,4 +1,4 @@
-"""The evaluator screens a tree, trains a student with it and gives back an `Evaluation`, whatever fails on the way."""
+"""The evaluator screens a tree, trains a student with it and returns an `Evaluation`, also after a failure."""
 
 import logging
 import math
@@ -102,7 +102,7 @@ class Evaluator:
 
     @cached_property
     def references(self) -> tuple[dict[str, float], ...]:
-        """The parts of the student alone at every rung of the same proxy training."""
+        """Fitness parts of the student alone at every rung of the proxy training."""
         training = self._training(Candidate(None))
         parts = []
         for end in self.ladder.ends:

@@ -13,7 +13,7 @@ _log = logging.getLogger(__name__)
 
 
 def out_of_memory(error: BaseException | None) -> bool:
-    """Whether memory ran out, be it under an error that names the operation.
+    """Tells whether memory ran out, be it under an error that names the operation.
 
     Torch's allocator for the CPU reports it by an ordinary RuntimeError.
     """
@@ -24,7 +24,7 @@ def out_of_memory(error: BaseException | None) -> bool:
 
 
 class OneProgram:
-    """Trains students in one program where that is possible, and leaves them to be trained one by one elsewhere.
+    """Trains students in one program where that is possible; else the caller trains them one by one.
 
     Students that cannot be stacked are not tried a second time. Any other failure is one candidate's: trained alone,
     each finds its own status.
@@ -34,7 +34,7 @@ class OneProgram:
         self._impossible = False
 
     def attempt(self, students: int, train: Callable[[], Sequence[Result]]) -> Sequence[Result] | None:
-        """Calls `train`, which trains all students together; returns None where they are to be trained one by one."""
+        """Trains all students together by `train`; returns None where they are to be trained one by one."""
         if students < 2 or self._impossible:
             return None
         try:

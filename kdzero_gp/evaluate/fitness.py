@@ -158,7 +158,7 @@ def bce(parts: Parts, reference: Parts) -> float:
     about="what mean average precision lacks to 1, relative to the student alone, for multilabel",
 )
 def map_(parts: Parts, reference: Parts) -> float:
-    """What mean average precision lacks to 1, relative to the student alone: 1 is the student alone."""
+    """Tells what mean average precision lacks to 1, relative to the student alone: 1 is the student alone."""
     return (1 - parts["map"]) / max(1 - reference["map"], SMALLEST)
 
 

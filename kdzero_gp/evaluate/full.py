@@ -77,7 +77,7 @@ class FullTrainer:
         return FullTrainings(tuple(self.alone(each, number, split) if r is None else r for each, r in pairs))
 
     def _fusable(self, candidate: Candidate) -> bool:
-        """Whether a student may be trained in one program with others; the log says once for each method why not."""
+        """Tells whether a student may be trained in one program with others; logs the reason against it once."""
         if candidate.module is None:
             return True
         if candidate.module not in self._reasons:

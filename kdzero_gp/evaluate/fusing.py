@@ -41,7 +41,7 @@ def measure_fuse(task: Task, most: int | None = None) -> tuple[str, str]:
 
 
 def _refusal(task: Task, text: str) -> str:
-    """Why the task's students cannot be trained together as asked, "" if they can."""
+    """Tells why the task's students cannot be trained together as asked, "" if they can."""
     way = parse_fuse(text)[1]
     reasons = [refusal(task, each) for each in (WAYS if way is None else (way,))]
     return "" if "" in reasons else "; ".join(reasons)

@@ -36,7 +36,7 @@ class Ladder:
         return cls(ends, eta)
 
     def promoted(self, finished: int) -> int:
-        """The number of candidates that are promoted, of those that finished a rung."""
+        """Gives the number of candidates that are promoted, of those that finished a rung."""
         return -(-finished // self.eta)
 
     @property

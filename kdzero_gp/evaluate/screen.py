@@ -128,7 +128,7 @@ class Screener:
     def _weighted(
         distiller: Distiller, means: list[Tensor], gradients: list[Tensor], factors: tuple[float, ...]
     ) -> tuple[float, Tensor]:
-        """The calibrated loss and its gradient, both linear in the terms that are known already."""
+        """Gives the calibrated loss and its gradient, both linear in the terms that are known already."""
         scales = [term.value * factor for term, factor in zip(distiller.terms_in_order, factors, strict=True)]
         loss = sum(float(mean.detach()) * scale for mean, scale in zip(means, scales, strict=True))
         together = torch.stack([g.double() * scale for g, scale in zip(gradients, scales, strict=True)]).sum(0)
@@ -140,13 +140,13 @@ class Screener:
         return " ".join([f"{loss:.4e}", f"{length:.4e}", *(f"{p + 0.0:.3f}" for p in projections)])
 
     def _agreement(self, distiller: Distiller, factors: tuple[float, ...]) -> float:
-        """The loss where student and teacher have equal knowledge."""
+        """Gives the loss where student and teacher have equal knowledge."""
         twin = Distiller(distiller.tree, calibration=factors, seed=self.seed)
         with torch.no_grad():
             return float(twin(self.teacher, self.teacher, self.targets))
 
     def _progress(self, distiller: Distiller) -> bool:
-        """Whether a few steps on the distiller alone lower it and bring the student closer to the teacher."""
+        """Tells whether a few steps on the distiller alone lower it and bring the student closer to the teacher."""
         losses: list[float] = []
         gaps: list[list[float]] = []
 
@@ -162,7 +162,7 @@ class Screener:
         return math.isfinite(losses[-1]) and losses[-1] < losses[0] and closer
 
     def _steady(self, rate: float) -> bool:
-        """Whether the student's own loss stays below its start throughout the short optimisation."""
+        """Tells whether the student's own loss stays below its start throughout the short optimisation."""
 
         def loss_of(knowledge: Knowledge) -> Tensor:
             return self.task.kind.loss(knowledge, self.targets)
@@ -192,12 +192,12 @@ class Screener:
                     optimiser.step()
 
     def _read(self, reader: TapReader) -> Knowledge:
-        """Reads a student's knowledge of the probe batch; dropout and drop path leave out the same every time."""
+        """Reads a student's knowledge of the probe batch, with equal dropout at every call."""
         torch.manual_seed(self.seed)
         return reader(self.images)
 
     def _gaps(self, student: Knowledge, taps: tuple[str, ...]) -> list[float]:
-        """Mean CKA gap over the taps the distiller reads, and the divergence of the predictions."""
+        """Measures the mean CKA gap over the taps the distiller reads, and the divergence of the predictions."""
         with torch.no_grad():
             cka = [float(cka_gap(student[tap], self.teacher[tap])) for tap in taps]
             divergence = self.task.kind.divergence(student, self.teacher)

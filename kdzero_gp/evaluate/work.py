@@ -1,4 +1,4 @@
-"""The cost of a distiller, counted instead of timed: the same on every machine, however busy."""
+"""The cost of a distiller, counted instead of timed, so that it is equal on every machine."""
 
 import math
 from collections.abc import Mapping
@@ -44,5 +44,5 @@ class NumbersWritten(TorchDispatchMode):
 
 
 def numbers_at(*networks: Taps) -> int:
-    """The numbers that all taps of the networks hold for one image."""
+    """Gives the numbers that all taps of the networks hold for one image."""
     return sum(math.prod(tap.shape) for taps in networks for _, tap in taps.items())

@@ -42,7 +42,7 @@ class Column:
     form: Form = "text"
 
     def heading(self, kind: TaskKind, rows: Iterable[Row] = ()) -> str:
-        """Name and unit for a kind of task.
+        """Writes name and unit for a kind of task.
 
         Args:
             rows: of the table; the hand-designed method among them is what the others are tested against.
@@ -69,13 +69,13 @@ def column(
 
 
 def text_columns() -> list[Column]:
-    """The columns without drawings."""
+    """Lists the columns without drawings."""
     return [each for each in COLUMNS.values() if each.form != "seeds"]
 
 
 @column("distiller", align="left")
 def distiller(row: Row, kind: TaskKind) -> str:
-    """The row's name, and how many of its trainings failed."""
+    """Gives the row's name, and how many of its trainings failed."""
     return row.name + (f" ({len(row.errors)} of {len(row.accuracy)} failed)" if row.errors else "")
 
 
@@ -102,17 +102,17 @@ def p_value(row: Row, kind: TaskKind) -> str | None:
 
 @column("fitness", name="validation fitness", align="right")
 def fitness(row: Row, kind: TaskKind) -> str | None:
-    """The fitness after full trainings on the validation split."""
+    """Gives the fitness after full trainings on the validation split."""
     return None if row.fitness is None else f"{row.fitness:.4f}"
 
 
 @column("seeds", name="each seed", align="left", form="seeds")
 def seeds(row: Row, kind: TaskKind) -> str:
-    """The accuracy of every seed that was trained with success."""
+    """Gives the accuracy of every seed that was trained with success."""
     return ", ".join(f"{kind.quality.scale * value:.2f}" for value in row.accuracy if value is not None)
 
 
 @column("formula", align="left", form="code")
 def formula(row: Row, kind: TaskKind) -> str:
-    """The text form."""
+    """Gives the text form."""
     return row.tree or (row.name if row.kind == "method" else f"{kind.loss_title} alone")

@@ -146,7 +146,7 @@ def _fill(row: Row, accuracies: Mapping[str, Sequence[float | None]], baseline: 
 
 
 def _pairs(own: Sequence[float | None], other: Sequence[float | None]) -> list[tuple[float, float]]:
-    """The accuracies of the seeds for which both trainings succeeded."""
+    """Pairs the accuracies of the seeds for which both trainings succeeded."""
     return [(a, b) for a, b in zip(own, other, strict=False) if a is not None and b is not None]
 
 

@@ -30,7 +30,7 @@ class FitnessMaker(Protocol):
     """Anything that makes DEAP fitnesses: a selection scheme."""
 
     def fitness(self, rung: int, value: float, size: int) -> base.Fitness:
-        """The fitness of an individual with this rung, value and tree size."""
+        """Makes the fitness of an individual with this rung, value and tree size."""
         ...
 
 
@@ -76,5 +76,5 @@ class Individual:
 
 
 def best_first(individual: Individual) -> tuple[int, float, int, int]:
-    """A key to sort individuals by rung and fitness; of equals the smaller comes first, then the earlier."""
+    """Makes a sort key of rung and fitness; ties go to the smaller, then to the earlier."""
     return -individual.rung, individual.value, individual.tree.size, individual.proposal.number

@@ -1,4 +1,4 @@
-"""The race of a generation: all candidates are trained a little, the best go on from where they stopped."""
+"""The race of a generation: all candidates are trained a little, and the best train on."""
 
 import statistics
 from collections import Counter
@@ -35,12 +35,12 @@ class Outcome:
 
     @property
     def highest(self) -> list[Individual]:
-        """Every tree once, with what it reached, in the order of asking."""
+        """Lists every tree once with its highest evaluation, in the order of the proposals."""
         reached = {individual.proposal.number: individual for rung in self.rungs for individual in rung}
         return [reached[number] for number in sorted(reached)]
 
     def summary(self) -> list[dict[str, object]]:
-        """Count, best, median and quartiles of the fitness at every rung."""
+        """Computes count, best, median and quartiles of the fitness at every rung."""
         table: list[dict[str, object]] = []
         for rung in self.rungs:
             values = sorted(individual.value for individual in rung)

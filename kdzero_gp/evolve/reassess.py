@@ -62,7 +62,7 @@ def reassess(
 
 
 def _mean_parts(results: Sequence[FullTraining]) -> dict[str, float] | None:
-    """Mean of every part over the seeds, or None if a training failed."""
+    """Computes the mean of every part over the seeds; None if a training failed."""
     measured = [result.parts for result in results]
     if not all(measured):
         return None

@@ -33,11 +33,11 @@ class Observer(Protocol):
     """Follows a search."""
 
     def evaluated(self, proposal: Proposal, evaluation: Evaluation, *, fresh: bool) -> None:
-        """A proposal's evaluation is known; `fresh` if it was made now rather than read from the store."""
+        """Receives the evaluation of a proposal; `fresh` if it was made now rather than read from the store."""
         ...
 
     def generation_done(self, arm: Arm, generation: int, stats: dict[str, object]) -> None:
-        """A generation is complete."""
+        """Receives the statistics of a complete generation."""
         ...
 
 
@@ -196,7 +196,7 @@ def allow_named_method(proposal: Proposal, result: Screening | Evaluation) -> Sc
 
 
 def _diversity(population: Sequence[Individual]) -> float | None:
-    """Mean share of operations and taps that two members do not have in common (Jaccard distance)."""
+    """Computes the members' mean Jaccard distance by operations and taps."""
     symbols = [{node.symbol for node in each.tree.root.walk() if node.kind != "constant"} for each in population]
     pairs = [1 - len(a & b) / len(a | b) for n, a in enumerate(symbols) for b in symbols[:n]]
     return statistics.fmean(pairs) if pairs else None

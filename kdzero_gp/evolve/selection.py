@@ -80,7 +80,7 @@ def make_selection(settings: SearchSettings) -> Selection:
 
 
 def others(members: Sequence[Individual], individual: Individual) -> list[Individual]:
-    """The members whose proposals have other numbers."""
+    """Lists the members whose proposals have other numbers."""
     return [member for member in members if member.proposal.number != individual.proposal.number]
 
 

@@ -46,7 +46,7 @@ def _operations(individual: Individual) -> set[str]:
 
 
 def _sole_producer(grammar: Grammar, name: str) -> bool:
-    """Whether some type is given by this operation alone."""
+    """Tells whether this operation alone makes some type."""
     by_type: Iterable[set[str]] = (
         {symbol.operation.name for symbol in symbols} for type_, symbols in grammar.producers.items() if symbols
     )

@@ -1,4 +1,4 @@
-"""The search without generations: a worker that is free gets the next job at once, so that none waits.
+"""The search without generations: a free worker gets the next job at once.
 
 What is proposed depends on what has finished by then, and so on which worker was faster. That order is the only thing
 about a steady search that is not a function of its seed: it is written down event by event, before anything follows
@@ -28,7 +28,7 @@ SCREEN = -1
 
 @dataclass(frozen=True)
 class RunningJob:
-    """A job that is being worked on: the screening of one proposal, or the training of some up to a rung."""
+    """A running job: the screening of one proposal, or the training of some up to a rung."""
 
     rung: int
     numbers: tuple[int, ...]

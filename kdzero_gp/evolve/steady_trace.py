@@ -22,7 +22,7 @@ class Trace:
         self._workers = 0
 
     def workers(self, now: int) -> int:
-        """The number of jobs in flight at this point: the stored one, or where none is stored the workers' number."""
+        """Gives the number of jobs in flight at this point: the stored one, or else the number of workers."""
         while self._ahead and self._ahead[0].startswith(WORKERS):
             self._workers = int(self._ahead[0].split()[1])
             self.append(self._ahead[0])
@@ -33,7 +33,7 @@ class Trace:
 
     @property
     def ahead(self) -> str | None:
-        """The next event that is written; None at the end."""
+        """Gives the next stored event; None at the end."""
         return self._ahead[0] if self._ahead else None
 
     def append(self, event: str) -> None:

@@ -4,7 +4,7 @@ from typing import ClassVar, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from kdzero_gp.execute.executors import AUTO, EXECUTORS, check_executor
+from kdzero_gp.execute.executor import AUTO, EXECUTORS, check_executor
 from kdzero_gp.loops.fused.ways import Way, parse_fuse
 from kdzero_gp.pair.config import ProcessConfig
 

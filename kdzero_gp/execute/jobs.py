@@ -85,7 +85,7 @@ class JobQueue:
         self._waiting.extendleft(reversed(attempts))
 
     def forget(self, tickets: Iterable[int]) -> None:
-        """Drops jobs whose results are not wanted any more."""
+        """Drops jobs without a use for their results."""
         dropped = set(tickets)
         self._waiting = deque(attempt for attempt in self._waiting if attempt.ticket not in dropped)
         self.finished = deque(pair for pair in self.finished if pair[0] not in dropped)

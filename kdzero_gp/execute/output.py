@@ -21,7 +21,7 @@ class Tail(io.BufferedIOBase):
         self._kept = b""
 
     def writable(self) -> bool:
-        """It is always writable."""
+        """Tells that the stream is always writable."""
         return True
 
     def write(self, data: object) -> int:

@@ -1,4 +1,4 @@
-"""A pool of workers: which are ready, which works on what and until when. A `Crew` knows where the workers are.
+"""A pool of workers: their states, jobs and deadlines; a `Crew` starts and ends them.
 
 One thread, no locks: the pool acts while jobs are submitted and waited for. Every worker has a place of its own with a
 line of its own to it, so that the end of one worker touches the job it had and no other.
@@ -52,7 +52,7 @@ class Crew(Protocol):
         ...
 
     def events(self, seconds: float | None) -> list[Event]:
-        """The events that happened; waits so many seconds for the first."""
+        """Lists the events that happened; waits up to so many seconds for the first."""
         ...
 
     def close(self) -> None:
@@ -125,7 +125,7 @@ class Pool(QueuedExecutor):
                 self._starting[place] = time.monotonic()
 
     def _patience(self) -> float | None:
-        """Seconds until the next deadline, which no event announces."""
+        """Computes the seconds until the next deadline, which no event announces."""
         ends = [running.end for running in self._busy.values()]
         if not ends:
             ends = [started + START_LIMIT for started in self._starting.values()]

@@ -65,7 +65,7 @@ class Executor(Protocol):
         ...
 
     def wait(self) -> tuple[int, Result]:
-        """The next finished job's ticket and result, in the order of finishing; blocks until there is one."""
+        """Waits for the next finished job; returns its ticket and result."""
         ...
 
     def run(self, jobs: Sequence[AnyJob]) -> Iterator[tuple[int, Result]]:

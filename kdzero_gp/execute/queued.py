@@ -34,7 +34,7 @@ class QueuedExecutor(ABC):
         return self._queue.add(job)
 
     def wait(self) -> tuple[int, Result]:
-        """The next finished job's ticket and result, in the order of finishing; blocks until there is one.
+        """Waits for the next finished job; returns its ticket and result.
 
         Raises:
             ExecutorError: no job is in flight.

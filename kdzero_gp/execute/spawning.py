@@ -1,4 +1,4 @@
-"""The start of a worker process: what it inherits of its parent, and what it does not."""
+"""The start of a worker process, and its environment."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 @contextmanager
 def spawning(environment: Mapping[str, str]) -> Iterator[None]:
-    """Processes spawned inside begin with these environment variables, before they import anything.
+    """Gives processes spawned inside these environment variables, before they import anything.
 
     Ctrl-C reaches all processes of a terminal, but is the parent's affair from a worker's first moment on: the signal
     stays blocked there. And a worker needs nothing of the parent's main script, which must not run a second time in
@@ -40,7 +40,7 @@ def spawning(environment: Mapping[str, str]) -> Iterator[None]:
 
 
 def share(device: str, threads: int) -> dict[str, str]:
-    """The environment of a worker that is to see one device and to use so many threads.
+    """Makes the environment of a worker with one device and so many threads.
 
     Args:
         device: `cpu`, or `cuda:N` by this process' own count; to the worker that GPU is `cuda`.

@@ -9,7 +9,7 @@ import torch
 from kdzero_gp.evaluate.evaluator import Evaluator
 from kdzero_gp.execute.config import ExecutorConfig
 from kdzero_gp.execute.deadlines import Deadlines
-from kdzero_gp.execute.executors import AUTO, EXECUTORS, Plan
+from kdzero_gp.execute.executor import AUTO, EXECUTORS, Plan
 from kdzero_gp.execute.protocol import Executor
 
 Config = TypeVar("Config", bound=ExecutorConfig)

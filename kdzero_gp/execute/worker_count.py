@@ -38,7 +38,7 @@ def worker_count(config: ExecutorConfig, *, own_task: bool) -> int:
 
 
 def _declared_here(config: ExecutorConfig) -> list[str]:
-    """Operations that come neither from the package's own folder nor from one of the run's primitive files."""
+    """Lists operations outside the package's own folder and the run's primitive files."""
     files = {Path(path) for path in config.primitives}
     return [
         name

@@ -1,4 +1,4 @@
-"""The examination of a distiller file: whatever it holds, it is a known value or a clear error."""
+"""The check of a distiller file: every value is a known one or a clear error."""
 
 import json
 import re
@@ -49,7 +49,7 @@ class Content:
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """The JSON object in a file.
+    """Gives the JSON object in a file.
 
     Raises:
         DistillerFileError: there is no such file, it is too large, or it is not strict JSON.
@@ -80,7 +80,7 @@ def read_object(path: Path) -> dict[str, Any]:
 
 
 def checked(content: dict[str, Any], path: Path) -> Content:
-    """The content of a distiller file, every value checked.
+    """Gives the content of a distiller file, every value checked.
 
     Raises:
         DistillerFileError: names the file, the key, its value and the rule.
@@ -155,13 +155,13 @@ def _tree(text: str, path: Path) -> Tree:
 
 
 def show(value: object) -> str:
-    """A value for a message: ASCII, one line, at most 100 characters."""
+    """Gives a value for a message: ASCII, one line, at most 100 characters."""
     text = ascii(value)
     return text if len(text) <= 100 else f"{text[:97]}..."
 
 
 def printable(text: str) -> str:
-    """A text of several lines that any terminal can show: what is neither printable nor a line end is escaped."""
+    """Gives a text of several lines that any terminal can show: what is neither printable nor a line end is escaped."""
     # isprintable() is False for control characters and for lone surrogates
     return "".join(c if c == "\n" or c.isprintable() else ascii(c)[1:-1] for c in text)
 

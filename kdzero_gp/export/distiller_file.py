@@ -60,7 +60,7 @@ def distiller_json(
     parts: Mapping[str, float] | None = None,
     extra: Mapping[str, JSON] | None = None,
 ) -> str:
-    """The content of the file that `save` writes; arguments as there.
+    """Gives the content of the file that `save` writes; arguments as there.
 
     Raises:
         ConfigError: a number is not finite, or a value has no JSON form.

@@ -43,7 +43,7 @@ def write_standalone(distiller: Distiller, path: str | Path, *, name: str = "Dis
 
 
 def standalone_source(distiller: Distiller, *, name: str = "Distiller") -> str:
-    """A Python file with the distiller as a class: its primitives' own source, then one line per operation.
+    """Gives a Python file with the distiller as a class: its primitives' own source, then one line per operation.
 
     The class takes the shapes of both networks' taps, or makes its aligners at the first call; called with two
     mappings of tensors and the targets it gives the loss that `distiller` gives, to rounding.
@@ -78,7 +78,7 @@ def standalone_source(distiller: Distiller, *, name: str = "Distiller") -> str:
 
 
 def _operations(distiller: Distiller) -> list[Operation]:
-    """The operations below the terms, each once, in a fixed order."""
+    """Gives the operations below the terms, each once, in a fixed order."""
     nodes: Iterable[Node] = (node for term in distiller.terms_in_order for node in term.distance.walk())
     return list({node.operation.name: node.operation for node in nodes if node.operation is not None}.values())
 

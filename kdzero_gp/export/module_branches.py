@@ -84,7 +84,7 @@ class Branches:
         self.joint.append(f'            ({left},), ({right},) = self.both_sides("{branch}", student, teacher)')
 
     def _transform(self, node: Node, known: dict[Node, str], lines: list[str]) -> str:
-        """The local variable that holds a knowledge node, its lines added where they are missing."""
+        """Gives the local variable that holds a knowledge node, its lines added where they are missing."""
         operation = node.operation
         if operation is None:
             return node.symbol
@@ -109,7 +109,7 @@ class Branches:
         return known[node]
 
     def _weights(self, terms: Sequence[Term]) -> None:
-        """The sample weights, which depend on the class scores and the targets alone."""
+        """Gives the sample weights, which depend on the class scores and the targets alone."""
         nodes = (node for term in terms for node in term.distance.walk() if node.kind == "weight")
         used = {node.operation.name: node.operation for node in nodes if node.operation is not None}
         self._weight_of = {name: f"u{number}" for number, name in enumerate(used, start=1)}
@@ -141,7 +141,7 @@ class Branches:
 
 
 def _arguments(terms: Sequence[Term]) -> list[Argument]:
-    """What the distances compare, each once, in the order of the terms."""
+    """Tells what the distances compare, each once, in the order of the terms."""
     distances = (node for term in terms for node in term.distance.walk() if node.kind == "distance")
     return list(dict.fromkeys((node.children[0], bool(node.operation and node.operation.ragged)) for node in distances))
 
@@ -152,12 +152,12 @@ def _labelled(terms: Sequence[Term]) -> tuple[str, ...]:
 
 
 def _reads_labels(operation: Operation) -> bool:
-    """Whether it needs the class of every sample; others with labels take the targets as the task has them."""
+    """Tells whether it needs the class of every sample; others with labels take the targets as the task has them."""
     return operation.labels and operation.classes == "exclusive"
 
 
 def _draws(arguments: Sequence[Argument]) -> dict[Node, int]:
-    """The number of every random operation, counted as the package's program does."""
+    """Gives the number of every random operation, counted as the package's program does."""
     numbers: dict[Node, int] = {}
 
     def visit(node: Node, side: str) -> None:

@@ -100,7 +100,7 @@ def _declared_global(node: ast.AST) -> set[str]:
 
 
 def _same_scope(node: ast.AST) -> Iterator[ast.AST]:
-    """A node and what is below it, without the insides of functions, classes and comprehensions."""
+    """Gives a node and what is below it, without the insides of functions, classes and comprehensions."""
     yield node
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
         return
@@ -111,7 +111,7 @@ def _same_scope(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def renamed(lines: Sequence[str], node: ast.AST, names: Mapping[str, str]) -> str:
-    """The text of a node with some global names changed, without its decorators.
+    """Gives the text of a node with some global names changed, without its decorators.
 
     Raises:
         ValueError: one of the names is also local to the node, so that the text cannot tell which is meant.
@@ -139,7 +139,7 @@ def renamed(lines: Sequence[str], node: ast.AST, names: Mapping[str, str]) -> st
 
 @lru_cache(maxsize=4096)
 def _undecorated(node: ast.AST) -> ast.AST:
-    """A definition without its decorators, any other node as it is."""
+    """Gives a definition without its decorators, any other node as it is."""
     if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.decorator_list:
         node = copy.copy(node)
         node.decorator_list = []
@@ -148,7 +148,7 @@ def _undecorated(node: ast.AST) -> ast.AST:
 
 @lru_cache(maxsize=4096)
 def _occurrences(node: ast.AST) -> list[tuple[int, int, str]]:
-    """Line, column and name of every name inside a node, the last first."""
+    """Lists line, column and name of every name inside a node, the last first."""
     return sorted(((n.lineno, n.col_offset, n.id) for n in ast.walk(node) if isinstance(n, ast.Name)), reverse=True)
 
 
@@ -175,7 +175,7 @@ def _unparsed(node: ast.AST, names: Mapping[str, str]) -> str:
 
 
 def import_statement(node: ast.Import | ast.ImportFrom, name: str, new: str) -> str:
-    """The import of one name out of a statement, bound to `new`."""
+    """Gives the import of one name out of a statement, bound to `new`."""
     alias = next(a for a in node.names if (a.asname or a.name.partition(".")[0]) == name)
     start = f"from {node.module} import" if isinstance(node, ast.ImportFrom) else "import"
     bound = alias.name if isinstance(node, ast.ImportFrom) or alias.asname else alias.name.partition(".")[0]
@@ -185,7 +185,7 @@ def import_statement(node: ast.Import | ast.ImportFrom, name: str, new: str) -> 
 
 
 def is_installed(root: str) -> bool:
-    """Whether a top-level module is importable without the user's own files: torch, the standard library, installed."""
+    """Tells whether a top-level module is importable without the user's own files."""
     if root in sys.stdlib_module_names or root == "torch":
         return True
     try:

@@ -123,7 +123,7 @@ class TwoSides(PairState):
     def begin(
         self, student: Mapping[str, Tensor], teacher: Mapping[str, Tensor]
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """The taps of one call, half precision as float32, the teacher's without gradient."""
+        """Gives the taps of one call, half precision as float32, the teacher's without gradient."""
         if not self.shapes:
             first = next(iter(student.values()))
             student_shapes, teacher_shapes = ({n: x.shape[1:] for n, x in k.items()} for k in (student, teacher))
@@ -153,7 +153,7 @@ class TwoSides(PairState):
     def both_sides(
         self, branch: str, student: Mapping[str, Tensor], teacher: Mapping[str, Tensor]
     ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-        """A branch of both sides; results whose shapes would differ are computed from aligned taps."""
+        """Gives a branch of both sides; results whose shapes would differ are computed from aligned taps."""
         function, levels = getattr(self, branch), self.levels[branch]
         given: dict[str, tuple[tuple[Tensor, ...], tuple[Tensor, ...]]] = {}
         for level in dict.fromkeys(levels):
@@ -165,7 +165,7 @@ class TwoSides(PairState):
         return ours, theirs
 
     def with_aligned(self, taps: Mapping[str, Tensor], side: str) -> dict[str, Tensor]:
-        """One side's taps, and as "NAME pooled" and "NAME mapped" what the aligners make of them."""
+        """Gives one side's taps, and as "NAME pooled" and "NAME mapped" what the aligners make of them."""
         result = dict(taps)
         for tap, aligner in self.aligners.items():
             if isinstance(aligner, Aligner):
@@ -178,12 +178,12 @@ class TwoSides(PairState):
         return result
 
     def generator(self, draw: int, like: Tensor) -> torch.Generator:
-        """A stream of random numbers fixed by seed, call and place in the formula: the same for both sides."""
+        """Gives a stream of random numbers fixed by seed, call and place in the formula: the same for both sides."""
         seed = (self.seed * 1_000_003 + self.calls * 8_191 + draw) % 2**63
         return torch.Generator(like.device).manual_seed(seed)
 
     def module(self, side: str, number: int, factory: Callable[..., nn.Module], *inputs: Tensor) -> nn.Module:
-        """The trained module of a learned operation for inputs of these shapes, made when it first meets them."""
+        """Gives the trained module of a learned operation for inputs of these shapes, made when it first meets them."""
         name = "_".join([side, str(number), *("x".join(map(str, x.shape[1:])) for x in inputs)])
         if name in self.learned:
             return self.learned[name]
@@ -198,12 +198,14 @@ class TwoSides(PairState):
         return module
 
     def met(self, number: int, x: Tensor) -> Tensor:
-        """The input of a learned operation on the side that it leaves as it is; its shape is what it bridges to."""
+        """Gives the input of a learned operation on the side that it leaves as it is;
+        its shape is what it bridges to.
+        """
         self.others[number] = tuple(x.shape)
         return x
 
     def class_labels(self, targets: Tensor | None, names: str, student: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """The class of every sample, 0 where it is not known, and whether it is known."""
+        """Gives the class of every sample, 0 where it is not known, and whether it is known."""
         fault = label_fault(targets, names, student.get("logits"))
         if fault or targets is None:
             raise ValueError(fault)

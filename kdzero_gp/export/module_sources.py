@@ -191,7 +191,7 @@ class Sources:
         return False
 
     def _value(self, file: SourceFile, name: str, operation: Operation, space: dict[str, Any]) -> bool:
-        """A global without a statement in the file: a builtin, a plain value, or one from another notebook cell."""
+        """Adds a global without a statement in the file: a builtin, a plain value, or from another cell."""
         if name not in space:
             return hasattr(builtins, name)
         value = space[name]
@@ -266,7 +266,7 @@ def _parsed(text: str) -> tuple[ast.Module, dict[str, list[ast.stmt]]]:
 
 
 def _definition(tree: ast.Module, thing: Callable[..., Any], line: int) -> ast.FunctionDef | ast.ClassDef | None:
-    """The definition of a function or class that starts at a line, its decorators included."""
+    """Gives the definition of a function or class that starts at a line, its decorators included."""
     for node in _definitions(tree):
         if node.name == thing.__name__:
             first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
@@ -281,5 +281,5 @@ def _definitions(tree: ast.Module) -> list[ast.FunctionDef | ast.ClassDef]:
 
 
 def _shown(path: str) -> str:
-    """The file's last two parts, which do not tell where the machine keeps it."""
+    """Gives the file's last two parts, which do not tell where the machine keeps it."""
     return "/".join(Path(path).parts[-2:])

@@ -43,7 +43,7 @@ class Card:
     problem: str | None = None
 
     def data(self) -> dict[str, object]:
-        """The card as JSON holds it, without what is missing."""
+        """Makes the JSON value of the card, without missing fields."""
         return {name: value for name, value in asdict(self).items() if value}
 
 
@@ -88,5 +88,5 @@ def make_card(
 
 
 def covers(shapes: Shapes, tree: Tree) -> bool:
-    """Whether both sides' shapes are known for every tap of a tree."""
+    """Tells whether both sides' shapes are known for every tap of a tree."""
     return all(tap in side for tap in tree.root.taps() for side in shapes)

@@ -36,7 +36,7 @@ class _Measured(NamedTuple):
 
 
 class CardMaker:
-    """Makes cards from what a run has stored and, with a probe, from what a probe batch shows.
+    """Makes cards from a run's store and, with a probe, from a probe batch.
 
     Args:
         registry: the operations of the run's distillers.
@@ -48,11 +48,11 @@ class CardMaker:
         self._probe = probe
 
     def one(self, run: RunView, wanted: Wanted) -> Card:
-        """One card."""
+        """Makes one card."""
         return self._drawn(run, wanted, self._measured(run, wanted.recorded))
 
     def many(self, run: RunView, wanted: Sequence[Wanted], progress: Progress | None = None) -> Iterator[Card]:
-        """The cards in the order in which they are wanted; drawn in several processes where that can be."""
+        """Makes cards in the given order, in several processes where possible."""
         tell = progress or (lambda what, done, total: None)
         measured = []
         for each in wanted:
@@ -95,7 +95,7 @@ class CardMaker:
 
 
 def _unfit(evaluation: Evaluation) -> str | None:
-    """Why a distiller had better not be computed once more."""
+    """Tells why a distiller should not be computed again."""
     if evaluation.stage == "too_expensive":
         return "the run turned it down because it takes too much computation"
     if evaluation.status not in ("ok", "rejected", "nan"):

@@ -1,4 +1,4 @@
-"""Which distillers of a run are drawn: winner, front, best, the ancestors of all of these, then the others by worth.
+"""Chooses the distillers of a run that are drawn: winner, front, best, their ancestors, then the others.
 
 Where a run has more than are to be drawn, the page shows the rest by text and formula.
 """
@@ -21,7 +21,7 @@ Key = tuple[str, int]
 
 @dataclass(frozen=True)
 class Chosen:
-    """What is drawn.
+    """The chosen distillers of a run.
 
     Attributes:
         winner: the best of the run, or None where nothing was trained.
@@ -64,7 +64,7 @@ def choose(
 
 
 def parse_key(text: str) -> Key:
-    """A distiller's name such as "evolve/303"; a number alone is one of the evolution.
+    """Reads a distiller's name such as "evolve/303"; a number alone is one of the evolution.
 
     Raises:
         ConfigError: the text is no such name.
@@ -76,12 +76,12 @@ def parse_key(text: str) -> Key:
 
 
 def latest_by_key(evaluations: Iterable[Recorded]) -> dict[Key, Recorded]:
-    """The evaluation of every proposal at the highest rung it reached."""
+    """Finds the evaluation of every proposal at its highest rung."""
     return {(p.arm, p.number): (p, e) for p, e in sorted(evaluations, key=lambda both: both[0].rung)}
 
 
 def ancestors(latest: Mapping[Key, Recorded], of: Iterable[Key]) -> list[Key]:
-    """Everything that some distillers descend from, the nearest first, in a fixed order."""
+    """Lists the ancestors of some distillers, the nearest first, in a fixed order."""
     seen = dict.fromkeys(of)
     waiting = deque(seen)
     found: list[Key] = []
@@ -99,7 +99,7 @@ def ancestors(latest: Mapping[Key, Recorded], of: Iterable[Key]) -> list[Key]:
 
 
 def _by_worth(latest: Mapping[Key, Recorded]) -> list[Key]:
-    """All distillers: the longest trained first, of these the best, and what was not trained last."""
+    """Sorts all distillers by rung, then by fitness; those without a training come last."""
 
     def worth(key: Key) -> tuple[bool, int, float, Key]:
         proposal, evaluation = latest[key]
@@ -111,7 +111,7 @@ def _by_worth(latest: Mapping[Key, Recorded]) -> list[Key]:
 
 
 def pareto_front(latest: Mapping[Key, Recorded]) -> tuple[Key, ...]:
-    """The front of fitness against size among those trained longest, by rising size.
+    """Finds the front of fitness against size among those trained longest, by rising size.
 
     Evolved ones where there are any: the front answers what the search has found.
     """

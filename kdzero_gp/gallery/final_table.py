@@ -1,4 +1,4 @@
-"""The final table of a run, read from its store and made fit to be shown."""
+"""The final table of a run, read from its store for display."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,14 +18,14 @@ LONGEST = 2000
 
 @dataclass(frozen=True)
 class FinalTable:
-    """The final table and what a number in it depends on."""
+    """The final table and the facts that its numbers depend on."""
 
     rows: tuple[Row, ...]
     facts: tuple[tuple[str, str], ...]
 
 
 def final_table(value: Any) -> FinalTable | None:
-    """The table by falling mean, or None where there is none."""
+    """Reads the table by falling mean; None where there is none."""
     table = mapping(value)
     rows = [_row(mapping(row)) for row in sequence(table.get("rows"))]
     if not rows:
@@ -36,7 +36,7 @@ def final_table(value: Any) -> FinalTable | None:
 
 
 def kind_in(config: Mapping[str, Any]) -> TaskKind:
-    """The kind of task of a run; the usual one where the configuration names none that is known here."""
+    """Finds the kind of task of a run; the default one where the configuration names no known kind."""
     known = kinds()
     return known.get(str(config.get("task", DEFAULT)), known[DEFAULT])
 
@@ -58,7 +58,7 @@ def _row(row: Mapping[str, Any]) -> Row:
 
 
 def column_data(kind: TaskKind, rows: Sequence[Row] = ()) -> list[dict[str, str]]:
-    """The columns for the page's script, of a table with these rows."""
+    """Makes the columns for the page's script, of a table with these rows."""
     return [
         {"key": column.key, "heading": column.heading(kind, rows), "align": column.align, "form": column.form}
         for column in COLUMNS.values()
@@ -66,7 +66,7 @@ def column_data(kind: TaskKind, rows: Sequence[Row] = ()) -> list[dict[str, str]
 
 
 def row_data(row: Row, kind: TaskKind) -> dict[str, Any]:
-    """A row for the page's script: its cells as text, and in per cent what is drawn of it."""
+    """Makes a row for the page's script: its cells as text, and its drawn numbers in per cent."""
 
     def percent(share: float | None) -> float | None:
         return None if share is None else 100 * share
@@ -84,7 +84,7 @@ def row_data(row: Row, kind: TaskKind) -> dict[str, Any]:
 
 
 def facts(summary: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What a number of this run depends on: what the summary says, then the configuration for what it leaves out."""
+    """Lists the facts that a run's numbers depend on, from the summary, then from the configuration."""
     names = {
         "pair": "teacher → student",
         "data": "data set",

@@ -1,4 +1,4 @@
-"""One function over many items, in as many processes as there are cores where this process can be copied safely."""
+"""Maps a function over items in forked processes, one for each core where forking is safe."""
 
 import gc
 import multiprocessing
@@ -26,7 +26,7 @@ _inherited: dict[int, Callable[[int], Any]] = {}
 
 
 def forked_map(work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
-    """The results of `work` in the order of the items; they are pickled, function and items need not be.
+    """Computes `work` for all items, in order; results are pickled, function and items are not.
 
     A copy inherits everything that was loaded, a user's operations among them. Where threads run beside the caller a
     copy might wait for a lock for ever, so then, and on systems other than Linux, all is done here.

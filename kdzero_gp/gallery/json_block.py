@@ -1,4 +1,4 @@
-"""JSON that can stand inside a `<script>` element of any page, whatever text it holds."""
+"""Writes JSON that is safe inside a `<script>` element."""
 
 import base64
 import gzip
@@ -10,7 +10,7 @@ _ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
 
 def json_block(value: Any) -> str:
-    """The value as JSON without any character that HTML or an old script parser could read as markup or line end.
+    """Encodes a value as JSON without characters of markup or line ends.
 
     So `</script>`, `<!--` and U+2028 inside a text stay text. Surrogates without a partner become escapes as well.
 
@@ -26,7 +26,7 @@ CHUNK = 64
 
 
 def packed(cards: Mapping[str, Mapping[str, object]]) -> dict[str, Any]:
-    """The cards by place as `size` (cards of a chunk), `places` (in order) and `chunks`: Base64 of gzipped JSON.
+    """Packs cards by place: `size` (cards of a chunk), `places` (in order) and `chunks` (Base64 of gzipped JSON).
 
     A chunk holds fields by name, each by place: alike things stand together, which compresses them best.
     """

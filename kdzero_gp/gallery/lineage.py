@@ -1,4 +1,4 @@
-"""Where a distiller comes from: all its ancestors as a graph, one row for each generation."""
+"""The ancestry of a distiller as a graph, one row for each generation."""
 
 from collections.abc import Mapping
 from itertools import groupby
@@ -19,7 +19,7 @@ MOST_NODES = 300
 
 
 def lineage(latest: Mapping[Key, Recorded], key: Key) -> networkx.DiGraph:
-    """The ancestors of a distiller and itself; edges from parent to child, each node with its `generation`."""
+    """Builds the graph of a distiller and its ancestors; edges go from parent to child, nodes have a `generation`."""
     graph = networkx.DiGraph()
     members = [key, *ancestors(latest, [key])][:MOST_NODES]
     for member in sorted(members, key=lambda k: (latest[k][0].generation, k)):
@@ -32,7 +32,7 @@ def lineage(latest: Mapping[Key, Recorded], key: Key) -> networkx.DiGraph:
 
 
 def lineage_svg(latest: Mapping[Key, Recorded], key: Key) -> str:
-    """The graph as an `<svg>` element, oldest generation on top; its nodes have the class `distiller-ARM-NUMBER`.
+    """Draws the graph as an `<svg>` element, oldest generation on top; its nodes have the class `distiller-ARM-NUMBER`.
 
     Raises:
         KdzeroError: Graphviz is not there.
@@ -69,6 +69,6 @@ def _add(row: graphviz.Digraph, key: Key, recorded: Recorded, *, chosen: bool) -
 
 
 def _name(key: Key) -> str:
-    """A name fit for a class: arms other than the two known ones share the name `other`."""
+    """Makes a class name of an arm; arms other than the two known ones are called `other`."""
     arm = key[0] if key[0] in ("evolve", "random") else "other"
     return f"{arm}-{key[1]}"

@@ -1,4 +1,4 @@
-"""How a run shows itself in a notebook cell: its table and the winner's drawing, as HTML that stands alone."""
+"""The display of a run in a notebook: its table and the winner's drawing, as HTML that stands alone."""
 
 from collections.abc import Sequence
 from html import escape
@@ -16,7 +16,7 @@ from kdzero_gp.untrusted import printable
 
 
 def result_html(folder: Path, best: Distiller | None, table: Sequence[Row], kind: TaskKind | None = None) -> str:
-    """A run's result: where it lies, the winner's drawing and formula, and the final table.
+    """Renders a run's result: its folder, the winner's drawing and formula, and the final table.
 
     Args:
         kind: of the task, by default classification.

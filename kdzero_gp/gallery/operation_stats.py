@@ -1,4 +1,4 @@
-"""What became of the carriers of each operation: how often it was proposed, trained, and inherited, and its fitness."""
+"""Statistics of each operation's carriers: how often proposed, trained and inherited, and their fitness."""
 
 import math
 import statistics
@@ -45,7 +45,7 @@ class OperationStats:
 
 
 def operation_stats(latest: Mapping[Key, Recorded], arm: str) -> list[OperationStats]:
-    """The operations of an arm, best mean fitness first; a distiller counts once, at the highest rung it reached."""
+    """Ranks the operations of an arm by mean fitness; a distiller counts once, at its highest rung."""
     members = [both for (own, _), both in latest.items() if own == arm]
     carried = [operation_names(p.canonical) - STRUCTURE for p, _ in members]
     parents_of_others = {number for p, _ in members for number in p.parents}
@@ -79,7 +79,7 @@ def operation_stats(latest: Mapping[Key, Recorded], arm: str) -> list[OperationS
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float | None, float | None, float | None]:
-    """Mean and confidence interval of the mean; the interval needs two values or more."""
+    """Computes the mean and its confidence interval, which needs two values or more."""
     if not values:
         return None, None, None
     mean = statistics.fmean(values)

@@ -117,12 +117,12 @@ def write_page(runs: Sequence[Mapping[str, Any]], folder: Path) -> Path:
 
 
 def render_page(store: RunStore, *, best: int = BEST, registry: Mapping[str, Operation] | None = None) -> str:
-    """The HTML of one run; arguments as for `write_gallery`."""
+    """Renders the HTML of one run; arguments as for `write_gallery`."""
     return page({"runs": [_quick_data(store, best, registry)]})
 
 
 def page(data: Mapping[str, Any] | None) -> str:
-    """The page around some data; None makes the live page, which asks its own server for `data.json`."""
+    """Renders the page around some data; None makes the live page, which asks its own server for `data.json`."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("kdzero_gp.gallery"),
         autoescape=True,
@@ -145,12 +145,12 @@ def page(data: Mapping[str, Any] | None) -> str:
 
 
 def page_script() -> str:
-    """All of the page's JavaScript; it holds nothing of a run."""
+    """Joins the page's JavaScript, which holds no data of a run."""
     folder = files("kdzero_gp.gallery").joinpath("templates")
     parts = [folder.joinpath(f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS]
     return '"use strict";\n' + "\n".join(parts)
 
 
 def script_hash(script: str) -> str:
-    """The hash by which the page's policy allows exactly this script."""
+    """Computes the hash by which the page's policy allows exactly this script."""
     return base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")

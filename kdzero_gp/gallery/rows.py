@@ -1,4 +1,4 @@
-"""Every evaluation of a run as the columns of the gallery's table: compact, since there may be tens of thousands.
+"""The evaluations of a run as compact columns of the gallery's table.
 
 Texts that repeat are written once and referred to by their place; what few rows have is written for those rows alone.
 """
@@ -22,7 +22,7 @@ Recorded = tuple[Proposal, Evaluation]
 
 
 def columns(evaluations: Sequence[Recorded]) -> dict[str, Any]:
-    """The table by column; every list has one entry for each evaluation, mappings have the rows that differ.
+    """Makes the table by column; lists have one entry for each evaluation, mappings the rows that differ.
 
     Numbers have six significant digits, calibrations all; NaN and infinity are the texts "nan", "inf" and "-inf".
     """
@@ -55,7 +55,7 @@ def columns(evaluations: Sequence[Recorded]) -> dict[str, Any]:
 
 
 def outline(text: str) -> tuple[int, int]:
-    """Number of nodes and height of a tree, from its text alone: also of one whose operations are not known here."""
+    """Counts nodes and height of a tree from its text alone, also with unknown operations."""
     depth = deepest = 0
     for bracket in re.findall(r"[()]", text):
         depth += 1 if bracket == "(" else -1
@@ -64,12 +64,12 @@ def outline(text: str) -> tuple[int, int]:
 
 
 def operation_names(text: str) -> frozenset[str]:
-    """Names of the operations in a text form."""
+    """Lists the names of the operations in a text form."""
     return frozenset(_OPERATION.findall(text))
 
 
 def shortened(number: float | None) -> float | str | None:
-    """A number to six significant digits, as JSON can hold it."""
+    """Rounds a number to six significant digits for JSON."""
     return None if number is None else _plain(float(f"{number:.6g}"))
 
 
@@ -78,14 +78,14 @@ def _plain(number: float) -> float | str:
 
 
 def _coded(texts: Iterable[str]) -> dict[str, Any]:
-    """A column of few different texts: the texts, and for every row the place of its own."""
+    """Encodes a column of few different texts: the texts, and every row's place among them."""
     places: dict[str, int] = {}
     codes = [places.setdefault(printable(text, limit=200), len(places)) for text in texts]
     return {"names": list(places), "codes": codes}
 
 
 def _sparse(texts: Iterable[str | None]) -> dict[str, Any]:
-    """A column that few rows have: the different texts, and by row the place of its own."""
+    """Encodes a column with few entries: the different texts, and the place among them by row."""
     places: dict[str, int] = {}
     rows = {
         str(row): places.setdefault(printable(text, limit=LONGEST), len(places))

@@ -1,4 +1,4 @@
-"""A run as the data of the gallery's page: everything that its script draws, as plain JSON values.
+"""The data of the gallery's page, as plain JSON values.
 
 No text in it is markup but the drawings, which are SVG of our own making with every foreign text escaped.
 """
@@ -33,7 +33,7 @@ def run_data(
     python: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Draws the chosen of a run's distillers.
+    """Makes the page's data, with drawings of the chosen distillers.
 
     Args:
         run: from `read_run`.
@@ -75,12 +75,12 @@ def run_data(
 
 
 def place_of(key: Key) -> str:
-    """The name under which the page knows a distiller."""
+    """Gives the page's name of a distiller."""
     return f"{printable(key[0], limit=200)}/{key[1]}"
 
 
 def _finalists(run: RunView) -> list[Key]:
-    """The distillers of the final table, found by their text."""
+    """Finds the distillers of the final table by their text."""
     texts = {row.tree for row in run.final.rows if row.kind in ("evolved", "random")} if run.final else set()
     first: dict[str, Key] = {}
     for proposal, evaluation in run.evaluations:

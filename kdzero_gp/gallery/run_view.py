@@ -1,4 +1,4 @@
-"""What a gallery shows of a run besides its distillers, read from its store and made fit to be shown.
+"""The gallery's view of a run besides its distillers, read from its store.
 
 A run folder is not trusted: any value may be missing, of another type, or hostile text. What is no finite number
 becomes None here, what is text stays text, and the template escapes it.
@@ -57,7 +57,7 @@ class Generation:
 
 @dataclass(frozen=True)
 class RunView:
-    """All that a gallery shows of a run, except the drawings.
+    """The gallery's view of a run, except the drawings.
 
     Attributes:
         facts: what the run was: pair, data, seed, budget, hardware, versions, date.
@@ -86,7 +86,7 @@ class RunView:
 
 
 def read_run(store: RunStore, *, best: int = BEST) -> RunView:
-    """Reads what is there; an empty or unfinished run gives a view with less in it.
+    """Reads the view of a run; an empty or unfinished run gives a smaller one.
 
     Raises:
         StoreError: the run cannot be read.
@@ -118,7 +118,7 @@ def read_run(store: RunStore, *, best: int = BEST) -> RunView:
 
 
 def _leader(arm: str, stored: Any) -> Key | None:
-    """The first of the leaders that were trained in full."""
+    """Finds the first of the fully trained leaders."""
     for leader in sequence(stored)[:1]:
         number = mapping(leader).get("number")
         return (arm, number) if isinstance(number, int) else None
@@ -126,7 +126,7 @@ def _leader(arm: str, stored: Any) -> Key | None:
 
 
 def _shapes(stored: Mapping[str, Any]) -> Shapes | None:
-    """The tap shapes of student and teacher, or None unless all of them are lists of sizes."""
+    """Reads the tap shapes of student and teacher; None unless all of them are lists of sizes."""
     sides = []
     for side in ("student", "teacher"):
         taps = {name: tuple(sequence(shape)) for name, shape in mapping(stored.get(side)).items()}
@@ -137,7 +137,7 @@ def _shapes(stored: Mapping[str, Any]) -> Shapes | None:
 
 
 def _best(evaluations: Sequence[Recorded], count: int) -> Iterator[Recorded]:
-    """The best by fitness, one per canonical form, evolved ones where there are any.
+    """Finds the best by fitness, one per canonical form, evolved ones where there are any.
 
     A fitness after more training is better for that alone, so a higher rung of the race comes before a lower one.
     """

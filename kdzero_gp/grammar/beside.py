@@ -13,7 +13,7 @@ from kdzero_gp.errors import PrimitiveError
 
 @contextmanager
 def modules_beside(path: Path) -> Iterator[None]:
-    """Let the file import the modules of its folder inside the block.
+    """Lets the file import the modules of its folder inside the block.
 
     Raises:
         PrimitiveError: one of them has the name of a module that is loaded already from elsewhere, which Python would
@@ -36,7 +36,7 @@ def modules_beside(path: Path) -> Iterator[None]:
 
 
 def imports(path: Path) -> list[tuple[str, int]]:
-    """The modules that a file imports, by the first part of their name, with the line; none if it is not Python."""
+    """Lists the modules that a file imports, by first name and line; none if it is not Python."""
     try:
         tree = ast.parse(path.read_bytes())
     except (SyntaxError, ValueError):  # running the file tells its fault
@@ -51,7 +51,7 @@ def imports(path: Path) -> list[tuple[str, int]]:
 
 
 def beside(folder: Path, name: str) -> Path | None:
-    """The file of a module or package of this name in a folder."""
+    """Gives the file of a module or package of this name in a folder."""
     for path in (folder / f"{name}.py", folder / name / "__init__.py"):
         if path.is_file():
             return path
@@ -59,7 +59,7 @@ def beside(folder: Path, name: str) -> Path | None:
 
 
 def line_of(error: BaseException, path: Path) -> str:
-    """`FILE:LINE` where an error left a file that was being run, or the file alone."""
+    """Gives `FILE:LINE` where an error left a file that was being run, or the file alone."""
     if isinstance(error, SyntaxError) and error.filename == str(path):
         return f"{path}:{error.lineno}"
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
@@ -67,6 +67,6 @@ def line_of(error: BaseException, path: Path) -> str:
 
 
 def _other(loaded: ModuleType, folder: Path, name: str) -> bool:
-    """Whether a loaded module is another than the one of its name in a folder, which there must be."""
+    """Tells whether a loaded module is another than the one of its name in a folder, which there must be."""
     own, file = beside(folder, name), getattr(loaded, "__file__", None)
     return own is not None and (file is None or Path(file).resolve() != own.resolve())

@@ -50,7 +50,7 @@ def _register(kind: Kind, function: Function, signatures: tuple[Signature, ...],
 
 
 def _name(declared: Any) -> str:
-    """The function's name, or a class's in lower case: `MyHint` is `my_hint`."""
+    """Gives the function's name, or a class's in lower case: `MyHint` is `my_hint`."""
     name = str(getattr(declared, "__name__", type(declared).__name__))
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower() if isinstance(declared, type) else name
 
@@ -267,5 +267,5 @@ def weight(
 
 
 def _classes_of(labels: bool) -> Classes:
-    """What an operation that does not say it takes class scores for: a label tells one class of several."""
+    """Tells what an operation that does not say it takes class scores for: a label tells one class of several."""
     return "exclusive" if labels else "any"

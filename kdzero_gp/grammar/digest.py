@@ -18,7 +18,7 @@ PLAIN = (bool, int, float, str, type(None))
 
 
 def digest_of(operation: Operation) -> str:
-    """A digest of everything that a declaration says: its files' text, and the values it was made with.
+    """Gives a digest of everything that a declaration says: its files' text, and the values it was made with.
 
     Where files lie does not matter. An operation typed at a prompt has no text; its compiled code stands for it.
     """
@@ -34,7 +34,7 @@ def digest_of(operation: Operation) -> str:
 
 
 def digests_of(operations: Iterable[Operation]) -> dict[str, str]:
-    """The digests by name, sorted; the sum and the weight of every formula have none."""
+    """Gives the digests by name, sorted; the sum and the weight of every formula have none."""
     return {o.name: digest_of(o) for o in sorted(operations, key=lambda o: o.name) if o.kind != "structure"}
 
 
@@ -65,7 +65,7 @@ def _gathered(path: Path, text: str) -> tuple[tuple[str, str], ...]:
 
 
 def _imported(path: Path, text: str) -> Iterator[Path]:
-    """The files that a file imports from its own folder, or a built-in one from the folder of primitives."""
+    """Gives the files that a file imports from its own folder, or a built-in one from the folder of primitives."""
     try:
         nodes = list(ast.walk(ast.parse(text)))
     except (SyntaxError, ValueError):
@@ -88,7 +88,7 @@ def _text(path: Path) -> str:
 
 
 def _made_with(declared: Any) -> list[Any]:
-    """Plain values that a function was given when it was made: defaults, and variables of the function around it."""
+    """Lists the plain values bound to a function: its defaults and closure variables."""
     defaults = [*(getattr(declared, "__defaults__", None) or ())]
     named = sorted((getattr(declared, "__kwdefaults__", None) or {}).items())
     cells = [getattr(cell, "cell_contents", None) for cell in getattr(declared, "__closure__", None) or ()]

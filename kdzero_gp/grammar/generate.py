@@ -93,7 +93,7 @@ def random_subtree(
 
 
 def as_random(rng: random.Random | np.random.Generator | int) -> random.Random:
-    """Any usual source of randomness as the standard library's, which DEAP's habits are built on."""
+    """Converts any usual source of randomness to the standard library's, which DEAP expects."""
     if isinstance(rng, random.Random):
         return rng
     if isinstance(rng, np.random.Generator):
@@ -118,7 +118,7 @@ class Menu:
     only_identities: bool
 
     def draw(self, rng: random.Random, weights: Mapping[str, float]) -> OperationSymbol:
-        """An operation by its sampling weight."""
+        """Draws an operation by its sampling weight."""
         names = list(self.by_name)
         if self.nested and self.ends:  # without a bias, trees of such a type would run to the limit
             names = self.nested if rng.random() < WRAP else self.ends
@@ -127,7 +127,7 @@ class Menu:
 
 
 def _menu(grammar: Grammar, type_: type, max_depth: int, max_size: int) -> Menu:
-    """The menu of a type within limits, remembered by the grammar since a search asks for the same ones throughout."""
+    """Gives the menu of a type within limits, which the grammar remembers."""
     key = (type_, max_depth, max_size)
     menu = grammar.menus.get(key)
     if menu is None:

@@ -17,7 +17,7 @@ POOL, SCORES = "pool", "logits"
 
 
 def usual_taps(stages: Iterable[str]) -> dict[str, type]:
-    """The taps of a network that ends in class scores: its feature maps, the penultimate vector, the scores."""
+    """Gives the taps of a network that ends in class scores: its feature maps, the penultimate vector, the scores."""
     return {**dict.fromkeys(stages, Map), POOL: Vector, SCORES: Logits}
 
 
@@ -81,7 +81,7 @@ class Grammar(gp.PrimitiveSetTyped):
             )
 
     def _completion_cost(self, terminal: int, combine: Callable[[list[int]], int]) -> dict[type, int]:
-        """The least cost of a complete subtree of each type, where an operation costs 1 + combine(arguments)."""
+        """Gives the least cost of a complete subtree of each type, where an operation costs 1 + combine(arguments)."""
         cost = {type_: terminal for type_, symbols in self.terminals.items() if symbols}
         changed = True
         while changed:
@@ -95,7 +95,7 @@ class Grammar(gp.PrimitiveSetTyped):
 
 
 def tap_type(name: str) -> type | None:
-    """The type of a tap by its name, for text that is read without a task at hand."""
+    """Gives the type of a tap by its name, for text that is read without a task at hand."""
     if not TAP.fullmatch(name):
         return None
     return {POOL: Vector, SCORES: Logits}.get(name, Map)
@@ -107,6 +107,6 @@ def _cached(registry: Registry, version: int, extended: bool) -> Grammar:
 
 
 def default_grammar(*, extended: bool = False) -> Grammar:
-    """The grammar over the active registry and the usual taps, renewed when the registry has changed."""
+    """Gives the grammar over the active registry and the usual taps, renewed when the registry has changed."""
     registry = active_registry()
     return _cached(registry, registry.version, extended)

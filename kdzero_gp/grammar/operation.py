@@ -106,7 +106,7 @@ class Operation:
         return len(self.signatures[0].inputs)
 
     def drawn(self, *, extended: bool, exclusive: bool) -> bool:
-        """Whether a search draws it, in the extended space or not, of a task whose classes exclude one another or not.
+        """Tells whether a search draws the operation, in this space and for this kind of classes.
 
         The counterparts of softmax operations for independent classes belong to any space of a task with such classes.
         """
@@ -115,7 +115,7 @@ class Operation:
         return extended or not self.extended
 
     def typings(self, *, exclusive: bool) -> tuple[Signature, ...]:
-        """The typings that fit a task whose classes exclude one another, or do not."""
+        """Gives the typings that fit a task whose classes exclude one another, or do not."""
         if exclusive or self.classes != "exclusive":
             return self.signatures
         if self.kind == "weight":
@@ -123,7 +123,7 @@ class Operation:
         return tuple(signature for signature in self.signatures if Logits not in signature.inputs)
 
     def resolve(self, inputs: tuple[type, ...]) -> Signature | None:
-        """The typing for these argument types, or None when there is none."""
+        """Gives the typing for these argument types, or None when there is none."""
         return self._by_inputs.get(inputs)
 
 
@@ -156,13 +156,13 @@ def single_precision_inside(function: Callable[..., Any], *, copied: bool = Fals
 
 
 def own_copy(value: Any) -> Any:
-    """A tensor's copy, in float32 for half precision; anything else as it is."""
+    """Gives a tensor's copy, in float32 for half precision; anything else as it is."""
     wide = widen(value)
     return wide.clone() if wide is value and isinstance(value, Tensor) else wide
 
 
 def widen(value: Any) -> Any:
-    """A half-precision tensor as float32, anything else as it is."""
+    """Gives a half-precision tensor as float32, anything else as it is."""
     return unhalved(value) if isinstance(value, Tensor) else value
 
 

@@ -152,7 +152,7 @@ class _Reader:
         return [OperationSymbol(operation, signature), *result]
 
     def candidates(self, types: tuple[type, ...]) -> str:
-        """What could stand where `types` are wanted, shortened where there is much."""
+        """Lists operations and taps of the wanted `types`, shortened where there are many."""
         if set(types) <= set(CONSTANTS):
             return f"a {types[0].__name__}: a positive number such as {CONSTANTS[types[0]][-1]:g}"
         taps = self.taps if self.taps is not None else {t: tap_type(t) for t in ("stage1", "stage2", "pool", "logits")}
@@ -173,7 +173,7 @@ class _Reader:
 
 
 def _printable(text: str) -> str:
-    """The text with a blank for every character that a terminal would act on instead of showing it."""
+    """Gives the text with a blank for every character that a terminal would act on instead of showing it."""
     return "".join(c if c.isprintable() else " " for c in text)
 
 
@@ -187,7 +187,7 @@ def _found(token: Token, type_: type) -> str:
 
 
 def _usage(operation: Operation) -> str:
-    """The call with the types of its arguments: `kl(Vector or Rows or Logits, Tau)`."""
+    """Gives the call with the types of its arguments: `kl(Vector or Rows or Logits, Tau)`."""
     columns = []
     for position in range(operation.arity):
         types = dict.fromkeys(s.inputs[position].__name__ for s in operation.signatures)

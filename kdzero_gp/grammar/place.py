@@ -11,7 +11,7 @@ UNKNOWN = "<interactive>", 0
 
 
 def place_of(thing: Any) -> str:
-    """`FILE:LINE` of a function or class; of anything else, the line outside this package that is being run."""
+    """Gives `FILE:LINE` of a function or class; for anything else, the running line outside this package."""
     code = inspect.unwrap(thing) if callable(thing) else thing
     file, line = _declared(code) if inspect.isfunction(code) or isinstance(code, type) else _running()
     return f"{_readable(file)}:{line}"
@@ -34,6 +34,6 @@ def _running() -> tuple[str, int]:
 
 
 def _readable(file: str) -> str:
-    """A built-in's file relative to the project, since that is what a reader can open; any other as it is."""
+    """Gives a built-in's file relative to the project, since that is what a reader can open; any other as it is."""
     path = Path(file)
     return str(path.relative_to(PROJECT)) if path.is_relative_to(PROJECT) else file

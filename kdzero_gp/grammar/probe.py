@@ -48,7 +48,7 @@ def probe(operation: Operation) -> None:
 
 
 def _hint(operation: Operation) -> str:
-    """What may be wrong with the declaration of an operation that raises."""
+    """Tells what may be wrong with the declaration of an operation that raises."""
     returned = str(getattr(inspect.unwrap(operation.function), "__annotations__", {}).get("return", ""))
     return f". For a primitive with parameters, {LEARNED}" if operation.learned or "Module" in returned else ""
 
@@ -101,7 +101,7 @@ def _probe_one(operation: Operation, signature: Signature, make: Make) -> None:
 
 
 def _shapes(operation: Operation, signature: Signature) -> list[list[Shape]]:
-    """The shapes of the inputs, one list for every way in which they may differ."""
+    """Gives the shapes of the inputs, one list for every way in which they may differ."""
     shapes = [SHAPES[RANK[t]] for t in signature.inputs if t not in CONSTANTS]
     if operation.kind == "distance":
         shapes = [shapes[0], shapes[0]]
@@ -113,7 +113,7 @@ def _shapes(operation: Operation, signature: Signature) -> list[list[Shape]]:
 
 
 def _made(operation: Operation, shapes: list[Shape]) -> Callable[..., Any]:
-    """The module of a learned operation."""
+    """Gives the module of a learned operation."""
     module = operation.function(*map(torch.Size, shapes))
     if not isinstance(module, nn.Module):
         raise PrimitiveError(
@@ -125,7 +125,7 @@ def _made(operation: Operation, shapes: list[Shape]) -> Callable[..., Any]:
 def _run(
     operation: Operation, function: Callable[..., Any], tensors: list[Tensor], constants: list[float], targets: Tensor
 ) -> Any:
-    """What a function gives for copies of tensors, which it must leave as they are."""
+    """Tells what a function gives for copies of tensors, which it must leave as they are."""
     options: dict[str, Any] = {"generator": torch.Generator().manual_seed(0)} if operation.random else {}
     if operation.labels:
         options["targets"] = targets
@@ -143,7 +143,7 @@ def _run(
 
 
 def _targets(operation: Operation) -> list[Tensor]:
-    """The forms of targets that an operation may be given: a class of each sample, or a 0 or 1 for each class."""
+    """Gives the forms of targets that an operation may be given: a class of each sample, or a 0 or 1 for each class."""
     single, several = torch.arange(BATCH), torch.eye(BATCH, SHAPES[2][1])
     return {"exclusive": [single], "independent": [several]}.get(
         operation.classes, [single, several] if operation.labels else [single]

@@ -28,7 +28,10 @@ RESERVED = re.compile(r"stage[0-9]*|pool|logits")
 
 
 class Registry(Mapping[str, Operation]):
-    """Operations by name. `version` grows with every change, so what is derived from a registry can be renewed."""
+    """Operations by name.
+
+    `version` grows with every change, so that what is derived from a registry can be renewed.
+    """
 
     def __init__(self, operations: Mapping[str, Operation] | None = None) -> None:
         self._operations = dict(operations or {operation.name: operation for operation in STRUCTURE})
@@ -50,7 +53,7 @@ class Registry(Mapping[str, Operation]):
         return len(self._operations)
 
     def copy(self) -> "Registry":
-        """An independent registry with the same operations."""
+        """Copies the registry; the copy is independent."""
         return Registry(self._operations)
 
     def add(self, operation: Operation) -> None:
@@ -105,7 +108,7 @@ class Registry(Mapping[str, Operation]):
                 ) from None
 
     def load_file(self, path: str | Path) -> None:
-        """Runs a Python file of the user's own, named by the user, so that its decorators register here.
+        """Runs a user's Python file, whose decorators register here.
 
         It may import modules that lie beside it, as if it were run itself.
 
@@ -137,7 +140,7 @@ class Registry(Mapping[str, Operation]):
 
 
 def _renews(operation: Operation, known: Operation) -> bool:
-    """Whether a declaration replaces a known one of its name, as a `def` does, rather than clashing with it."""
+    """Tells whether a declaration replaces a known one of its name, as a `def` does, rather than clashing with it."""
     old, new = (PROJECT / (o.source.rpartition(":")[0] or o.source) for o in (known, operation))
     typed = not old.is_file() or known.module == operation.module == "__main__"
     return old == new or typed
@@ -149,13 +152,13 @@ _builtins_loaded = False
 
 
 def active_registry() -> Registry:
-    """The registry of the enclosing `with registry.active()`, otherwise the process's default one."""
+    """Gives the registry of the enclosing `with registry.active()`, otherwise the process's default one."""
     active = _ACTIVE.get()
     return default_registry() if active is None else active
 
 
 def default_registry() -> Registry:
-    """The process's default registry, with everything in the `primitives` package."""
+    """Gives the process's default registry, with everything in the `primitives` package."""
     global _builtins_loaded
     if not _builtins_loaded:
         _builtins_loaded = True  # first, since the modules loaded below call this function

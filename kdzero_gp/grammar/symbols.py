@@ -39,7 +39,7 @@ class OperationSymbol(gp.Primitive):
 
 
 def _registered(name: str, inputs: tuple[type, ...], source: str) -> OperationSymbol:
-    """The symbol in this process, which knows an operation by its name: functions do not travel."""
+    """Finds the symbol in this process by the operation's name, since functions do not travel."""
     operation = active_registry().get(name)
     signature = None if operation is None else operation.resolve(inputs)
     if operation is None or signature is None:
@@ -83,7 +83,7 @@ class ConstantSymbol(gp.Terminal):
 
     @property
     def text(self) -> str:
-        """The shortest text that reads back as the same number; whole numbers without a point."""
+        """Shortest text that reads back as the number; whole numbers have no point."""
         return repr(int(self.value)) if self.value.is_integer() and abs(self.value) < 1e15 else repr(self.value)
 
     def __eq__(self, other: object) -> bool:

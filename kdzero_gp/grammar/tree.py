@@ -79,12 +79,12 @@ class Tree(gp.PrimitiveTree):
         return self._key
 
     def canonical(self) -> "Tree":
-        """The tree without identities and idempotent repeats, its terms sorted."""
+        """Gives the tree without identities and idempotent repeats, its terms sorted."""
 
         return canonical(self)
 
     def subtree(self, index: int) -> list[Symbol]:
-        """The symbols of the subtree whose root is at `index`."""
+        """Gives the symbols of the subtree whose root is at `index`."""
         return list(self[self.searchSubtree(index)])
 
     def __str__(self) -> str:
@@ -139,12 +139,12 @@ def canonical(tree: Tree) -> Tree:
 
 
 def summands(tree: Tree) -> list[list[Symbol]]:
-    """The symbols of every summand of the canonical form, sorted by text; a tree that is no sum has one."""
+    """Gives the symbols of every summand of the canonical form, sorted by text; a tree that is no sum has one."""
     return _terms(_canonical(tree, 0)[0])
 
 
 def _canonical(tree: list[Symbol], index: int) -> tuple[list[Symbol], int]:
-    """The canonical symbols of the subtree at `index`, and the index behind it."""
+    """Gives the canonical symbols of the subtree at `index`, and the index behind it."""
     symbol = tree[index]
     index += 1
     if not isinstance(symbol, OperationSymbol):
@@ -172,7 +172,7 @@ def _operation(symbol: Symbol) -> Operation | None:
 
 
 def _terms(symbols: list[Symbol]) -> list[list[Symbol]]:
-    """The summands of a canonical loss, which is a left-leaning chain of sums."""
+    """Gives the summands of a canonical loss, which is a left-leaning chain of sums."""
     terms = []
     while _operation(symbols[0]) is ADD:
         split = Tree(symbols).searchSubtree(1).stop
@@ -182,7 +182,7 @@ def _terms(symbols: list[Symbol]) -> list[list[Symbol]]:
 
 
 def _merged(terms: list[list[Symbol]]) -> list[list[Symbol]]:
-    """The terms sorted by text, those of one distance made one whose weight is the sum of theirs."""
+    """Merges the terms of one distance by adding their weights, and sorts all terms by text."""
     values: dict[str, float] = {}
     heads: dict[str, list[Symbol]] = {}
     others = []

@@ -28,7 +28,7 @@ class Limits:
     max_size: int = 30
 
     def allow(self, tree: Tree) -> bool:
-        """Whether a tree is within both limits."""
+        """Tells whether a tree is within both limits."""
         return tree.size <= self.max_size and tree.height <= self.max_depth
 
 
@@ -41,7 +41,7 @@ class Variation:
     weights: Mapping[str, float] = field(default_factory=dict)
 
     def crossover(self, rng: random.Random, left: Tree, right: Tree) -> Tree | None:
-        """Puts a subtree of `right` in the place of a subtree of `left` of the same type."""
+        """Replaces a subtree of `left` by one of `right` of equal type."""
         donors = _positions_by_type(right)
         places = _positions_by_type(left)
         shared = sorted(set(donors) & set(places), key=lambda type_: type_.__name__)
@@ -133,11 +133,11 @@ class Variation:
         return self._accept(_replace(tree, place, inserted))
 
     def recombinations(self) -> dict[str, Callable[[random.Random, Tree, Tree], Tree | None]]:
-        """Every operator with two parents, by the name it has in the run's history."""
+        """Gives every operator with two parents, by the name it has in the run's history."""
         return {"crossover": self.crossover, "join": self.join}
 
     def mutations(self) -> dict[str, Callable[[random.Random, Tree], Tree | None]]:
-        """Every operator with one parent, likewise."""
+        """Gives every operator with one parent, likewise."""
         return {
             "subtree": self.subtree,
             "node": self.node,
@@ -171,7 +171,7 @@ class Variation:
 
 
 def _positions_by_type(tree: Tree) -> dict[type, list[int]]:
-    """Positions below the root, by type."""
+    """Groups the positions below the root by type."""
     positions: dict[type, list[int]] = {}
     for position in range(1, len(tree)):
         positions.setdefault(tree[position].ret, []).append(position)
@@ -179,7 +179,7 @@ def _positions_by_type(tree: Tree) -> dict[type, list[int]]:
 
 
 def _balanced_sum(add: Symbol, terms: list[list[Symbol]]) -> list[Symbol]:
-    """The sum of terms as a tree of least height."""
+    """Gives the sum of terms as a tree of least height."""
     if len(terms) == 1:
         return terms[0]
     half = len(terms) // 2

@@ -1,4 +1,4 @@
-"""Parameters of one's own beside a data-parallel student: equal in every process, step by step."""
+"""Keeps a distiller's own parameters equal in every process of a data-parallel training."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kdzero_gp.taps.wrapped import is_sharded
 
 
 class Agreement:
-    """Averages the gradients of some parameters over the processes that a student is trained by.
+    """Averages the gradients of some parameters over the processes of a student's training.
 
     `DistributedDataParallel` and `fully_shard` average those of their own parameters alone; others would drift apart
     with the images that each process sees. Gradients are averaged when a backward pass ends, all at once, so that every
@@ -47,7 +47,7 @@ class Agreement:
         self._asked = False
 
     def close(self) -> None:
-        """Averages no longer."""
+        """Ends the averaging."""
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
@@ -69,7 +69,7 @@ class Agreement:
 
 
 def _group(student: nn.Module) -> Any:
-    """The processes that a student is trained by; None where it is one alone."""
+    """Gives the process group of a student's training; None for a single process."""
     if not (dist.is_available() and dist.is_initialized()):
         return None
     for module in student.modules():

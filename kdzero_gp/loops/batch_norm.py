@@ -18,11 +18,11 @@ _log = logging.getLogger(__name__)
 
 
 class GlobalBatchNorm(_BatchNorm):
-    """What `nn.SyncBatchNorm` does on a GPU, on a CPU, where torch has none. Weights and keys stay as they are."""
+    """`nn.SyncBatchNorm` for the CPU, where torch has none; weights and keys stay as they are."""
 
     @classmethod
     def of(cls, norm: _BatchNorm) -> Self:
-        """One that shares the parameters and running statistics of a plain normalisation."""
+        """Makes one with the parameters and running statistics of a plain normalisation."""
         new = cls(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
         new.weight, new.bias = norm.weight, norm.bias
         new.running_mean, new.running_var = norm.running_mean, norm.running_var
@@ -31,7 +31,7 @@ class GlobalBatchNorm(_BatchNorm):
         return new
 
     def forward(self, x: Tensor) -> Tensor:
-        """x: (N, C, ...) float, with the same N in every process; half precision is normalised in float32."""
+        """Normalises x (N, C, ...) float, N equal in every process; half precision in float32."""
         if not self.training:
             return functional.batch_norm(
                 x, self.running_mean, self.running_var, self.weight, self.bias, self.running_mean is None, 0.0, self.eps
@@ -53,7 +53,7 @@ class GlobalBatchNorm(_BatchNorm):
         return torch.addcmul(self.bias.view(shape), result, self.weight.view(shape))
 
     def _follow(self, mean: Tensor, variance: Tensor) -> None:
-        """Moves the running statistics as torch's does."""
+        """Updates the running statistics by torch's rule."""
         if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
             return
         self.num_batches_tracked.add_(1)
@@ -62,11 +62,11 @@ class GlobalBatchNorm(_BatchNorm):
         self.running_var.lerp_(variance.to(self.running_var.dtype), share)
 
     def _check_input_dim(self, input: Tensor) -> None:
-        """Any number of dimensions will do."""
+        """Accepts any number of dimensions."""
 
 
 def shared_statistics(student: nn.Module, ranks: Ranks, device: torch.device) -> nn.Module:
-    """The student, its batch normalisations replaced in place by such as see the whole batch; as it is for one process.
+    """Replaces a student's batch normalisations, in place, by those over the whole batch; not for one process.
 
     On a GPU these are torch's own `SyncBatchNorm`.
     """

@@ -18,21 +18,19 @@ from kdzero_gp.methods.loss import MethodLoss, as_method
 from kdzero_gp.methods.named import check_loss, make_loss, named_distiller
 from kdzero_gp.methods.phase import Phase
 from kdzero_gp.methods.world import World
-from kdzero_gp.taps.find import DEPTHS
-from kdzero_gp.taps.match import TapPair, match_taps
 from kdzero_gp.taps.network import Network
-from kdzero_gp.taps.override import TapOverride, parse_taps
+from kdzero_gp.taps.override import parse_taps
 from kdzero_gp.taps.read import TapReader
 from kdzero_gp.taps.unchanged import KeptBuffers, evaluating, unchanged
-from kdzero_gp.tasks.kind import TaskKind
 from kdzero_gp.tasks.kinds import DEFAULT, kind_of
+from kdzero_gp.tasks.pair_taps import match_found
 
 SHOWN = 2
 """Images that are kept to look for parts of a network that a method asks for."""
 
 
 class Distillation(nn.Module):
-    """The whole loss of a batch, `loss = distillation(images, labels)`: it runs both networks and taps them.
+    """Runs both networks and computes the whole loss of a batch, `loss = distillation(images, labels)`.
 
     Its own parameters are those of the distiller alone (aligners, where feature shapes differ, and what a method
     learns): give them to the optimiser beside the student's. The teacher is run without gradient in evaluation mode and
@@ -82,7 +80,13 @@ class Distillation(nn.Module):
         device = next((p.device for p in student.parameters()), images.device)
         images = images.to(device)
         networks = (teacher.to(device), student)  # in a tuple: they are no submodules, so not among our parameters
-        pair = _pair(self._kind, *networks, self._teacher_view(images), images, parse_taps(taps))
+        shown, override = self._teacher_view(images), parse_taps(taps)
+        pair = match_found(
+            lambda depths: self._kind.find_taps(networks[0], shown, override.teacher, depths=depths),
+            lambda depths: self._kind.find_taps(networks[1], images, override.student, depths=depths),
+            same_size=shown.shape[2:] == images.shape[2:],
+            paired=override.paired,
+        ).shared
         self.ce_weight = 1.0
         self.distiller: Distiller | MethodLoss
         if isinstance(distiller, Distiller | MethodLoss):
@@ -112,7 +116,7 @@ class Distillation(nn.Module):
         self._agreement = Agreement(student, self.parameters())
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
-        """The loss of one batch, a scalar: the task's own, weighted, and the distiller's terms.
+        """Computes the loss of one batch, a scalar: the task's own, weighted, and the distiller's terms.
 
         Args:
             images: (N, C, H, W).
@@ -126,11 +130,11 @@ class Distillation(nn.Module):
         return self.ce_weight * self._kind.loss(knowledge, labels) + distilled
 
     def terms(self) -> dict[str, Tensor]:
-        """Every weighted term of the last batch by its text, for logging."""
+        """Gives every weighted term of the last batch by its text, for logging."""
         return self.distiller.terms()
 
     def close(self) -> None:
-        """Ends it: the networks are as they were, and nothing is averaged over processes any more."""
+        """Ends the averaging over processes; the networks are as they were."""
         self._agreement.close()
 
     def __enter__(self) -> Self:
@@ -147,7 +151,7 @@ class Distillation(nn.Module):
         self._agreement = Agreement(self._readers[0].model, self.parameters())
 
     def _taught(self, images: Tensor) -> Knowledge:
-        """What the teacher knows of the images, in evaluation mode; afterwards it is as it was."""
+        """Runs the teacher in evaluation mode and leaves it as it was."""
         reader = self._readers[1]
         buffers = KeptBuffers(reader.model) if self._moving else None
         with torch.no_grad(), evaluating(reader.model):
@@ -157,7 +161,7 @@ class Distillation(nn.Module):
         return knowledge
 
     def _prepare(self, images: Tensor) -> bool:
-        """Builds what is learned; tells whether the teacher's passes change its buffers, as those of observers do."""
+        """Builds the learned parts; tells whether the teacher's passes change its buffers, as observers do."""
         student, teacher = self._readers
         self._moving = False
         with torch.no_grad(), unchanged(student.model), unchanged(teacher.model):
@@ -165,14 +169,14 @@ class Distillation(nn.Module):
             taught = self._taught(images)
             moving = buffers.put_back()
             with evaluating(student.model):
-                ours, theirs = self._networks
-                world = World(classes=self._classes, device=images.device, student=ours, teacher=theirs)
+                of_student, of_teacher = self._networks
+                world = World(classes=self._classes, device=images.device, student=of_student, teacher=of_teacher)
                 self._method[0].prepare(student(images), taught, world)
         return moving
 
 
 def _for_any_loop(loss: Distiller | MethodLoss) -> tuple[MethodLoss]:
-    """The loss as a method, in a tuple: its parameters are those of the loss, which is registered already."""
+    """Wraps the loss as a method; the tuple keeps its parameters from being registered twice."""
     method = as_method(loss)
     if method is None:
         raise AssertionError("a loss is given")
@@ -183,17 +187,6 @@ def _for_any_loop(loss: Distiller | MethodLoss) -> tuple[MethodLoss]:
             "python -m kdzero_gp.train"
         )
     return (method,)
-
-
-def _pair(
-    kind: TaskKind, teacher: nn.Module, student: nn.Module, shown: Tensor, images: Tensor, override: TapOverride
-) -> TapPair:
-    """The taps that a search finds in this pair, under the same names."""
-    ours = kind.find_taps(teacher, shown, override.teacher, depths=DEPTHS)
-    theirs = kind.find_taps(student, images, override.student, depths=len(ours.stages) or DEPTHS)
-    if len(ours.stages) != len(theirs.stages):  # a transformer has as many stages as its partner
-        ours = kind.find_taps(teacher, shown, override.teacher, depths=len(theirs.stages) or DEPTHS)
-    return match_taps(ours, theirs, same_size=shown.shape[2:] == images.shape[2:], paired=override.paired)
 
 
 def _as_it_is(images: Tensor) -> Tensor:

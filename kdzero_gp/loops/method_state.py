@@ -1,4 +1,4 @@
-"""What a method adds to a training: the parameters of its phases, and the step of its critic."""
+"""The state that a method adds to a training: the parameters of its phases, and its critic's optimiser."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STAGE = re.compile(r"stage\d+")
 def parameters_of_phase(
     phase: Phase, student: nn.Module, method: MethodLoss | None, network: Callable[[], Network]
 ) -> list[nn.Parameter]:
-    """What the optimiser of a phase holds, in the order of `phase.trains`.
+    """Lists the parameters that a phase trains, in the order of `phase.trains`.
 
     Args:
         network: the student's, for its parts.
@@ -51,7 +51,7 @@ def parameters_of_phase(
 
 
 def hold_still(everything: Iterable[nn.Parameter], trained: Sequence[nn.Parameter]) -> None:
-    """Lets gradients flow to the trained parameters alone."""
+    """Freezes all parameters but the trained ones."""
     moving = set(trained)
     for parameter in everything:
         parameter.requires_grad_(parameter in moving)
@@ -73,11 +73,11 @@ class CriticStep:
         self._method.critic_loss(student, teacher, targets, now).backward()
 
     def state(self) -> dict[str, Tensor]:
-        """What the optimiser keeps; the critic's weights are the method's."""
+        """Copies the optimiser's state; the critic's weights are the method's."""
         return optimiser_state(self.optimiser, self.parameters, "critic.")
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Goes back to what `state` gave."""
+        """Restores a state that `state` gave."""
         kept = {
             place: {
                 name: value
@@ -93,7 +93,7 @@ class CriticStep:
 def optimiser_state(
     optimiser: torch.optim.Optimizer, parameters: Sequence[nn.Parameter], prefix: str = ""
 ) -> dict[str, Tensor]:
-    """What an optimiser keeps of each parameter, by `<what>.<place among the parameters>`."""
+    """Copies an optimiser's state of each parameter, by `<name>.<place among the parameters>`."""
     return {
         f"{prefix}{short}.{place}": optimiser.state[parameter][name]
         for place, parameter in enumerate(parameters)

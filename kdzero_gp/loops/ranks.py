@@ -1,4 +1,4 @@
-"""The processes of a data-parallel training, and what they tell one another. One process alone is the usual case."""
+"""The processes of a data-parallel training, and their messages; usually there is one process alone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kdzero_gp.knowledge import Knowledge
 
 @dataclass(frozen=True)
 class Ranks:
-    """Which process this is, of how many: torch's default process group.
+    """The rank of this process and the number of processes, in torch's default process group.
 
     Every process computes the loss of the *whole* batch from the gathered knowledge, so that a distiller that compares
     the samples of a batch with one another sees the same batch as in one process. The gradient that then arrives at a
@@ -29,11 +29,11 @@ class Ranks:
 
     @property
     def first(self) -> bool:
-        """Whether this is the process that writes and speaks."""
+        """Whether this process writes files and prints."""
         return self.rank == 0
 
     def check(self, batch: int) -> None:
-        """Every process takes the same number of images.
+        """Checks that every process takes the same number of images.
 
         Raises:
             ConfigError: the batch cannot be shared out equally.
@@ -44,15 +44,15 @@ class Ranks:
             )
 
     def share(self, batch: Tensor) -> Tensor:
-        """This process' part of the batch's image numbers, (B / count,)."""
+        """Takes this process' part of the batch's image numbers, (B / count,)."""
         return batch.chunk(self.count)[self.rank]
 
     def whole(self, knowledge: Knowledge) -> Knowledge:
-        """The knowledge of the whole batch; gradients of its taps come back to this process' own samples."""
+        """Gathers the knowledge of the whole batch; gradients come back to this process' own samples."""
         return knowledge if self.count == 1 else knowledge.map(lambda tap: _gather(tap, self.rank, self.count))
 
     def gathered(self, values: Tensor) -> Tensor:
-        """The same for a tensor without gradient."""
+        """Gathers a tensor of the whole batch, without gradient."""
         return values if self.count == 1 else _gather(values, self.rank, self.count)
 
     def sum_gradients(self, parameters: Iterable[Tensor]) -> None:
@@ -60,7 +60,7 @@ class Ranks:
         self._reduce(parameters, 1.0)
 
     def average_gradients(self, parameters: Iterable[Tensor]) -> None:
-        """The same with the mean: for gradients that are already those of the whole batch, and must stay equal."""
+        """Replaces every gradient by its mean over the processes: each is already that of the whole batch."""
         self._reduce(parameters, 1.0 / self.count)
 
     def _reduce(self, parameters: Iterable[Tensor], factor: float) -> None:
@@ -75,21 +75,21 @@ class Ranks:
                 gradient.copy_(part.view_as(gradient) * factor)
 
     def sum(self, value: Tensor) -> Tensor:
-        """The sum of a detached number over the processes."""
+        """Sums a detached number over the processes."""
         if self.count > 1:
             value = value.clone()
             torch.distributed.all_reduce(value)
         return value
 
     def share_first(self, tensors: Iterable[Tensor]) -> None:
-        """Overwrites tensors by those of the first process: equal seeds give equal weights only on equal machines."""
+        """Copies the first process' tensors to all: equal seeds give equal weights only on equal machines."""
         if self.count > 1:
             with torch.no_grad():
                 for tensor in tensors:
                     torch.distributed.broadcast(tensor, 0)
 
     def agreed(self, value: str) -> str:
-        """A text of the first process, everywhere."""
+        """Sends a text of the first process to all."""
         if self.count == 1:
             return value
         values: list[Any] = [value]
@@ -102,7 +102,7 @@ ALONE = Ranks()
 
 @contextmanager
 def launched(device: str) -> Iterator[tuple[Ranks, str]]:
-    """The processes that `torchrun` started, or this one alone, and the device that this process is to use.
+    """Joins the processes that `torchrun` started, or stays alone; returns them and this process' device.
 
     gloo connects processes on a CPU, nccl those on GPUs, one GPU each.
     """
@@ -157,6 +157,6 @@ def _gather(own: Tensor, rank: int, count: int) -> Tensor:
 
 
 def summed(own: Tensor) -> Tensor:
-    """The sum of a tensor over all processes, differentiable where every process computes one and the same loss."""
+    """Sums a tensor over all processes, differentiable where all compute one loss."""
     total: Tensor = _Sum.apply(own)
     return total

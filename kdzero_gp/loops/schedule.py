@@ -1,4 +1,4 @@
-"""When what happens in a training: its batches, their epochs, learning rates, and the phases of its method."""
+"""The schedule of a training: batches, epochs, learning rates, and the phases of its method."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kdzero_gp.tasks.recipe import Recipe
 
 @lru_cache(maxsize=64)
 def batches(images: int, recipe: Recipe, seed: int) -> tuple[Tensor, ...]:
-    """The index batches of a whole training, (batch_size,) int64 each: equal for all candidates of a run."""
+    """Draws the index batches of a whole training, (batch_size,) int64 each; equal for all candidates of a run."""
     generator = torch.Generator().manual_seed(seed)
     per_epoch = recipe.steps_per_epoch(images)
     result: list[Tensor] = []
@@ -54,12 +54,12 @@ class Schedule:
     extra: int
 
     def segment(self, step: int) -> Segment:
-        """The segment that a step belongs to; the last one behind the end."""
+        """Finds the segment of a step; the last one behind the end."""
         return next((segment for segment in self.segments if step < segment.end), self.segments[-1])
 
 
 def make_schedule(images: int, recipe: Recipe, phases: Sequence[Phase], seed: int) -> Schedule:
-    """The schedule of a method's phases under a recipe.
+    """Makes the schedule of a method's phases under a recipe.
 
     Args:
         seed: of the order of the images.
@@ -107,5 +107,5 @@ def make_schedule(images: int, recipe: Recipe, phases: Sequence[Phase], seed: in
 
 
 def extra_epochs(recipe: Recipe, phase: Phase) -> int:
-    """How many epochs of a recipe correspond to a phase's published extra ones: at least one of any."""
+    """Scales a phase's published extra epochs to a recipe; at least one remains of any."""
     return max(1, round(recipe.epochs * phase.extra_epochs / PUBLISHED_EPOCHS)) if phase.extra_epochs else 0

@@ -1,4 +1,4 @@
-"""A training whose batches are too large for one pass or one process, with the loss of the whole batch all the same."""
+"""A training with the loss of the whole batch, in several passes and processes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Input = tuple[Tensor, Tensor, Knowledge]
 
 
 class ShardedTraining(Training):
-    """`Training` with batches divided among processes, and among passes of each.
+    """Trains as `Training` does, with batches divided among processes and passes.
 
     Many distillers compare the samples of a batch with one another (Gram matrices, correlations, batch norms of
     losses). Averaging the losses of parts would train by another distiller, so the knowledge of all parts is put
@@ -84,7 +84,7 @@ class ShardedTraining(Training):
         self._draw_apart()
 
     def _refuse_parts(self) -> None:
-        """Some methods need their batch in one piece."""
+        """Refuses a method that needs its batch in one piece."""
         whole = {"images", "live teacher", "wrapped student"} & set(self.method.needs if self.method else ())
         if whole and (self.accumulate > 1 or self.ranks.count > 1):
             raise ConfigError(
@@ -93,12 +93,12 @@ class ShardedTraining(Training):
             )
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """See `Training.restore`; the state is that of the first process."""
+        """Restores a state of the first process; see `Training.restore`."""
         super().restore(state)
         self._draw_apart()
 
     def _draw_apart(self) -> None:
-        """What a student draws at random is the first process' as in one process, and another in each of the others."""
+        """Seeds the first process' draws as those of one process alone, and the others' apart."""
         if not self.ranks.first:
             with own_randomness(self.task.device):
                 torch.manual_seed(derive_seed(self._own_seed, "process", self.ranks.rank, self.step))
@@ -127,7 +127,7 @@ class ShardedTraining(Training):
             self._seen = None
 
     def _parts(self, batch: Tensor) -> Sequence[Tensor]:
-        """The image numbers of each of this process' passes."""
+        """Splits this process' image numbers by pass."""
         return self.ranks.share(batch).tensor_split(self.accumulate)
 
     def _coming(self, until: int) -> Iterator[tuple[Tensor, int]]:
@@ -142,13 +142,13 @@ class ShardedTraining(Training):
         return loss
 
     def _together(self, reader: TapReader, given: Input) -> Tensor:
-        """One pass of this process' samples."""
+        """Makes the step in one pass of this process' samples."""
         loss = self._whole_loss(self._known(reader, given[0]), given[2], given[1])
         loss.backward()
         return loss.detach()
 
     def _alone(self, reader: TapReader, parts: Sequence[Tensor], epoch: int, size: int) -> Tensor:
-        """The student alone, pass by pass: the loss of `size` samples is a sum over them."""
+        """Trains the student alone, pass by pass: the loss of `size` samples is a sum over them."""
         total = torch.zeros((), device=self.task.device)
         for part in parts:
             images, labels, _ = self.feed(part, epoch)
@@ -160,7 +160,7 @@ class ShardedTraining(Training):
         return total
 
     def _twice(self, reader: TapReader, parts: Sequence[Tensor], epoch: int) -> Tensor:
-        """Two rounds of passes with the loss of the whole batch between them."""
+        """Makes two rounds of passes with the loss of the whole batch between them."""
         inputs = [self.feed(part, epoch) for part in parts]
         with torch.no_grad(), _undone(self.student, self.task.device):
             seen = [self._known(reader, images) for images, _, _ in inputs]
@@ -180,7 +180,7 @@ class ShardedTraining(Training):
 
 @contextmanager
 def _undone(model: nn.Module, device: torch.device) -> Iterator[None]:
-    """Leaves a model's buffers and torch's random state as they were: the round inside is done once more."""
+    """Restores a model's buffers and torch's random state, since the round inside is done twice."""
     kept = [buffer.clone() for buffer in model.buffers()]
     with own_randomness(device):
         yield
@@ -198,7 +198,7 @@ def _joined(parts: Sequence[Knowledge]) -> Knowledge:
 
 
 class Meter:
-    """Adds up on the device: nothing is read back before `take`.
+    """Adds up losses on the device; nothing is read back before `take`.
 
     Args:
         name: of the task's own loss among the parts.
@@ -211,14 +211,14 @@ class Meter:
         self._terms: dict[str, Tensor] = {}
 
     def add(self, loss: Tensor, terms: Mapping[str, Tensor]) -> None:
-        """One step's loss and the distiller's weighted terms, scalars without gradient."""
+        """Adds one step's loss and the distiller's weighted terms, scalars without gradient."""
         self._steps += 1
         self._loss = loss.double() if self._loss is None else self._loss + loss
         for name, value in terms.items():
             self._terms[name] = self._terms[name] + value if name in self._terms else value.double()
 
     def take(self) -> tuple[float, dict[str, float]]:
-        """The means since the last call: the loss, and its parts by name, weighted."""
+        """Takes the means since the last call: the loss, and its weighted parts by name."""
         if self._loss is None:
             raise AssertionError("a step was done since the last call")
         loss = float(self._loss) / self._steps

@@ -1,4 +1,4 @@
-"""One student's training, which can stop at any step and go on later as if it had not."""
+"""The training of one student, which can be stopped and resumed at any step."""
 
 import time
 from collections.abc import Iterator
@@ -23,11 +23,11 @@ from kdzero_gp.tasks.task import Task
 
 
 class DivergedError(Exception):
-    """The loss became NaN or infinite."""
+    """A loss that became NaN or infinite."""
 
 
 class DeadlineError(Exception):
-    """The training took longer than it was given."""
+    """A training that exceeded its time limit."""
 
 
 class Training:
@@ -69,7 +69,7 @@ class Training:
         order_seed: int,
         distiller_warmup: int = 0,
     ) -> Self:
-        """The training of a student that exists already, in place."""
+        """Makes the training of a student that exists already, in place."""
         training = cls.__new__(cls)
         training._begin(task, student, distiller, recipe, order_seed, distiller_warmup)
         return training
@@ -108,11 +108,11 @@ class Training:
         self._enter(self.schedule.segment(0))
 
     def _taught_taps(self) -> tuple[str, ...]:
-        """The teacher's taps that are read with every batch; a live teacher gives its own."""
+        """Names the teacher's taps that are read with every batch; a live teacher gives its own."""
         return () if self.method is None or "live teacher" in self.method.needs else self.method.teacher_taps
 
     def _prepare(self, method: MethodLoss) -> None:
-        """Builds what it learns. Only shapes are wanted: the running statistics of batch norms stay as they are."""
+        """Builds the method's learned parts; the running statistics of batch norms stay as they are."""
         images, _, teacher = self.feed(self.order[0], 0)
         if "live teacher" in method.needs:
             teacher = self.task.live_teacher(method.teacher_taps)(images).detach()
@@ -121,7 +121,7 @@ class Training:
             method.prepare(reader(images), teacher, self.world())
 
     def world(self) -> World:
-        """What a method may know of this training."""
+        """The facts of this training that a method may read."""
         return World.of(self.task, self._bare, self.recipe)
 
     def _enter(self, segment: Segment) -> None:
@@ -150,7 +150,7 @@ class Training:
 
     @property
     def settles(self) -> int:
-        """Steps after which losses can be compared with one another: the last phase's, past a warm-up."""
+        """The step from which losses are comparable: the last phase's first, past a warm-up."""
         return max(self.segment.first, self.schedule.extra + self.distiller_warmup)
 
     def advance(self, until: int, *, seconds: float | None = None) -> None:
@@ -188,11 +188,11 @@ class Training:
             self._random = random_state(self.task.device)
 
     def _coming(self, until: int) -> Iterator[tuple[Tensor, int]]:
-        """The batches up to step `until` with their epochs, in the order in which they will be asked for."""
+        """Lists the batches up to step `until` with their epochs, in order of use."""
         return ((self.order[step], self.schedule.epochs[step]) for step in range(self.step, until))
 
     def moment(self, step: int) -> Now:
-        """What a method may know of a step before its batch is there."""
+        """Gives the facts of a step that a method may read before its batch."""
         segment, extra = self.schedule.segment(step), self.schedule.extra
         return Now(
             phase=segment.phase.name,
@@ -204,14 +204,14 @@ class Training:
         )
 
     def _backward(self, reader: TapReader, batch: Tensor, epoch: int) -> Tensor:
-        """One batch's loss, its gradients added to those of the parameters."""
+        """Computes one batch's loss and adds its gradients."""
         images, labels, teacher = self._fed(batch, epoch)
         loss = self._loss(self._known(reader, images), teacher, labels)
         loss.backward()
         return loss
 
     def _fed(self, batch: Tensor, epoch: int) -> tuple[Tensor, Tensor, Knowledge]:
-        """Images, labels and the teacher's taps; where the teacher is live, with gradient to the images."""
+        """Reads images, labels and the teacher's taps, the images with gradient where the teacher is live."""
         images, labels, teacher = self.feed(batch, epoch)
         needs = self.method.needs if self.method is not None else ()
         if self.method is not None and "live teacher" in needs:
@@ -224,14 +224,14 @@ class Training:
         return images, labels, teacher
 
     def _known(self, reader: TapReader, images: Tensor) -> Knowledge:
-        """What the student knows of images; nothing where it is idle."""
+        """Reads the student's taps of images; none where the student is idle."""
         if self.segment.phase.student == "idle":
             return Knowledge()
         with self.task.autocast():
             return reader(images)
 
     def _loss(self, student: Knowledge, teacher: Knowledge, labels: Tensor) -> Tensor:
-        """The loss of one batch at this step: the task's and the method's, weighted."""
+        """Computes the loss of one batch at this step: the task's and the method's, weighted."""
         phase, parts = self.segment.phase, []
         ce_weight = self.recipe.ce_weight if phase.ce_weight is None else phase.ce_weight
         if phase.student != "idle" and not (phase.ce_weight == 0 and phase.distils):
@@ -251,12 +251,12 @@ class Training:
 
     @property
     def rise(self) -> float:
-        """By what the method is weighted at this step beside its own weight: 1 after its warm-up."""
+        """Computes the warm-up factor of the method at this step, 1 after its warm-up."""
         step = self.step - self.schedule.extra
         return min(1.0, (step + 1) / max(1, self.distiller_warmup)) if step >= 0 else 1.0
 
     def state(self) -> dict[str, Tensor]:
-        """Everything that the steps to come depend on, copied to the CPU.
+        """Copies all that the further steps depend on to the CPU.
 
         Keys: `student.*`, `distiller.*`, the optimiser's `momentum.<place among the parameters>` and its like, those of
         a critic after `critic.`, `calls`, `step`, `random.*`.
@@ -274,7 +274,7 @@ class Training:
         return {name: value.detach().cpu().clone().contiguous() for name, value in state.items()}
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Goes back, or on, to a state that a training of the same task, distiller and recipe was in."""
+        """Restores a state of a training of the same task, distiller and recipe."""
         self.student.load_state_dict(_below("student.", state))
         if self.distiller is not None:
             self.distiller.load_state_dict(_below("distiller.", state))
@@ -291,7 +291,7 @@ class Training:
         self._random = {name: value.clone() for name, value in state.items() if name.startswith("random.")}
 
     def _enter_again(self) -> None:
-        """Stands in the segment of the current step, with the optimiser of the phase that it goes on with."""
+        """Re-enters the segment of the current step, with the optimiser of its phase."""
         segments = self.schedule.segments
         if len(segments) == 1:
             return

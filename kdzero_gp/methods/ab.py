@@ -51,7 +51,7 @@ class ActivationBoundaries(MethodLoss):
         }
 
     def _crossed(self, tap: str, student: Knowledge, teacher: Knowledge) -> Tensor:
-        """The squared distances to the right side of the boundary, sum / N."""
+        """Gives the squared distances to the right side of the boundary, sum / N."""
         maps, silent = self.connectors[tap](student[tap]), teacher[tap] <= 0
         above = torch.relu(maps + self.margin)  # how far a silent neuron is from -m
         below = torch.relu(self.margin - maps)  # how far a firing one is from m

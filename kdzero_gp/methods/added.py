@@ -39,7 +39,7 @@ class AddedTree(MethodLoss):
     def forward(
         self, student: Knowledge, teacher: Knowledge, targets: Tensor | None = None, now: Now | None = None
     ) -> Tensor:
-        """The sum for one batch."""
+        """Gives the sum for one batch."""
         self.distiller.calls = self.calls  # which a resumed training sets here alone
         self.calls += 1
         loss: Tensor = self.base(student, teacher, targets, now)
@@ -48,17 +48,17 @@ class AddedTree(MethodLoss):
         return loss
 
     def terms(self) -> dict[str, Tensor]:
-        """The weighted terms of both."""
+        """Gives the weighted terms of both."""
         return self.base.terms() | self.distiller.terms()
 
     def critic_loss(self, student: Knowledge, teacher: Knowledge, targets: Tensor, now: Now) -> Tensor:
-        """The base's."""
+        """Gives the base's."""
         return self.base.critic_loss(student, teacher, targets, now)
 
     def critic_optimiser(self, parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
-        """The base's."""
+        """Gives the base's."""
         return self.base.critic_optimiser(parameters)
 
     def wrap(self, student: nn.Module) -> nn.Module:
-        """What the base makes of it."""
+        """Gives what the base makes of it."""
         return self.base.wrap(student)

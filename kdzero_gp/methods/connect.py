@@ -21,7 +21,7 @@ def to_common_size(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def pointwise(inputs: int, outputs: int) -> nn.Conv2d:
-    """A 1x1 convolution without bias, its weights drawn from N(0, √(2 / outputs))."""
+    """Gives a 1x1 convolution without bias, its weights drawn from N(0, √(2 / outputs))."""
     convolution = nn.Conv2d(inputs, outputs, 1, bias=False)
     nn.init.normal_(convolution.weight, std=math.sqrt(2 / outputs))
     return convolution

@@ -89,7 +89,7 @@ class Crd(MethodLoss):
         return torch.stack(rows)
 
     def _side(self, anchor: Tensor, memory: Tensor, numbers: Tensor, side: int) -> Tensor:
-        """The loss of one side's embeddings (N, width) against the other side's memory."""
+        """Gives the loss of one side's embeddings (N, width) against the other side's memory."""
         scores = (_similarities(anchor, memory, numbers) / self.temperature).exp()
         with torch.no_grad():
             first = scores.mean() * len(memory)

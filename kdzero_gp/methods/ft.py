@@ -77,7 +77,7 @@ class Paraphraser(nn.Module):
         self.decode = nn.Sequential(*layers)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """The reconstruction of maps (N, C, H, W)."""
+        """Gives the reconstruction of maps (N, C, H, W)."""
         reconstructed: Tensor = self.decode(self.encode(maps))
         return reconstructed
 

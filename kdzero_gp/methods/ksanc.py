@@ -91,7 +91,7 @@ class Ksanc(MethodLoss):
         return self.critic
 
     def _vector(self, side: str, name: str, knowledge: Knowledge) -> Tensor:
-        """A stage squeezed to (N, C)."""
+        """Gives a stage squeezed to (N, C)."""
         maps = knowledge[name].flatten(2)
         if not self.attention:
             return maps.mean(2)

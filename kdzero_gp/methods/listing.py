@@ -52,7 +52,7 @@ class MethodRow:
 
 
 def method_rows() -> list[MethodRow]:
-    """A row for every registered method, in the registry's order."""
+    """Gives a row for every registered method, in the registry's order."""
     images = torch.zeros(2, 3, 32, 32)
     networks = []
     for role, name in zip(("student", "teacher"), PAIR, strict=True):

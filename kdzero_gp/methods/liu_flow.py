@@ -80,7 +80,7 @@ class FlowingMaps(MethodLoss):
         }
 
     def _mixed(self, stage: str, teacher: Knowledge, maps: Tensor) -> Tensor:
-        """A student's map with its shares of the teacher's."""
+        """Gives a student's map with its shares of the teacher's."""
         own, *others = self.shares[stage].softmax(0)
         transforms = self.transforms[stage]
         if not isinstance(transforms, nn.ModuleDict):

@@ -61,7 +61,7 @@ class MethodLoss(nn.Module):
         """Makes the modules and buffers for these shapes; its random numbers are the method's own."""
 
     def loss(self, student: Knowledge, teacher: Knowledge, targets: Tensor, now: Now) -> dict[str, Tensor]:
-        """The weighted terms of one batch by name; their sum is the loss.
+        """Gives the weighted terms of one batch by name; their sum is the loss.
 
         Args:
             student: taps with their graph.
@@ -71,15 +71,15 @@ class MethodLoss(nn.Module):
         raise NotImplementedError(f"{type(self).__name__} gives no loss")
 
     def critic_loss(self, student: Knowledge, teacher: Knowledge, targets: Tensor, now: Now) -> Tensor:
-        """What the critic lowers, on taps without graph."""
+        """Gives what the critic lowers, on taps without graph."""
         raise NotImplementedError(f"{type(self).__name__} has a critic and no loss for it")
 
     def critic_optimiser(self, parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
-        """The critic's own."""
+        """Gives the critic's own."""
         return torch.optim.Adam(parameters, lr=1e-3)
 
     def wrap(self, student: nn.Module) -> nn.Module:
-        """The network that is trained and tested in the student's place; by default the student itself."""
+        """Gives the network that is trained and tested in the student's place; by default the student itself."""
         return student
 
     def prepare(self, student: Knowledge, teacher: Knowledge, world: World | None = None) -> Self:
@@ -105,7 +105,7 @@ class MethodLoss(nn.Module):
     def forward(
         self, student: Knowledge, teacher: Knowledge, targets: Tensor | None = None, now: Now | None = None
     ) -> Tensor:
-        """The loss of one batch, a scalar: the sum of its terms."""
+        """Gives the loss of one batch, a scalar: the sum of its terms."""
         self.prepare(student, teacher)
         self.calls += 1
         student, teacher = student.map(_widened), teacher.map(_widened)
@@ -119,16 +119,16 @@ class MethodLoss(nn.Module):
         return torch.stack(list(terms.values())).sum() if len(terms) > 1 else next(iter(terms.values()))
 
     def terms(self) -> dict[str, Tensor]:
-        """Every weighted term of the last call by its name, without gradient, for logging."""
+        """Gives every weighted term of the last call by its name, without gradient, for logging."""
         return dict(self._last)
 
     def learned(self) -> list[nn.Parameter]:
-        """The parameters that train with the student: all but the critic's."""
+        """Gives the parameters that train with the student: all but the critic's."""
         critics = set() if self.critic is None else set(self.critic.parameters())
         return [parameter for parameter in self.parameters() if parameter not in critics]
 
     def fusable(self, taps: Collection[str]) -> str:
-        """What keeps its student from being trained in one program with others; "" if nothing does.
+        """Tells what keeps its student from being trained in one program with others; "" if nothing does.
 
         Args:
             taps: those that a stack of students can be read at.
@@ -158,17 +158,17 @@ class TreeLoss(MethodLoss):
     def forward(
         self, student: Knowledge, teacher: Knowledge, targets: Tensor | None = None, now: Now | None = None
     ) -> Tensor:
-        """The distiller's loss of one batch."""
+        """Gives the distiller's loss of one batch."""
         loss: Tensor = self.distiller(student, teacher, targets)
         return loss
 
     def terms(self) -> dict[str, Tensor]:
-        """Every weighted term of the last call by its text."""
+        """Gives every weighted term of the last call by its text."""
         return self.distiller.terms()
 
 
 def as_method(loss: Distiller | MethodLoss | None) -> MethodLoss | None:
-    """What a training loop calls: the method, or a distiller as one."""
+    """Gives what a training loop calls: the method, or a distiller as one."""
     return TreeLoss(loss) if isinstance(loss, Distiller) else loss
 
 

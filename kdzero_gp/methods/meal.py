@@ -68,7 +68,7 @@ class Meal(MethodLoss):
         return terms
 
     def _told_apart(self, tap: str, s: Tensor, t: Tensor) -> Tensor:
-        """What the discriminator lowers, with the student's gradient reversed."""
+        """Gives what the discriminator lowers, with the student's gradient reversed."""
         judged = self.discriminators[tap](torch.cat([reversed_gradient(s), t]))
         student = torch.arange(len(judged), device=judged.device) < len(s)
         labels = torch.stack([student, ~student], 1).to(judged.dtype)
@@ -85,7 +85,9 @@ def discriminator(length: int) -> nn.Sequential:
 
 
 def common_shape(student: Sequence[int], teacher: Sequence[int], length: int) -> tuple[int, int, int]:
-    """The smaller of two shapes (C, H, W) in each dimension, with as few positions and channels as `length` allows."""
+    """Gives the smaller of two shapes (C, H, W) in each dimension, with as few positions and channels as `length`
+    allows.
+    """
     channels, height, width = (min(s, t) for s, t in zip(student, teacher, strict=True))
     channels = min(channels, length)
     side = max(1, math.isqrt(length // channels))
@@ -93,7 +95,7 @@ def common_shape(student: Sequence[int], teacher: Sequence[int], length: int) ->
 
 
 def flattened(tap: Tensor, shape: tuple[int, int, int]) -> Tensor:
-    """A map (N, C, H, W) or vector (N, D) averaged to a shape, as (N, d)."""
+    """Gives a map (N, C, H, W) or vector (N, D) averaged to a shape, as (N, d)."""
     maps = tap if tap.dim() == 4 else tap[:, :, None, None]
     if tuple(maps.shape[1:]) != shape:
         maps = F.adaptive_avg_pool3d(maps[:, None], shape)[:, 0]
@@ -101,5 +103,5 @@ def flattened(tap: Tensor, shape: tuple[int, int, int]) -> Tensor:
 
 
 def reversed_gradient(x: Tensor) -> Tensor:
-    """The same values with the gradient times −1."""
+    """Gives the same values with the gradient times −1."""
     return 2 * x.detach() - x

@@ -75,7 +75,7 @@ class Method:
         return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
 
     def having(self, options: Mapping[str, Option]) -> Self:
-        """The same method with other options than the published.
+        """Gives the same method with other options than the published.
 
         Raises:
             ConfigError: it has no such option, or the option is of another kind.
@@ -83,7 +83,7 @@ class Method:
         return replace(self, options=checked_options(self.name, options, self.defaults))
 
     def tree(self, stages: Stages = ("stage1", "stage2", "stage3")) -> Tree:
-        """The method as a tree for a pair with these stages; its weights are meant for use without calibration.
+        """Gives the method as a tree for a pair with these stages; its weights are meant for use without calibration.
 
         Raises:
             ConfigError: it reads feature maps, and the pair has none; or it is no tree.
@@ -101,7 +101,7 @@ class Method:
         return parse(self.text(stages, **self.options))
 
     def loss(self, stages: Stages, *, seed: int = 0) -> MethodLoss:
-        """The loss of a method that is a module, before it is prepared.
+        """Gives the loss of a method that is a module, before it is prepared.
 
         Args:
             seed: of its initial weights and random numbers.
@@ -177,7 +177,7 @@ def module_method(
 
 
 def sum_of(terms: Sequence[str]) -> str:
-    """The text form of a sum: `add(add(a, b), c)`."""
+    """Gives the text form of a sum: `add(add(a, b), c)`."""
     text, *rest = terms
     for term in rest:
         text = f"add({text}, {term})"

@@ -25,7 +25,7 @@ PLUS = " + "
 
 
 @dataclass(frozen=True)
-class Named:
+class NamedDistiller:
     """A way to train a student: `ce_weight` · cross-entropy + module + tree, of which either may be missing.
 
     Attributes:
@@ -69,12 +69,12 @@ class Named:
         return self.warmup_epochs / PUBLISHED_EPOCHS
 
     def warmup_steps(self, steps: int) -> int:
-        """The same in steps, of a training of so many."""
+        """Gives the same in steps, of a training of so many."""
         return round(self.warmup * steps)
 
 
-def named_distiller(text: str, stages: Sequence[str]) -> Named:
-    """The distiller that a text names, for a pair with these stages.
+def named_distiller(text: str, stages: Sequence[str]) -> NamedDistiller:
+    """Gives the distiller that a text names, for a pair with these stages.
 
     Args:
         text: the path of a `best.json`, which comes with its stored calibration; a text form, as written; the name of a
@@ -94,19 +94,19 @@ def named_distiller(text: str, stages: Sequence[str]) -> Named:
         chosen = method(text)
         if chosen.module is not None:
             chosen.loss(stages)  # which finds out whether it fits
-            return Named(text, None, None, chosen.ce_weight, chosen.warmup_epochs, chosen.call)
+            return NamedDistiller(text, None, None, chosen.ce_weight, chosen.warmup_epochs, chosen.call)
         tree = None if chosen.alone else chosen.tree(stages)
-        return Named(text, tree, None, chosen.ce_weight, chosen.warmup_epochs)
+        return NamedDistiller(text, tree, None, chosen.ce_weight, chosen.warmup_epochs)
     if is_file_name(text):
         from kdzero_gp.export.distiller_file import load
 
         distiller = load(text)
         _check_stages(text, distiller.tree, stages)
-        return Named(text, distiller.tree, tuple(distiller.calibration.tolist()))
+        return NamedDistiller(text, distiller.tree, tuple(distiller.calibration.tolist()))
     if PLUS in text:
         return _sum(text, *(named_distiller(part, stages) for part in text.rsplit(PLUS, 1)))
     if "(" in text:
-        return Named(text, parse(text, taps=usual_taps(stages)))
+        return NamedDistiller(text, parse(text, taps=usual_taps(stages)))
     close = difflib.get_close_matches(text, METHODS, n=1)
     shown = text if len(text) <= 60 else f"{text[:57]}..."
     hint = f" Did you mean '{close[0]}'?" if close else ""
@@ -117,7 +117,7 @@ def named_distiller(text: str, stages: Sequence[str]) -> Named:
 
 
 def check_loss(kind: TaskKind, loss: Distiller | MethodLoss, whose: str) -> None:
-    """The same for a loss that exists already."""
+    """Gives the same for a loss that exists already."""
     if isinstance(loss, AddedTree):
         check_loss(kind, loss.base, whose)
         check_loss(kind, loss.distiller, whose)
@@ -136,14 +136,14 @@ def _check_module(kind: TaskKind, chosen: Method, whose: str) -> None:
 
 
 def is_file_name(text: str) -> bool:
-    """Whether a text is to be read as a path: it ends as a distiller file does, or a file of that name exists."""
+    """Tells whether a text is to be read as a path: it ends as a distiller file does, or a file of that name exists."""
     with suppress(OSError, ValueError):  # too long, or with characters that no path has
         if "(" not in text and Path(text).expanduser().is_file():
             return True
     return PLUS not in text and text.lower().endswith(".json")
 
 
-def _sum(text: str, first: Named, second: Named) -> Named:
+def _sum(text: str, first: NamedDistiller, second: NamedDistiller) -> NamedDistiller:
 
     if first.alone or second.alone:
         raise ConfigError(f"'{text}' adds to `none`, the student alone, which has no distiller; leave it out")
@@ -153,7 +153,7 @@ def _sum(text: str, first: Named, second: Named) -> Named:
     parts = [(part.tree, part.calibration) for part in (first, second) if part.tree is not None]
     tree, calibration = parts[0] if len(parts) == 1 else summed(*parts)
     factors = None if calibration is None else tuple(calibration)
-    return Named(text, tree, factors, first.ce_weight, first.warmup_epochs, module)
+    return NamedDistiller(text, tree, factors, first.ce_weight, first.warmup_epochs, module)
 
 
 def make_loss(
@@ -164,7 +164,7 @@ def make_loss(
     calibration: Sequence[float] | None = None,
     seed: int = 0,
 ) -> Distiller | MethodLoss | None:
-    """The loss of a tree, of a method that is a module, or of both together; None for the student alone.
+    """Gives the loss of a tree, of a method that is a module, or of both together; None for the student alone.
 
     Args:
         tree: text form.

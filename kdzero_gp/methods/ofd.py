@@ -54,7 +54,7 @@ class Overhaul(MethodLoss):
         }
 
     def _partial(self, tap: str, student: Knowledge, teacher: Knowledge) -> Tensor:
-        """The squared distances that count, sum / N."""
+        """Gives the squared distances that count, sum / N."""
         s, t = to_common_size(student[tap], teacher[tap])
         maps: Tensor = self.connectors[tap](s)
         wanted = torch.maximum(t, self.get_buffer(f"margin_{tap}")[:, None, None].to(t.dtype))

@@ -30,14 +30,14 @@ def read_call(text: str) -> tuple[str, dict[str, str]] | None:
 
 
 def written(name: str, options: Mapping[str, Option]) -> str:
-    """The text form of a method with options, sorted by name."""
+    """Gives the text form of a method with options, sorted by name."""
     if not options:
         return name
     return f"{name}({', '.join(f'{key}={shown(options[key])}' for key in sorted(options))})"
 
 
 def checked_options(method: str, options: Mapping[str, Option], defaults: Mapping[str, Option]) -> dict[str, Option]:
-    """Those options that differ from their defaults, each of its default's kind.
+    """Gives those options that differ from their defaults, each of its default's kind.
 
     Raises:
         ConfigError: an unknown option, or a value of another kind.
@@ -80,7 +80,7 @@ def _converted(method: str, name: str, value: Option, default: Option) -> Option
 
 
 def shown(value: Option) -> str:
-    """A value as it is written in a method's parentheses."""
+    """Gives a value as it is written in a method's parentheses."""
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)

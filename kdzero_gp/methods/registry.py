@@ -34,7 +34,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(_walk())
 
 
 def method(text: str) -> Method:
-    """The method of a name, or of a name with options such as `dkd(beta=8)`.
+    """Gives the method of a name, or of a name with options such as `dkd(beta=8)`.
 
     Raises:
         ConfigError: there is none, with the known and the closest ones; or it has no such option.
@@ -48,11 +48,11 @@ def method(text: str) -> Method:
 
 
 def names_method(text: str) -> bool:
-    """Whether a text is a method's name, or one with options in parentheses."""
+    """Tells whether a text is a method's name, or one with options in parentheses."""
     read = read_call(text)
     return read is not None and read[0] in METHODS
 
 
 def methods(names: Iterable[str]) -> list[Method]:
-    """The methods of several names, each once, in order."""
+    """Gives the methods of several names, each once, in order."""
     return [method(name) for name in dict.fromkeys(names)]

@@ -74,7 +74,7 @@ class Fusion(nn.Module):
         self.attend = None if deepest else nn.Sequential(nn.Conv2d(2 * middle, 2, 1), nn.Sigmoid())
 
     def forward(self, level: Tensor, above: Tensor | None, size: torch.Size) -> tuple[Tensor, Tensor]:
-        """The level in the teacher's channels and at its size, and what the next level is fused with."""
+        """Gives the level in the teacher's channels and at its size, and what the next level is fused with."""
         fused: Tensor = self.enter(level)
         if self.attend is not None and above is not None:
             above = F.interpolate(above, fused.shape[2:], mode="nearest")
@@ -86,7 +86,7 @@ class Fusion(nn.Module):
 
 
 def pyramid_distance(student: Tensor, teacher: Tensor) -> Tensor:
-    """The weighted mean of squared errors at a map's own size and at the smaller ones of `PYRAMID`."""
+    """Gives the weighted mean of squared errors at a map's own size and at the smaller ones of `PYRAMID`."""
     distance, weights = F.mse_loss(student, teacher), 1.0
     sizes = [size for size in PYRAMID if size < student.shape[2]]
     for halvings, size in zip(count(1), sizes, strict=False):

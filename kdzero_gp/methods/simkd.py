@@ -95,7 +95,7 @@ class Projected(WrappedStudent):
         return Head(self.classifier)(projected.mean((2, 3)))
 
     def project(self, maps: Tensor) -> Tensor:
-        """The projection of the map of the last pass, computed there already, or of another."""
+        """Gives the projection of the map of the last pass, computed there already, or of another."""
         if self._last is not None and self._last[0] is maps:
             return self._last[1]
         return self._projected(maps)

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 
 def label_map(targets: Tensor, size: tuple[int, int]) -> Tensor:
-    """The class of every place of a map, (N, H, W) int64.
+    """Gives the class of every place of a map, (N, H, W) int64.
 
     Args:
         targets: (N,) int64, one class for each image; or (N, H', W') int64, which is brought to the map's size by the
@@ -28,5 +28,7 @@ def label_map(targets: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def whole_image(targets: Tensor) -> list[Tensor]:
-    """One box for each image that has a class and no boxes: (1, 4) of left, top, right, bottom as shares, 0 to 1."""
+    """Gives one box for each image that has a class and no boxes: (1, 4) of left, top, right, bottom as shares, 0 to
+    1.
+    """
     return [torch.tensor([[0.0, 0.0, 1.0, 1.0]], device=targets.device) for _ in targets]

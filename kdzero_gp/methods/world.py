@@ -47,7 +47,7 @@ class World:
 
     @classmethod
     def of(cls, task: Task, student: nn.Module, recipe: Recipe) -> Self:
-        """The world of a student's training by a recipe."""
+        """Gives the world of a student's training by a recipe."""
         samples = len(task.data.train)
         return cls(
             samples=samples,

@@ -1,4 +1,4 @@
-"""Networks by name, each declared beside its class in a file of its own: how it is built, and how it is trained."""
+"""Networks by name: each is declared beside its class, with its input and recipe."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TRANSFORMERS = ("deit", "t2t", "vit")
 
 @dataclass(frozen=True)
 class Network:
-    """A network that can be had by name.
+    """A network with a name.
 
     Attributes:
         factory: called with `num_classes`, `in_channels` and, where `size` is given, `image_size`.
@@ -81,7 +81,7 @@ FAMILIES: FolderChoices[Family] = FolderChoices("--student", "kdzero_gp.models")
 def network(
     names: str | Mapping[str, tuple[Any, ...]], *, size: Size | None = None, step: int = 1, recipe: str = CNN_RECIPE
 ) -> Callable[[Factory], Factory]:
-    """Declares a network by its class, or by a function that makes it.
+    """Declares a network by its class or factory.
 
     Args:
         names: its name; or several, each with the first arguments that the class is then called with.

@@ -1,4 +1,4 @@
-"""Linear attention by positive random features, over tokens as small as T2T-ViT's first ones are many.
+"""Linear attention by positive random features, for the many small tokens that T2T-ViT begins with.
 
 Choromanski et al., "Rethinking Attention with Performers", https://arxiv.org/abs/2009.14794, in the form that T2T-ViT
 (https://arxiv.org/abs/2101.11986) uses for its tokens-to-token layers; parameter names as in its published code.

@@ -20,7 +20,7 @@ from kdzero_gp.untrusted import printable
 def build_user_model(
     spec: str, *, num_classes: int, in_channels: int, image_size: tuple[int, int] | None = None
 ) -> nn.Module:
-    """Import `module` and call `factory` of `spec = "module:factory"`.
+    """Imports `module` and calls `factory` of `spec = "module:factory"`.
 
     `in_channels` and `image_size`, (H, W), are passed only to a factory whose signature names them. Importing runs the
     module's code: the user asks for that by naming it, as with any script of their own.
@@ -80,7 +80,7 @@ def _names_parameter(factory: Callable[..., Any], name: str) -> bool:
 
 
 def is_user_model(spec: str) -> bool:
-    """Whether a network's name is that of a factory of the user's own."""
+    """Tells whether a network's name is that of a factory of the user's own."""
     return ":" in spec and spec.partition(":")[0] not in LIBRARIES
 
 
@@ -109,7 +109,7 @@ def source_digest(spec: str, model: nn.Module) -> str:
 
 
 def require_named_networks(holder: str, stored: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    """Refuses a teacher or student that is a factory of somebody's own, unless the same is given.
+    """Refuses a teacher or student that is a user's factory, unless that factory is given.
 
     Args:
         holder: what has stored it, for the message.

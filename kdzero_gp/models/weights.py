@@ -24,7 +24,7 @@ _SHOWN = 8  # keys of each kind in a report
 
 
 def load_weights(model: nn.Module, path: str | Path) -> None:
-    """Load a checkpoint into `model`; every weight must be there and fit, or the model stays as it was.
+    """Loads a checkpoint into `model`; where a weight is missing or does not fit, the model stays unchanged.
 
     Takes `.safetensors`, and whatever `torch.load(weights_only=True)` reads: a state dict, or one under "state_dict" or
     "model". Prefixes `module.` and `_orig_mod.` are dropped where the model has none. BatchNorm's

@@ -79,7 +79,7 @@ def _check(role: str, name: str, slot: NetworkSlot, images: torch.Tensor, data: 
 
 
 def untrained(name: str, spec: InputSpec, data: Dataset, kind: TaskKind) -> NetworkSlot:
-    """Builds the network called `name` for this data, with initial weights that are always the same, and its input.
+    """Builds the network called `name` for these data with fixed initial weights, and its input.
 
     Raises:
         ModelError: it is unknown or cannot be built for these images.

@@ -15,7 +15,7 @@ from kdzero_gp.data.sources.source import DEFAULT_DATA, data_help
 from kdzero_gp.errors import ConfigError, KdzeroError
 from kdzero_gp.taps.override import parse_taps
 from kdzero_gp.tasks.input import parse_normalisation, published_constants
-from kdzero_gp.tasks.kinds import DEFAULT, kind_of
+from kdzero_gp.tasks.kinds import DEFAULT, kind_of, task_help
 from kdzero_gp.tasks.presets import recipes_for
 from kdzero_gp.tasks.recipe import Recipe
 
@@ -66,10 +66,7 @@ class PairConfig(ProcessConfig):
     not_identity: ClassVar[frozenset[str]] = frozenset()
     """Options that change how fast something goes and not what it gives, so it may be gone on with under others."""
 
-    task: str = Field(
-        DEFAULT,
-        description="{default} (default), or multilabel: npz:FILE whose y is (N, K), 1 for each class it has.",
-    )
+    task: str = Field(DEFAULT, description=task_help())
     data: str = Field(DEFAULT_DATA, description=data_help())
     limit: int | None = Field(None, ge=2, description="Use only the first N training images.")
     teacher: str = Field(

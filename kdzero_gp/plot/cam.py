@@ -1,4 +1,4 @@
-"""`cam`: where students and teacher look for the true class of an image, side by side."""
+"""`cam`: class activation maps of students and teacher for the true class, side by side."""
 
 from __future__ import annotations
 

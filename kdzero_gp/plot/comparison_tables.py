@@ -143,7 +143,7 @@ def require_same(folders: Sequence[str | Path], tables: Sequence[Table]) -> None
 
 
 def _count(number: int) -> str:
-    """Three significant digits: 947, 12.3k, 1.70M."""
+    """Formats a count with three significant digits: 947, 12.3k, 1.70M."""
     for unit, name in ((1e6, "M"), (1e3, "k")):
         if number >= unit:
             return f"{number / unit:#.3g}".rstrip(".") + name

@@ -1,4 +1,4 @@
-"""`curves`: how trainings went, epoch by epoch, mean and spread over the seeds of each method."""
+"""`curves`: training curves by epoch, mean and spread over the seeds of each method."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ LAST = ("out", "name")
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure that can be had by name.
+    """A figure with a name.
 
     Attributes:
         about: what the command's help says.
@@ -68,7 +68,7 @@ class Figure:
 
 
 def _parameter(own: inspect.Parameter) -> inspect.Parameter:
-    """A parameter as typer wants it: several values are a list there, and nothing given is None."""
+    """Converts a parameter to typer's form: several values are a list, and a missing one is None."""
     annotation, *marks = get_args(own.annotation)
     kind = typed_as(annotation, marks)
     default = None if own.default == () else own.default

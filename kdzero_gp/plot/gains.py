@@ -52,7 +52,7 @@ def terms(formula: str | None) -> Counter[str]:
 
 
 def _summands(text: str) -> Iterator[str]:
-    """What stands between `add(`, commas and brackets of sums, in one pass."""
+    """Tells what stands between `add(`, commas and brackets of sums, in one pass."""
     begin = place = depth = 0
     while place < len(text):
         if place == begin and text.startswith("add(", place):
@@ -69,7 +69,7 @@ def _summands(text: str) -> Iterator[str]:
 
 
 def _body(piece: str) -> str:
-    """The distance of `weight(VALUE, distance)`; anything else as it is."""
+    """Gives the distance of `weight(VALUE, distance)`; anything else as it is."""
     inner = piece[7:-1].partition(",")[2] if piece.startswith("weight(") and piece.endswith(")") else ""
     return inner or piece
 

@@ -135,7 +135,7 @@ def watched(
 
 
 def _matters(network: Tapped, images: Tensor) -> bool:
-    """Whether the scores' gradient reaches the places of the image."""
+    """Tells whether the scores' gradient reaches the places of the image."""
     seen: list[Tensor] = []
     handle = network.probe.register_forward_hook(lambda _module, _inputs, output: seen.append(output))
     try:
@@ -149,7 +149,7 @@ def _matters(network: Tapped, images: Tensor) -> bool:
 
 
 def _before(model: nn.Module, tap: Tap, images: Tensor) -> Sequence[Tap]:
-    """Outputs of the same shape as the tap's, from the nearest one backwards."""
+    """Lists the earlier outputs of the tap's shape, the nearest first."""
     found: list[tuple[str, int, tuple[int, ...]]] = []
     counts: dict[str, int] = {}
     ends: list[int] = []

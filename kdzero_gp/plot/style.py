@@ -92,7 +92,7 @@ def lines(kinds: Sequence[Kind]) -> list[Line]:
 
 @contextmanager
 def printed() -> Iterator[None]:
-    """Matplotlib's settings for these figures; afterwards they are as they were."""
+    """Sets matplotlib up for these figures inside the block, and restores it after."""
     import matplotlib
 
     with matplotlib.rc_context(), warnings.catch_warnings():
@@ -103,7 +103,7 @@ def printed() -> Iterator[None]:
 
 
 def grid_of(count: int, most: int = 4) -> tuple[int, int]:
-    """Chooses rows and columns for so many panels, at most `most` in a row and as equal as can be."""
+    """Chooses rows and columns of a grid of panels, at most `most` in a row and rows of nearly equal length."""
     rows = math.ceil(count / most)
     return rows, math.ceil(count / rows)
 

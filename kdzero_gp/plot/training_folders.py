@@ -13,6 +13,7 @@ from kdzero_gp.compare.entries import LABEL
 from kdzero_gp.errors import ConfigError, StoreError
 from kdzero_gp.methods.named import PLUS
 from kdzero_gp.methods.registry import METHODS
+from kdzero_gp.pair.own_code import CODE
 from kdzero_gp.plot.style import Kind
 from kdzero_gp.store.failures import report_failures
 from kdzero_gp.tasks.kind import TaskKind
@@ -201,7 +202,7 @@ def require_same_pair(trainings: Sequence[Training]) -> None:
 def _read(text: str) -> Training:
     labelled = None if Path(text).expanduser().is_dir() else LABEL.fullmatch(text)
     folder = Path(labelled[2] if labelled else text).expanduser()
-    options = read_json(folder / CONFIG_NAME)
+    options = {name: value for name, value in read_json(folder / CONFIG_NAME).items() if name != CODE}
     config = _valid(Config, options, folder / CONFIG_NAME)
     label = labelled[1].strip() if labelled else _label(config.distiller)
     return Training(folder, printable(label, limit=LONGEST), config, options)

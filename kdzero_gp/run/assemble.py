@@ -21,7 +21,7 @@ TEACHING = 0.02
 
 
 def make_evaluator(config: RunConfig, task: Task | None = None) -> Evaluator:
-    """The fitness function of a run."""
+    """Gives the fitness function of a run."""
     load_primitives(config)
     settings = EvaluationSettings(
         run_seed=config.seed,
@@ -38,18 +38,18 @@ def make_evaluator(config: RunConfig, task: Task | None = None) -> Evaluator:
 
 
 def make_worker_evaluator(config: RunConfig) -> Evaluator:
-    """The fitness function inside a worker process."""
+    """Gives the fitness function inside a worker process."""
     settle_torch(config.threads, config.device)
     return make_evaluator(config)
 
 
 def make_grammar(config: RunConfig, task: Task) -> Grammar:
-    """The grammar over the task's taps and the run's operations."""
+    """Gives the grammar over the task's taps and the run's operations."""
     return task.grammar(active_registry(), extended=config.space == "extended")
 
 
 def make_executor(config: RunConfig, evaluator: Evaluator, workers: int) -> Executor:
-    """Where the evaluations of a run are carried out.
+    """Makes the executor that carries out the evaluations of a run.
 
     Raises:
         ConfigError: Ray is wanted and not installed, or its cluster is not there.
@@ -64,7 +64,7 @@ def make_executor(config: RunConfig, evaluator: Evaluator, workers: int) -> Exec
 
 
 def make_settings(config: RunConfig, ladder: Ladder | None = None) -> SearchSettings:
-    """The parameters of the genetic-programming loop."""
+    """Gives the parameters of the genetic-programming loop."""
     return SearchSettings(
         population=config.pop,
         generations=config.gens,

@@ -115,7 +115,7 @@ class RunConfig(PairConfig, SearchConfig, ExecutorConfig):
     @model_validator(mode="before")
     @classmethod
     def _fitness_of_the_task(cls, given: Any) -> Any:
-        """What is not given is the fitness function that the kind of task has as its first."""
+        """Sets a missing fitness function to the first of the kind of task."""
         if isinstance(given, dict) and given.get("fitness") is None and isinstance(given.get("task"), str):
             return given | {"fitness": kind_of(given["task"]).fitness[0]}
         return given

@@ -38,7 +38,7 @@ class TensorBoardEvents:
         self.inner.final_done(name, number)
 
     def evaluated(self, proposal: Proposal, evaluation: Evaluation, *, fresh: bool) -> None:
-        """Every candidate's fitness and its parts, by the candidate's number."""
+        """Gives every candidate's fitness and its parts, by the candidate's number."""
         if evaluation.fitness is not None:
             for name, value in {"fitness": evaluation.fitness, **evaluation.parts}.items():
                 self.curves.add(f"{proposal.arm}/candidate/{name}", value, proposal.number)

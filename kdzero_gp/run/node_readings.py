@@ -28,7 +28,7 @@ class NodeProbe:
         self.teacher = task.teacher_probe(task.teacher_taps, count)
 
     def __call__(self, tree: Tree, evaluation: Evaluation) -> dict[str, Reading]:
-        """The readings of a distiller's nodes by their text, with its calibration if it has come to have one.
+        """Reads a distiller's nodes by their text, with its calibration where it has one.
 
         Raises:
             KdzeroError: it cannot be computed on this batch.
@@ -38,7 +38,7 @@ class NodeProbe:
 
 
 def node_readings(found: Iterable[Individual], task: Task) -> dict[str, JSON]:
-    """By canonical form, the readings of every node at the student's initialisation, as plain data.
+    """Collects the readings of every node at the student's initialisation, by canonical form, as plain data.
 
     A distiller that cannot be looked into (an operation of its own that fails here, say) is left out: the readings
     explain a result, and nothing depends on them.

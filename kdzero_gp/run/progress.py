@@ -55,11 +55,11 @@ class ConsoleProgress(BarDisplay):
         self._done, self._jobs, self._stored = 0, jobs, 0
 
     def final_done(self, name: str, number: int) -> None:
-        """One training of the final table."""
+        """Counts one training of the final table."""
         self._advance(f"{name}, seed {number}")
 
     def evaluated(self, proposal: Proposal, evaluation: Evaluation, *, fresh: bool) -> None:
-        """One candidate, or one more rung of one; the bar counts candidates."""
+        """Counts one candidate, or one more rung of one; the bar counts candidates."""
         self._stored += not fresh
         rung = proposal.rung
         if evaluation.fitness is not None:
@@ -74,7 +74,7 @@ class ConsoleProgress(BarDisplay):
         )
 
     def generation_done(self, arm: Arm, generation: int, stats: dict[str, Any]) -> None:
-        """A line per generation: above the bar in a terminal, and all there is in a file."""
+        """Writes a line per generation: above the bar in a terminal, and all there is in a file."""
         funnel = stats["funnel"]
         kept = {"proposed", "duplicate", "trained"}
         rejected = ", ".join(f"{name} {count}" for name, count in funnel.items() if name not in kept and count)

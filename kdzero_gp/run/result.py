@@ -55,7 +55,7 @@ class SearchResult:
 
 
 def stored_result(store: RunStore, config: RunConfig) -> SearchResult | None:
-    """The result of a finished run from its folder, which is only read; None where the run has not finished."""
+    """Gives the result of a finished run from its folder, which is only read; None where the run has not finished."""
     if not store.result(FINISHED):
         return None
     load_primitives(config)
@@ -78,7 +78,7 @@ def _row(stored: dict[str, Any]) -> Row:
 
 
 def run_summary(config: RunConfig, task: Task) -> dict[str, Any]:
-    """The facts of a run as plain data."""
+    """Gives the facts of a run as plain data."""
     return {
         "pair": config.pair,
         "data": config.data,

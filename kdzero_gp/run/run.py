@@ -24,6 +24,7 @@ from kdzero_gp.gallery.run_view import READINGS
 from kdzero_gp.grammar.generate import random_tree
 from kdzero_gp.grammar.tree import Tree
 from kdzero_gp.pair.assemble import load_primitives, make_data, make_task
+from kdzero_gp.pair.own_code import CODE, code_digests, remember_code, require_known_code, require_same_code
 from kdzero_gp.pair.stored import resume_config
 from kdzero_gp.provenance import hardware, versions
 from kdzero_gp.randomness import settled_torch
@@ -46,7 +47,7 @@ FUSE = "fuse"
 
 
 class Run:
-    """Everything of a run but its folder: a new one and a resumed one differ by the store alone.
+    """A run, new or resumed; the two differ by their store alone.
 
     Args:
         config: what to do.
@@ -63,6 +64,7 @@ class Run:
     ) -> None:
         self.config = config
         self.observer = observer
+        remember_code(config)
         load_primitives(config)
         self.workers = worker_count(config, own_task=task is not None)
         data = task.data if task is not None else make_data(config)
@@ -83,10 +85,14 @@ class Run:
     @property
     def identity(self) -> dict[str, Any]:
         """What the store keeps of a run, to tell whether another one continues it."""
-        return self.config.identity | {FINGERPRINT: self.fingerprint}
+        code = code_digests(self.config)
+        return self.config.identity | {FINGERPRINT: self.fingerprint} | ({CODE: code} if code else {})
 
     def __call__(self, store: RunStore) -> SearchResult:
-        """Carries the run out. Interrupted at any moment, it can be resumed to the same end."""
+        """Carries out the run.
+
+        A run that was interrupted at any moment can be resumed to the same end.
+        """
         summary = run_summary(self.config, self.task)
         self.config = self.config.model_copy(update={"fuse": self._settle_fuse(store)})
         self.evaluator = make_evaluator(self.config, self.task)
@@ -107,7 +113,7 @@ class Run:
         return SearchResult(store.folder, winner, evolved, table, self.task.kind)
 
     def _settle_fuse(self, store: RunStore) -> str:
-        """How many students are trained in one program: as many as before, where the run is gone on with."""
+        """Tells how many students are trained in one program: as many as before, where the run is gone on with."""
 
         def measure() -> str:
             stored = store.result(FUSE)
@@ -127,7 +133,7 @@ class Run:
         return kind(arm, settings, self.grammar, executor, store, self.observer, seeds).run()
 
     def _seeds(self) -> list[Tree]:
-        """The trees of `--seed-methods`, after a look whether the limits allow any tree at all."""
+        """Gives the trees of `--seed-methods`, after a look whether the limits allow any tree at all."""
         limits = make_settings(self.config).limits
         random_tree(0, max_depth=limits.max_depth, max_size=limits.max_size, grammar=self.grammar)
         return seed_trees(self.config.seed_methods, self.evaluator, limits)
@@ -216,8 +222,10 @@ def _begin(config: RunConfig, run_dir: str | Path | None, observer: RunObserver,
 
 def _go_on(folder: Path, options: dict[str, Any], observer: RunObserver, task: Task | None) -> SearchResult:
     with RunStore.read(folder) as store:
-        stored = {name: value for name, value in store.config.items() if name != FINGERPRINT}
+        stored = {name: value for name, value in store.config.items() if name not in (FINGERPRINT, CODE)}
+        require_known_code(store.folder, stored, options)
         config = resume_config(store.folder, stored, options, make_config, what="run")
+        require_same_code(store.folder, store.config.get(CODE), config, what="run")
         result = stored_result(store, config)
         if result is not None:
             observer.already_finished(config, store.folder)

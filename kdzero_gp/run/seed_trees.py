@@ -14,7 +14,7 @@ from kdzero_gp.methods.registry import methods
 
 
 def seed_trees(names: Sequence[str], evaluator: Evaluator, limits: Limits) -> list[Tree]:
-    """The methods of these names; where terms are calibrated, their weights are translated.
+    """Gives the methods of these names; where terms are calibrated, their weights are translated.
 
     Raises:
         ConfigError: one is beyond the limits, or needs stages or a kind of classes that the pair does not have.
@@ -35,7 +35,7 @@ def seed_trees(names: Sequence[str], evaluator: Evaluator, limits: Limits) -> li
 
 
 def translated(tree: Tree, factor: Callable[[Tree], float | None], ce_weight: float) -> Tree:
-    """The tree with the weights of the grid by which its calibrated terms are most nearly as strong as it says.
+    """Replaces the weights by those of the grid that come nearest to the stated strength of the calibrated terms.
 
     Args:
         factor: what calibration multiplies a term by, if it can be calibrated.

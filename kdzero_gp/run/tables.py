@@ -16,7 +16,7 @@ from kdzero_gp.tasks.pair_taps import PairTaps
 
 
 def result_table(rows: Sequence[Row], seeds: int, kind: TaskKind | None = None) -> Table:
-    """The final table for a terminal; rows as they stand, by falling mean on the test split.
+    """Makes the final table for a terminal, its rows in the order given.
 
     Args:
         kind: of the task, by default classification.
@@ -32,7 +32,7 @@ def result_table(rows: Sequence[Row], seeds: int, kind: TaskKind | None = None) 
 
 
 def primitive_rows(operations: Iterable[Operation]) -> list[dict[str, Any]]:
-    """One record per operation: name, kind, types, formula, set and source."""
+    """Gives one record per operation: name, kind, types, formula, set and source."""
     return [
         {
             "name": operation.name,
@@ -48,7 +48,7 @@ def primitive_rows(operations: Iterable[Operation]) -> list[dict[str, Any]]:
 
 
 def primitive_table(rows: Iterable[dict[str, Any]]) -> Table:
-    """The records as a table for a terminal."""
+    """Gives the records as a table for a terminal."""
     table = Table("name", "kind", "types", "formula", "set", "source", title="Primitives", show_lines=False)
     for row in rows:
         cells = row["name"], row["kind"], "\n".join(row["types"]), row["formula"], row["space"], row["source"]
@@ -57,7 +57,7 @@ def primitive_table(rows: Iterable[dict[str, Any]]) -> Table:
 
 
 def tap_table(pair: PairTaps, title: str) -> Table:
-    """A row for each tap that the networks share, and below those that only one has, by their own names, with reasons.
+    """Makes a row for each shared tap, then for those of one network alone, with reasons.
 
     A network's own name of a stage, the one that `--taps` sets, stands behind it where it is another.
     """

@@ -15,7 +15,7 @@ _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 @contextmanager
 def report_failures(doing: str, path: Path, *, then: str) -> Iterator[None]:
-    """Turn the failures of the block into a `StoreError`.
+    """Turns the failures of the block into a `StoreError`.
 
     Args:
         doing: the verb of the message, as in "cannot `write` runs/a/run.sqlite".

@@ -54,7 +54,7 @@ def reserve_folder(folder: Path) -> Iterator[None]:
 
 
 def make_empty(folder: Path) -> None:
-    """Make the folder, or see that it is empty.
+    """Makes the folder, or checks that it is empty.
 
     Raises:
         StoreError: it cannot be made, cannot be listed, or holds something.
@@ -77,7 +77,7 @@ def make_empty(folder: Path) -> None:
 
 
 def write_config(folder: Path, config: dict[str, Any]) -> None:
-    """Write `config.yaml`, for people: the program itself reads the configuration from the database."""
+    """Writes `config.yaml`, for people: the program itself reads the configuration from the database."""
     text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
     note = f"# What this run was started with, to read. Changing it changes nothing: {DATABASE_NAME} decides.\n"
     write_whole(folder / CONFIG_NAME, [note, text], then=f"go on with --resume {folder}")
@@ -91,7 +91,7 @@ class FolderLock:
     """
 
     def __init__(self, folder: Path) -> None:
-        """Take the lock at once or not at all.
+        """Takes the lock at once or not at all.
 
         Raises:
             StoreError: another process holds it, or the lock file cannot be written.
@@ -113,7 +113,7 @@ class FolderLock:
             path.write_text(f"{self._owner} {socket.gethostname()}\n", encoding="utf-8")
 
     def release(self) -> None:
-        """Let the next writer in; a forked child that inherited the object leaves the lock alone."""
+        """Lets the next writer in; a forked child that inherited the object leaves the lock alone."""
         if os.getpid() == self._owner:
             self._lock.release()
 

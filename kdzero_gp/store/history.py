@@ -19,7 +19,7 @@ _FOLDERS = re.compile(r"(?<![\w.~\\/])(?:~?/|[A-Za-z]:[\\/])(?:[^\s'\"<>:,;()\\/
 
 
 def history_line(proposal: Proposal, evaluation: Evaluation) -> str:
-    """One line of valid JSON with sorted keys; NaN and infinity are the strings "nan", "inf" and "-inf"."""
+    """Gives one line of valid JSON with sorted keys; NaN and infinity are the strings "nan", "inf" and "-inf"."""
     entry: dict[str, Any] = {
         "arm": proposal.arm,
         "number": proposal.number,
@@ -43,7 +43,7 @@ def history_line(proposal: Proposal, evaluation: Evaluation) -> str:
 
 
 def portable_error(error: str) -> str:
-    """The last line of a message or traceback, without folders and memory addresses."""
+    """Gives the last line of a message or traceback, without folders and memory addresses."""
     lines = error.strip().splitlines()
     if not lines:
         return ""

@@ -17,7 +17,7 @@ _FLOAT = "$float"
 
 
 def encode(value: JSON, *, sort_keys: bool = False) -> str:
-    """One line of ASCII that `decode` reads back; tuples come back as lists.
+    """Gives one line of ASCII that `decode` reads back; tuples come back as lists.
 
     Raises:
         TypeError: the value, or one inside it, has no JSON form; the message names its place.
@@ -26,17 +26,17 @@ def encode(value: JSON, *, sort_keys: bool = False) -> str:
 
 
 def decode(text: str) -> Any:
-    """The value that `encode` wrote; floats are equal bit for bit."""
+    """Decodes a value that `encode` wrote; floats are equal bit for bit."""
     return json.loads(text, object_hook=_untagged)
 
 
 def finite_or_text(number: float) -> float | str:
-    """The number itself, or "nan", "inf", "-inf"."""
+    """Gives the number itself, or "nan", "inf", "-inf"."""
     return number if math.isfinite(number) else repr(number)
 
 
 def plain(value: JSON, where: str = "value") -> Any:
-    """A copy built of None, bool, int, float, str, list and dict alone; NumPy scalars become numbers."""
+    """Gives a copy built of None, bool, int, float, str, list and dict alone; NumPy scalars become numbers."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):

@@ -46,7 +46,7 @@ class Proposal:
     parsed: Tree | None = field(default=None, compare=False, repr=False)
 
     def at(self, rung: int) -> Self:
-        """The same proposal at another rung of the race."""
+        """Gives the same proposal at another rung of the race."""
         return replace(self, rung=rung)
 
     def __post_init__(self) -> None:
@@ -106,7 +106,7 @@ class Evaluation:
         seed: int = 0,
         seconds: float = 0.0,
     ) -> Self:
-        """The evaluation of a candidate that a screening stage turned down."""
+        """Gives the evaluation of a candidate that a screening stage turned down."""
         return cls("rejected", stage, calibration=calibration, fingerprint=fingerprint, seed=seed, seconds=seconds)
 
     @classmethod
@@ -121,7 +121,7 @@ class Evaluation:
         seed: int = 0,
         seconds: float = 0.0,
     ) -> Self:
-        """The evaluation of a candidate whose screening or training failed."""
+        """Gives the evaluation of a candidate whose screening or training failed."""
         return cls(
             status,
             calibration=calibration or (),
@@ -138,7 +138,7 @@ class Evaluation:
         return self.status == "ok" or (self.status != "rejected" and self.fingerprint is not None)
 
     def without_state(self) -> Self:
-        """The evaluation as the store records it."""
+        """Gives the evaluation as the store records it."""
         return replace(self, state=None)
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""A proposal and its evaluation as one row of the table `evaluations`, and back."""
+"""Turns a proposal and its evaluation into a row of the table `evaluations`, and back."""
 
 import json
 from typing import Any

@@ -41,7 +41,7 @@ CREATE TABLE trace (arm TEXT NOT NULL, position INTEGER NOT NULL, event TEXT NOT
 
 
 def create_database(folder: Path, config: str) -> None:
-    """Put a new, empty `run.sqlite` into the folder, whole or not at all.
+    """Puts a new, empty `run.sqlite` into the folder, whole or not at all.
 
     It is built under another name: a process killed half-way leaves something that the next one can tell
     apart from a run and may remove.
@@ -68,13 +68,13 @@ def create_database(folder: Path, config: str) -> None:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove the files of a creation that was killed."""
+    """Removes the files of a creation that was killed."""
     for path in folder.glob(f"{UNFINISHED_NAME}*"):
         path.unlink(missing_ok=True)
 
 
 def connect(database: Path, mode: Literal["rw", "ro"]) -> sqlite3.Connection:
-    """Open an existing database.
+    """Opens an existing database.
 
     With synchronous = NORMAL a commit is with the operating system when it returns, so that no `kill -9` can
     undo it. A power failure can undo the last ones, never damage the rest; resuming evaluates those again.
@@ -88,7 +88,7 @@ def connect(database: Path, mode: Literal["rw", "ro"]) -> sqlite3.Connection:
 
 
 def check_file(database: Path) -> None:
-    """Refuse what is no database by its size alone.
+    """Refuses a file that is too small for a database.
 
     The file is not opened here: closing it would drop the locks that SQLite holds on it for a writer in this
     same process.
@@ -111,7 +111,7 @@ def check_file(database: Path) -> None:
 
 
 def check_content(connection: sqlite3.Connection, database: Path) -> None:
-    """Read the whole database once.
+    """Reads the whole database once.
 
     Raises:
         StoreError: not a database, of another program, of another version, or with a page missing or damaged.
@@ -142,7 +142,7 @@ def check_content(connection: sqlite3.Connection, database: Path) -> None:
 
 
 def _can_share(database: Path) -> bool:
-    """Whether a reader can coordinate with a writer, which takes files beside the database.
+    """Tells whether a reader can coordinate with a writer, which takes files beside the database.
 
     Where there are none and none can be made (a run on a read-only medium) there is no writer either.
     """

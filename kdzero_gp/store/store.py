@@ -35,7 +35,7 @@ class RunStore:
 
     @classmethod
     def create(cls, folder: Path, config: Mapping[str, JSON]) -> Self:
-        """Begin a run in a folder that is new or empty.
+        """Begins a run in a folder that is new or empty.
 
         Raises:
             StoreError: the folder holds something, cannot be made or written, or has a writer.
@@ -55,7 +55,7 @@ class RunStore:
 
     @classmethod
     def resume(cls, folder: Path, config: Mapping[str, JSON] | None = None, *, ignore: Collection[str] = ()) -> Self:
-        """Go on with the run in a folder.
+        """Resumes the run in a folder.
 
         Args:
             config: what the run is to be continued with; None takes what it was started with.
@@ -85,7 +85,7 @@ class RunStore:
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """Open a run for reading alone, also while another process writes to it.
+        """Opens a run for reading alone, also while another process writes to it.
 
         Raises:
             StoreError: no run, or a damaged or foreign database.
@@ -128,7 +128,7 @@ class RunStore:
         return config
 
     def record(self, proposal: Proposal, evaluation: Evaluation) -> bool:
-        """Store an evaluation for good, in a transaction of its own.
+        """Stores an evaluation for good, in a transaction of its own.
 
         Returns:
             Whether it was new; the same proposal a second time is ignored and the first evaluation stays.
@@ -149,67 +149,67 @@ class RunStore:
         )
 
     def get(self, arm: str, number: int, rung: int = 0) -> tuple[Proposal, Evaluation] | None:
-        """The records of an arm, a number and a rung."""
+        """Reads the records of an arm, a number and a rung."""
         found = self._fetch(f"{rows.SELECT} WHERE arm = ? AND number = ? AND rung = ?", (arm, number, rung))
         return rows.from_row(found[0]) if found else None
 
     def find(self, arm: str, canonical: str, rung: int) -> Evaluation | None:
-        """The evaluation of a canonical form at a rung; of several the one with the lowest number."""
+        """Finds the evaluation of a canonical form at a rung; of several, that with the lowest number."""
         where = "WHERE arm = ? AND canonical = ? AND rung = ? ORDER BY number LIMIT 1"
         found = self._fetch(f"{rows.SELECT} {where}", (arm, canonical, rung))
         return rows.from_row(found[0])[1] if found else None
 
     def evaluations(self, arm: str | None = None) -> Iterator[tuple[Proposal, Evaluation]]:
-        """All records at the moment of the call, ordered by arm, number and rung."""
+        """Reads all records at the moment of the call, ordered by arm, number and rung."""
         where = "" if arm is None else "WHERE arm = ?"
         found = self._fetch(f"{rows.SELECT} {where} ORDER BY arm, number, rung", () if arm is None else (arm,))
         return map(rows.from_row, found)
 
     def in_order_of_recording(self, arm: str) -> Iterator[tuple[Proposal, Evaluation]]:
-        """All evaluations of an arm in the order in which they were recorded."""
+        """Reads all evaluations of an arm in the order of recording."""
         return map(rows.from_row, self._fetch(f"{rows.SELECT} WHERE arm = ? ORDER BY rowid", (arm,)))
 
     def put_state(self, arm: str, number: int, rung: int, state: bytes) -> None:
-        """Store or replace the state in which a candidate's student stopped at a rung."""
+        """Stores or replaces the state of a candidate's student at a rung."""
         self._write("INSERT OR REPLACE INTO states VALUES (?, ?, ?, ?)", (arm, number, rung, state))
 
     def state(self, arm: str, number: int, rung: int) -> bytes | None:
-        """The state in which a candidate's student stopped at a rung, or None where none is kept."""
+        """Reads the state of a candidate's student at a rung; None where none is kept."""
         found = self._fetch("SELECT state FROM states WHERE arm = ? AND number = ? AND rung = ?", (arm, number, rung))
         return found[0][0] if found and isinstance(found[0][0], bytes) else None
 
     def drop_states(self, arm: str, up_to: int) -> None:
-        """Forget the states of an arm's candidates up to this number: their students go on no further."""
+        """Drops the states of an arm's candidates up to this number: their students go on no further."""
         self._write("DELETE FROM states WHERE arm = ? AND number <= ?", (arm, up_to))
 
     def append_trace(self, arm: str, position: int, event: str) -> None:
-        """Store what happened at a position of an arm's trace; the first event of a position stays."""
+        """Stores the event at a position of an arm's trace; the first event of a position stays."""
         self._write("INSERT OR IGNORE INTO trace VALUES (?, ?, ?)", (arm, position, event))
 
     def trace(self, arm: str) -> list[str]:
-        """The events of an arm, in order."""
+        """Reads the events of an arm, in order."""
         return [event for (event,) in self._fetch("SELECT event FROM trace WHERE arm = ? ORDER BY position", (arm,))]
 
     def put_generation(self, arm: str, generation: int, stats: Mapping[str, JSON]) -> None:
-        """Store or replace the statistics of a generation."""
+        """Stores or replaces the statistics of a generation."""
         self._write("INSERT OR REPLACE INTO generations VALUES (?, ?, ?)", (arm, generation, encode(stats)))
 
     def generations(self, arm: str) -> dict[int, dict[str, Any]]:
-        """The statistics of an arm by generation, in ascending order."""
+        """Reads the statistics of an arm by generation, in ascending order."""
         query = "SELECT generation, stats FROM generations WHERE arm = ? ORDER BY generation"
         return {generation: decode(stats) for generation, stats in self._fetch(query, (arm,))}
 
     def put_result(self, name: str, value: JSON) -> None:
-        """Store or replace a named result, such as the final table."""
+        """Stores or replaces a named result, such as the final table."""
         self._write("INSERT OR REPLACE INTO results VALUES (?, ?)", (name, encode(value)))
 
     def result(self, name: str) -> Any:
-        """A named result (JSON), or None where there is none."""
+        """Reads a named result (JSON); None where there is none."""
         found = self._fetch("SELECT value FROM results WHERE name = ?", (name,))
         return decode(found[0][0]) if found else None
 
     def write_history(self, path: Path | None = None) -> Path:
-        """Write `history.jsonl` (or another file) from the database, in place of an earlier one.
+        """Writes `history.jsonl` (or another file) from the database, in place of an earlier one.
 
         Returns:
             The file written: one line per evaluation, ordered by arm, number and rung; equal runs give equal bytes.
@@ -219,7 +219,7 @@ class RunStore:
         return path
 
     def close(self) -> None:
-        """Close the database and let the next writer in; a forked child leaves both to its parent."""
+        """Closes the database and lets the next writer in; a forked child leaves both to its parent."""
         if os.getpid() != self._owner:
             return
         with self._failing("close"):

@@ -1,4 +1,4 @@
-"""What a network has beside its taps: maps before their last ReLU, the norms that feed them, attention, its parts."""
+"""The anatomy of a network beside its taps: maps before their last ReLU, norms, attention, parts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NORMS = (nn.BatchNorm2d, nn.GroupNorm, nn.InstanceNorm2d)
 
 @dataclass(frozen=True)
 class Anatomy:
-    """What `find_anatomy` found in one network.
+    """The parts that `find_anatomy` found in one network.
 
     Attributes:
         extra: taps by name: `stem`, `pre1 … preK`, `attn1 … attnB`.
@@ -91,7 +91,7 @@ def find_anatomy(model: nn.Module, example: Tensor, taps: Taps) -> Anatomy:
 
 @dataclass(eq=False)
 class _Call:
-    """One call of a module: what it took and gave, and when."""
+    """One call of a module: input, output and time."""
 
     path: str
     number: int
@@ -108,7 +108,7 @@ class _Call:
         return isinstance(self.module, ACTIVATIONS)
 
     def tap(self, side: Literal["output", "input"]) -> Tap:
-        """The tap that reads what it took or gave, copied where the network overwrites it later on."""
+        """Makes the tap of the call's input or output, copied where the network overwrites it later on."""
         value, before = (self.taken, self.taken_version) if side == "input" else (self.given, self.given_version)
         if value is None:
             raise AssertionError(f"{self.path} handles no tensor")
@@ -146,17 +146,17 @@ class _Record:
         return [module.register_forward_pre_hook(enter), module.register_forward_hook(leave)]
 
     def at(self, tap: Tap) -> _Call:
-        """The call that a tap reads."""
+        """Finds the call that a tap reads."""
         return next(call for call in self.calls if call.path == tap.path and call.number == tap.call)
 
     def last(self, wanted: Callable[[_Call], bool], before: int) -> _Call | None:
-        """The latest call that ended by then."""
+        """Finds the latest call that had ended at a time."""
         found = [call for call in self.calls if call.ended <= before and wanted(call)]
         return max(found, key=lambda call: call.ended, default=None)
 
 
 def _before_activation(record: _Record, stage: _Call, tap: Tap) -> tuple[Tap, str | None] | None:
-    """The tap before the activation that ends a stage, and the path of the norm that feeds it."""
+    """Finds the tap before the activation at a stage's end, and the path of its norm."""
 
     def norm_before(moment: int, shape: torch.Size) -> str | None:
         found = record.last(
@@ -179,7 +179,7 @@ def _before_activation(record: _Record, stage: _Call, tap: Tap) -> tuple[Tap, st
 
 
 def _attention(record: _Record, model: nn.Module) -> Iterator[tuple[_Call, int]]:
-    """The calls of linear layers that give queries, keys and values at once, with the number of heads."""
+    """Finds the linear layers of queries, keys and values, with the number of heads."""
     modules = dict(model.named_modules(remove_duplicate=False))
     for call in record.calls:
         owner = modules[call.path.rpartition(".")[0]]

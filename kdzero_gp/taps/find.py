@@ -27,7 +27,7 @@ DEPTHS = 3
 def find_taps(
     model: nn.Module, example: Tensor, override: Mapping[str, str] | None = None, *, depths: int = DEPTHS
 ) -> Taps:
-    """The taps of `model`, found in one forward pass in evaluation mode without gradient.
+    """Finds the taps of `model` in one forward pass in evaluation mode without gradient.
 
     - `stage1 … stageK`: for each resolution (H, W) above 1x1 among the modules' 4-D outputs, in order of appearance,
       the last output; each smaller than those before. Of nested modules that give the same tensor that is the
@@ -76,7 +76,7 @@ def find_taps(
 
 
 def _stages(watch: Watch, depths: int) -> list[tuple[Sight, str]]:
-    """The stages in order of execution, and why each was chosen."""
+    """Finds the stages in order of execution, and the reason for each."""
     grids = {block.grid for block in watch.blocks}
     count = len(watch.blocks)
     if len(grids) == 1 and set(watch.maps) <= grids:  # its patch embedding is no stage
@@ -92,7 +92,7 @@ def _stages(watch: Watch, depths: int) -> list[tuple[Sight, str]]:
 
 
 def _resolved(model: nn.Module, override: Mapping[str, str]) -> dict[str, str]:
-    """The path under which each overriding module is met first: a shared module has several."""
+    """Finds the first path of each overriding module: a shared module has several."""
     model = bare(model)
     modules = dict(model.named_modules(remove_duplicate=False))
     first = {module: path for path, module in model.named_modules()}
@@ -136,7 +136,7 @@ def _scores(result: Any, watch: Watch) -> Tensor:
 
 
 def _penultimate(watch: Watch, result: Any, scores: Tap) -> Tap | None:
-    """The vector before the scores; None where no linear layer gives them."""
+    """Finds the vector before the scores; None where no linear layer gives them."""
     same = [
         source
         for source, output in watch.linears

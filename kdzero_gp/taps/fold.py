@@ -1,4 +1,4 @@
-"""Feature maps as networks hand them over, folded to (N, C, H, W): tokens of transformers, channels-last maps."""
+"""Folds tokens of transformers and channels-last maps to (N, C, H, W)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Size = tuple[int, int]
 
 
 def folded(value: Tensor, tap: Tap, image: Size | None = None) -> Tensor:
-    """A stage as (N, C, H, W), a view of what the module gave, without class token.
+    """Views a stage's output as (N, C, H, W), without class token.
 
     Args:
         value: (N, C, H, W), (N, P + H·W, C) or (N, H, W, C), as `tap.layout` says.
@@ -42,7 +42,7 @@ def folded(value: Tensor, tap: Tap, image: Size | None = None) -> Tensor:
 
 
 def token_grid(tokens: int, image: Size, prefix: int | None = None) -> tuple[int, Size] | None:
-    """How many of `tokens` come before those of the image, and the grid (H, W) of the others.
+    """Finds how many of `tokens` precede those of the image, and the grid (H, W) of the others.
 
     The grid has the proportions of the image, or else is square; of several numbers of other tokens the smallest is
     taken. None: there is no such grid.
@@ -72,6 +72,6 @@ def _grid(tokens: int, image: Size, befores: list[int]) -> tuple[int, Size] | No
 
 
 def stated_prefix(model: nn.Module) -> int | None:
-    """The number of tokens before those of the image where the network tells it, as timm's do."""
+    """Reads the number of tokens before those of the image where the network states it, as timm's do."""
     stated = getattr(model, "num_prefix_tokens", None)
     return stated if isinstance(stated, int) else None

@@ -1,4 +1,4 @@
-"""Which taps two networks share."""
+"""Matches the taps of two networks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class TapPair(NamedTuple):
 
 
 def match_taps(teacher: Taps, student: Taps, *, same_size: bool = True, paired: Collection[str] = ()) -> TapPair:
-    """Keep the taps that both networks have.
+    """Keeps the taps that both networks have.
 
     With equally many stages they are matched by order, whatever their resolutions. Otherwise a stage is
     matched with the other network's stage of the same resolution (H, W), and the matched ones are numbered

@@ -1,4 +1,4 @@
-"""One network of a pair as a method sees it: its head with frozen weights, its norms, its parts."""
+"""One network of a pair as methods see it: frozen head, norms and parts."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class Head:
 
     @property
     def weight(self) -> Tensor:
-        """(K, D), without gradient."""
+        """The weight (K, D), without gradient."""
         return next(self.module.parameters()).detach().flatten(1)
 
     def __call__(self, pool: Tensor) -> Tensor:
-        """(N, D) to (N, K)."""
+        """Computes scores (N, K) of the vectors (N, D)."""
         frozen = {name: value.detach().to(pool.dtype) for name, value in self.module.named_parameters()}
         taken = pool[:, :, None, None] if isinstance(self.module, nn.Conv2d) else pool
         scores: Tensor = functional_call(self.module, frozen, (taken,))
@@ -46,7 +46,7 @@ class Head:
 
 
 class Network:
-    """What a method may use of a network beside its taps. Looked for when it is asked for.
+    """The parts of a network that a method may use beside its taps, found on first use.
 
     Args:
         role: for messages.
@@ -73,7 +73,7 @@ class Network:
 
     @cached_property
     def anatomy(self) -> Anatomy:
-        """What it has beside its taps."""
+        """The network's anatomy."""
         return find_anatomy(self.model, self._example(), self.taps) if self._known is None else self._known()
 
     @cached_property
@@ -101,7 +101,7 @@ class Network:
         return head
 
     def norm(self, name: str) -> nn.Module:
-        """The normalisation that feeds the ReLU behind the tap `preK`.
+        """Gives the normalisation that feeds the ReLU behind the tap `preK`.
 
         Raises:
             TapError: there is none.
@@ -112,12 +112,12 @@ class Network:
         return self.model.get_submodule(self.anatomy.norms[name])
 
     def heads(self, name: str) -> int:
-        """The number of heads of the attention tap `attnB`."""
+        """Gives the number of heads of the attention tap `attnB`."""
         self.places([name])
         return self.anatomy.heads[name]
 
     def parameters(self, part: str) -> list[nn.Parameter]:
-        """Those of one part: `stageK` from the stage before to this one, `head` behind the last, `features` all others.
+        """Lists the parameters of one part: `stageK` since the stage before, `head` behind the last, `features` others.
 
         Raises:
             TapError: it has no such part.
@@ -133,7 +133,7 @@ class Network:
         return [own[name] for name in names]
 
     def places(self, names: Iterable[str]) -> Taps:
-        """The taps with what is needed beside them for these names.
+        """Gives the taps, together with those that these names need beside them.
 
         Raises:
             TapError: it has none of that name; says why.

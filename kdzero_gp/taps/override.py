@@ -1,4 +1,4 @@
-"""`--taps stage2=layer2.3`: which taps the user sets by hand, in which network."""
+"""The taps that a user sets by hand, as `--taps stage2=layer2.3`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class TapOverride:
 
 
 def parse_taps(texts: Iterable[str]) -> TapOverride:
-    """The override that texts such as `stage2=layer2.3` or `student:stage1=blocks.2,teacher:pool=fc` describe.
+    """Reads texts such as `stage2=layer2.3` or `student:stage1=blocks.2,teacher:pool=fc`.
 
     Args:
         texts: each one entry, or several with commas between. Without `teacher:` or `student:` it is for both networks.

@@ -1,4 +1,4 @@
-"""Which outputs of a network's modules can be features: they follow the images, and come from its parameters."""
+"""Probes which module outputs can be features: they follow the images and depend on parameters."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Shape = tuple[int, ...]
 
 @dataclass
 class Probe:
-    """What two passes showed: one of the example, one of other images in another number.
+    """The outputs of two passes: of the example, and of other images in another number.
 
     Attributes:
         first: shape of every module's output in the first pass.
@@ -42,7 +42,7 @@ class Probe:
     resized: bool = False
 
     def is_feature(self, path: str, call: int) -> bool:
-        """Whether the output has a row for each image, a place for each of theirs, and something learned in it."""
+        """Tells whether an output has a row for each image, follows its places, and depends on parameters."""
         place = path, call
         if PARAMETRISATIONS in path.split(".") or (self.learned is not None and place not in self.learned):
             return False
@@ -54,7 +54,7 @@ class Probe:
         return not self.resized or _follows(first, second) or (first == (first[0], *second[1:]) and self._beside(first))
 
     def _beside(self, shape: Shape) -> bool:
-        """Whether a map whose size stays lies beside one of that size, and no more channels, that grows with images.
+        """Tells whether a fixed-size map accompanies a growing one of equal size and at most its channels.
 
         A network may shrink larger images more.
         """
@@ -70,7 +70,7 @@ class Probe:
 
 
 def probe(model: nn.Module, example: Tensor, run: Callable[[Callable[..., list[Any]]], Any]) -> Probe:
-    """Looks at every module's output in two passes.
+    """Watches every module's output in two passes.
 
     Args:
         model: in evaluation mode.
@@ -107,7 +107,7 @@ def probe(model: nn.Module, example: Tensor, run: Callable[[Callable[..., list[A
 
 
 def _second_pass(inner: nn.Module, images: Tensor, found: Probe) -> None:
-    """Other images: another number of them and, where the network can, of twice the size."""
+    """Runs other images: another number of them and, where the network can, of twice the size."""
     count = 3 if len(images) != 3 else 2
     others = images[torch.arange(count, device=images.device) % len(images)]
     found.samples = len(images), count
@@ -136,7 +136,7 @@ def _second_pass(inner: nn.Module, images: Tensor, found: Probe) -> None:
 
 
 def _follows(first: Shape, second: Shape) -> bool:
-    """Whether a map has more rows and columns, or tokens, and as many channels, where images are larger."""
+    """Tells whether a map grows with larger images, channels apart."""
     grown = [two > one for one, two in zip(first, second, strict=True)][1:]
     kept = [two == one for one, two in zip(first, second, strict=True)][1:]
     if len(first) == 4:
@@ -179,7 +179,7 @@ class _Reached(TorchDispatchMode):
         self._storages = {_storage(parameter) for parameter in model.parameters()}
 
     def holds(self, tensor: Tensor) -> bool:
-        """Whether it depends on one."""
+        """Tells whether a tensor depends on a parameter."""
         return _storage(tensor) in self._storages
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

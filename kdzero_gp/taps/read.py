@@ -1,4 +1,4 @@
-"""Reading a network's taps in the forward pass it makes anyway."""
+"""Reads a network's taps during its forward pass."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NO_POOL = (
 
 
 class TapReader:
-    """Runs a model and returns what its taps saw: `knowledge = reader(images)`.
+    """Runs a model and returns its taps: `knowledge = reader(images)`.
 
     Gradients flow through the tensors unless the caller runs under `torch.no_grad()`. Nothing is kept after a
     call: hooks exist only while it runs, on the taps that are read, so between two calls the model can be saved, copied
@@ -48,7 +48,7 @@ class TapReader:
         self._names: tuple[str, ...] = tuple(taps) if names is None else tuple(names)
 
     def __call__(self, images: Tensor, names: Iterable[str] | None = None) -> Knowledge:
-        """One forward pass of `images` (N, C, H, W).
+        """Makes one forward pass of `images` (N, C, H, W).
 
         Returns:
             The taps called `names`, in the order given, each of the shape that its role says.
@@ -73,7 +73,7 @@ class TapReader:
         return Knowledge(**{name: sight.checked(output, self.model, images) for name, sight in sights.items()})
 
     def close(self) -> None:
-        """Does nothing any more: no hook outlives a call."""
+        """Does nothing: no hook outlives a call."""
 
     def _tap(self, name: str) -> Tap:
         if name in self.taps:
@@ -89,7 +89,7 @@ class TapReader:
 
 
 class _Sight:
-    """What one tap sees in one pass."""
+    """The tensor of one tap in one pass."""
 
     def __init__(self, name: str, tap: Tap, graded: bool) -> None:
         self.name, self.tap, self.graded = name, tap, graded
@@ -99,7 +99,7 @@ class _Sight:
         self._before: Tensor | None = None
 
     def hooks(self, modules: Mapping[str, nn.Module]) -> list[RemovableHandle]:
-        """Sets the hooks that it needs for this pass."""
+        """Sets the hooks of this pass."""
         path = self.tap.path
         if path not in modules:
             raise TapError(f"Tap '{self.name}' is at '{path}', but this model has no such module; find its taps anew")
@@ -123,7 +123,7 @@ class _Sight:
         self._before = value if isinstance(value, Tensor) else None
 
     def checked(self, output: Any, model: nn.Module, images: Tensor) -> Tensor:
-        """The tensor of the tap, as its role says."""
+        """Gives the tensor of the tap, checked by its role."""
         if not self.tap.path and isinstance(output, Tensor):
             return output
         # A layer that a network leaves out at random while it trains hands on what it would have got.
@@ -154,7 +154,7 @@ class _Sight:
 
 
 def _earlier_siblings(path: str, modules: Mapping[str, nn.Module]) -> list[nn.Module]:
-    """The modules before it in a row of which a network may leave out some."""
+    """Lists the earlier modules of its row, some of which a network may skip."""
     parent, _, own = path.rpartition(".")
     if not own.isdigit() or not isinstance(modules[parent], nn.ModuleList):
         return []
@@ -170,14 +170,14 @@ def _same_form(value: Tensor | None, tap: Tap) -> bool:
 
 
 def told(tap: Tap, output: Any) -> str:
-    """What came back instead of scores, and what to type; empty where that is not the matter."""
+    """Explains an output that is no scores, with the option to type; empty for other taps."""
     if tap.path or isinstance(output, Tensor):
         return ""
     return f": it gives {form_of(output)}. {OTHER_SCORES}"
 
 
 def form_of(output: Any) -> str:
-    """What a network gave, for people."""
+    """Describes a network's output for people."""
     if isinstance(output, Tensor):
         return f"a tensor of shape {tuple(output.shape)}"
     if isinstance(output, Mapping):

@@ -1,4 +1,4 @@
-"""A network that gives more than class scores, seen as one that gives them alone."""
+"""Reduces the output of a network to its class scores."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kdzero_gp.taps.wrapped import bare, uncompiled
 
 @contextmanager
 def scores_alone(model: nn.Module, path: str | None) -> Iterator[None]:
-    """Inside, a call of the network gives the output of one of its modules.
+    """Makes a call of the network return the output of one module inside the block.
 
     Args:
         model: returns a tuple, a mapping or an object that holds class scores among other things.

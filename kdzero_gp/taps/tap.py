@@ -1,15 +1,27 @@
-"""Where in a network a tensor is read: one tap, and the named taps of one network."""
+"""The taps of a network: the places where its tensors are read."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
+
+from kdzero_gp.grammar.types import Logits, Map, Rows, Vector
 
 Role = Literal["map", "rows", "vector", "scores", "dense_scores", "region_scores"]
 """What a tap's tensor is: a feature map (N, C, H, W); several vectors (N, R, D) of each image, or one, (N, D); its
 class scores (N, K); class scores of every place, (N, K, H, W); or class scores of R anchors or regions of each image,
 (N·R, K)."""
+
+TYPES: Final[dict[Role, type]] = {
+    "map": Map,
+    "rows": Rows,
+    "vector": Vector,
+    "scores": Logits,
+    "dense_scores": Map,
+    "region_scores": Logits,
+}
+"""The type that distillers give a tap of each role; class scores of every place are a map like any other."""
 
 Layout = Literal["map", "tokens", "channels_last"]
 """How a module hands a feature map over: (N, C, H, W); tokens (N, P + H·W, C), the first P of them no places of the
@@ -73,7 +85,7 @@ class Taps(Mapping[str, Tap]):
         return self.of_role("map")
 
     def of_role(self, role: Role) -> tuple[str, ...]:
-        """The names of the taps that have a role, in order."""
+        """Gives the names of the taps that have a role, in order."""
         return tuple(name for name, tap in self.places if tap.role == role)
 
     def shapes(self) -> dict[str, tuple[int, ...]]:

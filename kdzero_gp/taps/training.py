@@ -1,4 +1,4 @@
-"""Whether a network gives the same things while it trains as when its taps were found."""
+"""Checks that a network's outputs keep their form in training mode."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kdzero_gp.taps.unchanged import unchanged
 
 
 def require_same_in_training(model: nn.Module, images: Tensor, taps: Taps) -> None:
-    """Runs one pass in training mode; afterwards the network is as it was.
+    """Runs one pass in training mode and checks its output; the network stays as it was.
 
     Networks with auxiliary classifiers give tuples then, others leave out layers, overwrite what was tapped, or work
     without gradient.
@@ -51,7 +51,7 @@ def require_same_in_training(model: nn.Module, images: Tensor, taps: Taps) -> No
 
 
 def _scores_hint(model: nn.Module, images: Tensor) -> str:
-    """The module whose output is among what the network gave, if one is."""
+    """Finds a module whose output is part of the network's, if there is one."""
     found: list[tuple[str, object]] = []
     handles = [
         module.register_forward_hook(lambda _module, _inputs, out, path=path: found.append((path, out)))

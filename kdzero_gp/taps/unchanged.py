@@ -1,4 +1,4 @@
-"""Looking at a network without changing it: modes, buffers and random numbers are as before afterwards."""
+"""Keeps modes, buffers and random numbers while a network is examined."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kdzero_gp.taps.wrapped import shard_again
 
 
 class _Kept(NamedTuple):
-    """A buffer as it was."""
+    """The kept copy of a buffer."""
 
     owner: nn.Module
     name: str
@@ -25,7 +25,7 @@ class _Kept(NamedTuple):
 
 
 class KeptBuffers:
-    """The buffers of a network as they are now, to be put back: statistics, and the ranges that observers have seen.
+    """Keeps the present buffers of a network, to be put back: statistics, and the ranges of observers.
 
     Args:
         model: the network; a buffer that several modules share is kept once.
@@ -40,7 +40,7 @@ class KeptBuffers:
         ]
 
     def put_back(self) -> bool:
-        """Gives every buffer its identity, shape and value again; tells whether any had changed."""
+        """Restores identity, shape and value of every buffer; tells whether any had changed."""
         moved = False
         for kept in self._kept:
             if kept.owner._buffers.get(kept.name) is not kept.tensor:
@@ -58,7 +58,7 @@ class KeptBuffers:
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Inside, every module is in evaluation mode; afterwards each is in its own again, frozen ones included.
+    """Puts every module into evaluation mode inside the block, and back into its own mode afterwards.
 
     Not by `eval()`: a network may do more in it, such as fold weights into one another.
     """
@@ -74,7 +74,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def unchanged(model: nn.Module) -> Iterator[None]:
-    """Inside, the network may be run; afterwards its modes, buffers, shards and random states are as they were."""
+    """Restores modes, buffers, shards and random states of a network that the block runs."""
     modes = [(module, module.training) for module in model.modules()]
     buffers = KeptBuffers(model)
     python, numbers = random.getstate(), np.random.get_state()
@@ -92,5 +92,5 @@ def unchanged(model: nn.Module) -> Iterator[None]:
 
 
 def version(value: Tensor) -> int:
-    """How often the tensor was overwritten in place; tensors of inference mode do not count, and give 0."""
+    """Counts the in-place changes of a tensor; 0 for tensors of inference mode, which keep no count."""
     return 0 if value.is_inference() else value._version

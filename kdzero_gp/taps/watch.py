@@ -1,4 +1,4 @@
-"""Watching one forward pass of a network: which feature maps, token blocks and linear layers it has."""
+"""Watches one forward pass of a network for its feature maps, token blocks and linear layers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kdzero_gp.taps.wrapped import bare, is_sharded, require_readable, uncompile
 
 @dataclass(eq=False)
 class Sight:
-    """A tensor as it was when a module took it in or gave it out."""
+    """A tensor at the input or output of a module."""
 
     path: str
     call: int
@@ -30,7 +30,7 @@ class Sight:
     grid: Size = (1, 1)  # (H, W) of a map
 
     def tap(self, role: Role, side: Any = "output", why: str = "") -> Tap:
-        """The tap that reads it in this role, and why it was chosen."""
+        """Makes the tap that reads the tensor in this role, with the reason for it."""
         clone = version(self.value) != self.version
         if role != "map":
             return Tap(self.path, (self.value[0].numel(),), role, side, self.call, clone, why=why)
@@ -40,7 +40,7 @@ class Sight:
 
 @dataclass
 class Watch:
-    """What one forward pass showed.
+    """The record of one forward pass.
 
     Attributes:
         maps: the last feature map of each resolution (H, W) above 1x1, in order of appearance.
@@ -61,7 +61,7 @@ class Watch:
     prefix: int | None = None
 
     def located(self, sight: Sight, channels_last: set[tuple[int, ...]]) -> bool:
-        """Finds out how a tensor lies on the image, if it does; `channels_last` are the shapes known to be so."""
+        """Finds the layout of a tensor over the image, if it has one; `channels_last` are the shapes known to be so."""
         shape = tuple(sight.value.shape)
         if len(shape) == 4:
             # A cube may be either; maps (N, C, H, W) are far more common.
@@ -76,7 +76,7 @@ class Watch:
 
 
 def watched_pass(model: nn.Module, example: Tensor, wanted: set[str]) -> tuple[Any, Watch]:
-    """One forward pass in evaluation mode without gradient; the model is left as it was.
+    """Runs and records one forward pass in evaluation mode without gradient; the model is left as it was.
 
     Args:
         wanted: paths of modules whose outputs are kept in any case.
@@ -110,7 +110,7 @@ Hooks = Callable[[str, nn.Module], list[Any]]
 
 
 def hooked_pass(model: nn.Module, example: Tensor, hooks: Hooks) -> Any:
-    """One forward pass without gradient, with hooks on every module.
+    """Runs one forward pass without gradient, with hooks on every module.
 
     Raises:
         TapError: the model fails on the example.
@@ -147,7 +147,7 @@ def _note_channels_last(shapes: set[tuple[int, ...]]) -> Callable[[nn.Module, An
 
 @dataclass
 class _Frame:
-    """A module that runs: what it took, and what had been seen before."""
+    """A running module: its input, and the record at its start."""
 
     taken: Tensor | None
     maps: dict[Size, Sight]
@@ -208,15 +208,19 @@ class _Spectator:
             self._watch.linears.append((Sight(path, call, frame.taken, version(frame.taken)), output))
 
     def _keep_map(self, sight: Sight) -> None:
-        """Keeps it as the last of its resolution. One that first appears after a smaller one is no stage: it was
-        enlarged, or cut into windows."""
+        """Keeps a map as the last of its resolution.
+
+        One that first appears after a smaller one is no stage: it was enlarged, or cut into windows.
+        """
         maps = self._watch.maps
         if sight.grid in maps or all(_places(sight.grid) < _places(size) for size in maps):
             maps[sight.grid] = sight
 
     def _forget_beginnings(self, module: nn.Module, frame: _Frame, sight: Sight) -> None:
-        """A block that goes from one resolution to the next begins at the former: what it computes there (a bottleneck,
-        an expansion) is no longer the stage before, whose end has been seen."""
+        """Drops the maps at the beginning of a block that goes from one resolution to the next.
+
+        What it computes there (a bottleneck, an expansion) is no longer the stage before, whose end has been seen.
+        """
         if frame.taken is None or frame.taken.dim() != 4 or not any(True for _ in module.children()):
             return
         begun = Sight("", 0, frame.taken, 0)
@@ -244,6 +248,6 @@ def _places(grid: Size) -> int:
 
 
 def _is_linear(module: nn.Module, taken: Tensor, output: Tensor) -> bool:
-    """Whether it is a convolution that works on vectors: some networks classify with one."""
+    """Tells whether it is a convolution that works on vectors: some networks classify with one."""
     on_vectors = taken.dim() == 4 == output.dim() and taken.shape[2:] == output.shape[2:] == (1, 1)
     return on_vectors and isinstance(module, nn.Conv2d)

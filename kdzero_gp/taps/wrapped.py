@@ -1,4 +1,4 @@
-"""Networks in wrappers: compiled, data-parallel, sharded. Their taps are those of the network inside."""
+"""Unwraps compiled, data-parallel and sharded networks, whose taps are those inside."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kdzero_gp.errors import TapError
 
 
 def bare(model: nn.Module) -> nn.Module:
-    """The network inside `torch.compile`, `DistributedDataParallel` and `DataParallel`, whose paths taps have."""
+    """Gives the network inside `torch.compile`, `DistributedDataParallel` and `DataParallel`."""
     while True:
         if isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
             model = model.module
@@ -22,7 +22,7 @@ def bare(model: nn.Module) -> nn.Module:
 
 
 def uncompiled(model: nn.Module) -> AbstractContextManager[object]:
-    """Inside, compiled parts of the network run as they were written.
+    """Runs compiled parts of the network eagerly inside the block.
 
     A compiled graph calls no hooks that were set after it was made, and is made anew for each that was set before.
     """
@@ -38,7 +38,7 @@ def _is_compiled(module: nn.Module) -> bool:
 
 
 def require_readable(model: nn.Module) -> None:
-    """Refuses a network whose taps would be read wrongly.
+    """Refuses a wrapper whose taps cannot be read correctly.
 
     Raises:
         TapError: `DataParallel` over several devices, whose copies run at once; the older FSDP, whose modules lose
@@ -58,12 +58,12 @@ def require_readable(model: nn.Module) -> None:
 
 
 def is_sharded(model: nn.Module) -> bool:
-    """Whether `fully_shard` was applied to it or to a part of it."""
+    """Tells whether `fully_shard` was applied to a network or to a part of it."""
     return any(_is_sharded_module(module) for module in model.modules())
 
 
 def shard_again(model: nn.Module) -> None:
-    """Gives a network that was run without a backward pass its sharded parameters back.
+    """Shards the parameters again after a pass without a backward pass.
 
     Until then its outermost parameters are whole ones, and an optimiser that is built would get those.
     """

@@ -10,7 +10,7 @@ from kdzero_gp.taps.tap import Tap, Taps
 
 
 class WrappedStudent(nn.Module):
-    """Takes the student's place in training and test: its taps are the student's, its scores are its own.
+    """Wraps a student in training and test: the taps are the student's, the scores the wrapper's.
 
     A subclass gives the scores in `forward`.
     """
@@ -21,12 +21,12 @@ class WrappedStudent(nn.Module):
 
 
 def student_inside(student: nn.Module) -> nn.Module:
-    """The student itself, without what a method put around it."""
+    """Gives the student inside a method's wrapper."""
     return student.student if isinstance(student, WrappedStudent) else student
 
 
 def places_in(student: nn.Module, taps: Taps) -> Taps:
-    """Where the taps of the bare student are read in this one."""
+    """Maps the bare student's taps to their places in this network."""
     if not isinstance(student, WrappedStudent):
         return taps
     moved = {name: replace(tap, path=f"student.{tap.path}".rstrip(".")) for name, tap in taps.items()}

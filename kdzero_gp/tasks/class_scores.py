@@ -1,4 +1,4 @@
-"""What the kinds have in common whose networks give one score for each class of an image, (N, K)."""
+"""The common part of all kinds with one score for each class of an image, (N, K)."""
 
 from torch import Tensor, nn
 
@@ -14,12 +14,12 @@ FEATURES = (POOL, SCORES)
 
 
 def build_scorer(name: str, data: Dataset, *, in_channels: int, image_size: tuple[int, int]) -> nn.Module:
-    """The network called `name`, with one score for each class of the data."""
+    """Builds the network called `name`, with one score for each class of the data."""
     return build(name, num_classes=data.num_classes, in_channels=in_channels, image_size=image_size)
 
 
 def check_scores(output: object, data: Dataset, images: Tensor, network: str) -> None:
-    """Sees that `output` is one score for each image and class.
+    """Checks that `output` is one score for each image and class.
 
     Raises:
         ModelError: it is not.
@@ -38,7 +38,7 @@ def check_scores(output: object, data: Dataset, images: Tensor, network: str) ->
 
 
 def check_scores_tap(taps: Taps, data: Dataset, network: str) -> None:
-    """Sees that a network has one score for each class of the data.
+    """Checks that a network has one score for each class of the data.
 
     Raises:
         ModelError: it has not.

@@ -10,7 +10,7 @@ from kdzero_gp.errors import ConfigError
 
 
 def sharpness_gap(z_s: Tensor, z_t: Tensor) -> Tensor:
-    """Mean absolute difference of the log-sum-exp of student and teacher logits.
+    """Computes the mean absolute difference of the log-sum-exp of student and teacher logits.
 
     Args:
         z_s, z_t: (N, K) logits of the same samples; the class counts may differ.
@@ -23,7 +23,7 @@ def sharpness_gap(z_s: Tensor, z_t: Tensor) -> Tensor:
 
 
 def cka_gap(f_s: Tensor, f_t: Tensor) -> Tensor:
-    """One minus the linear centred kernel alignment of student and teacher features.
+    """Computes one minus the linear centred kernel alignment of student and teacher features.
 
     Computed from the D x D products of centred features, which equals the N x N kernel form and costs less for long
     batches. A side without variance is aligned with nothing: the gap is 1.
@@ -48,7 +48,7 @@ def cka_gap(f_s: Tensor, f_t: Tensor) -> Tensor:
 
 
 def _centred(features: Tensor) -> Tensor:
-    """Features (N, D) in float64, centred over the batch and brought to unit scale, which CKA does not see."""
+    """Centres features (N, D) over the batch in float64 and scales them to unit norm, which CKA ignores."""
     x = features.flatten(1).double()
     x = x - x.mean(0)
     return x / x.abs().amax().clamp_min(torch.finfo(x.dtype).tiny)

@@ -1,4 +1,4 @@
-"""What a network wants its images to be, where that differs from how the data set hands them out.
+"""The input of a network, where it differs from the data set's images.
 
 Augmentation happens once, at the data set's resolution; each network of a pair gets the same views in its own size and
 normalisation, a batch at a time.
@@ -23,7 +23,7 @@ from kdzero_gp.errors import ConfigError
 
 @dataclass(frozen=True)
 class InputSpec:
-    """The input of one network; what is None is as the data set has it.
+    """The input of one network; None stands for the data set's own.
 
     Attributes:
         size: (H, W); images are resized bilinearly, with antialiasing where they become smaller.
@@ -45,7 +45,7 @@ class InputSpec:
 
 
 class NetworkInput:
-    """From normalised images of a data set to the input of one network: `images = adapt(images)`.
+    """Adapts normalised images of a data set to one network: `images = adapt(images)`.
 
     Args:
         spec: what the network wants.
@@ -85,12 +85,12 @@ class NetworkInput:
 
     @property
     def identity(self) -> tuple[Any, ...]:
-        """What decides the outcome, as plain values."""
+        """The settings that decide the outcome, as plain values."""
         constants = [constant.flatten().tolist() for constant in self._constants or ()]
         return self.shape, constants
 
     def __call__(self, images: Tensor) -> Tensor:
-        """(N, C, H, W) float as the data set normalises them to (N, C, H', W'); the very same where nothing differs."""
+        """Adapts (N, C, H, W) float of the data set to (N, C, H', W'); the same tensor where nothing differs."""
         if self._constants is not None:
             factor, offset = (constant.to(images.device, images.dtype) for constant in self._constants)
             images = images * factor + offset
@@ -99,7 +99,7 @@ class NetworkInput:
         return images
 
     def attach(self, model: nn.Module) -> RemovableHandle | None:
-        """Lets `model` adapt its own input from now on; None where nothing is to be done, or it does so already.
+        """Makes `model` adapt its own input from now on; returns None where nothing is to be done.
 
         A hook, and not a module around it: names of weights and taps stay as they are.
         """
@@ -109,7 +109,7 @@ class NetworkInput:
 
 
 def adapts_itself(model: nn.Module) -> bool:
-    """Whether a `NetworkInput` was attached to it."""
+    """Tells whether a `NetworkInput` was attached to it."""
     return any(isinstance(hook, _Hook) for hook in model._forward_pre_hooks.values())
 
 
@@ -124,7 +124,7 @@ class _Hook:
 
 
 def network_input(wanted: InputSpec | NetworkInput | None, data: Dataset) -> NetworkInput:
-    """Makes the input that a network wants; one that is made already stays as it is.
+    """Makes the input of a network; a made one is returned unchanged.
 
     Raises:
         ConfigError: constants for another number of channels.
@@ -136,13 +136,13 @@ Constants = tuple[tuple[float, ...], tuple[float, ...]]
 
 
 def published_constants() -> dict[str, Constants]:
-    """Lists the data sets that are normalised by published constants, with these."""
-    facts = {name: each.source for name, each in SOURCES.items()}
+    """Gives mean and standard deviation of the data sets that publish them, by name, sorted."""
+    facts = {name: SOURCES[name].source for name in sorted(SOURCES)}
     return {name: (f.mean, f.std) for name, f in facts.items() if f.mean is not None and f.std is not None}
 
 
 def parse_normalisation(text: str) -> Constants | None:
-    """Mean and standard deviation per channel, of pixels between 0 and 1; None for `data`, the data set's own.
+    """Reads mean and standard deviation per channel, of pixels between 0 and 1; None for `data`, the data set's own.
 
     Args:
         text: `data`, `cifar10`, `cifar100`, `imagenet`, or the numbers: `0.507,0.487,0.441/0.267,0.256,0.276`.

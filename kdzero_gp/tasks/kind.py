@@ -1,4 +1,4 @@
-"""What a task is: everything that the rest of the program needs to know of it, and does not know by itself.
+"""The protocol of task kinds: all that the rest of the program knows of a task.
 
 A kind is a folder beside this file with a module `kind` that holds an instance, `KIND`. Searches, trainings, stores and
 pages know this protocol alone.
@@ -27,12 +27,12 @@ class Reader(Protocol):
     """Reads taps of a network while it runs."""
 
     def __call__(self, images: Tensor) -> Knowledge:
-        """The taps of a batch."""
+        """Gives the taps of a batch."""
         ...
 
 
 class Measured(Protocol):
-    """What a kind may ask of a task to measure a student of it."""
+    """The part of a task that a kind reads to measure a student."""
 
     @property
     def student_taps(self) -> Taps:
@@ -44,15 +44,15 @@ class Measured(Protocol):
         ...
 
     def chunks(self, split_name: str) -> Iterator[Tensor]:
-        """The images of a split, many at a time."""
+        """Gives the images of a split, many at a time."""
         ...
 
     def targets(self, split_name: str) -> Tensor:
-        """All targets of a split, on the device."""
+        """Gives all targets of a split, on the device."""
         ...
 
     def teacher_knowledge(self, split_name: str, names: Iterable[str]) -> Knowledge:
-        """The teacher's taps for a whole split."""
+        """Gives the teacher's taps for a whole split."""
         ...
 
 
@@ -61,7 +61,12 @@ class TaskKind(Protocol):
 
     @property
     def name(self) -> str:
-        """As the user names it, and as configurations keep it."""
+        """The name in options and stored configurations."""
+        ...
+
+    @property
+    def about(self) -> str:
+        """A few words for the help of `--task`."""
         ...
 
     @property
@@ -71,7 +76,7 @@ class TaskKind(Protocol):
 
     @property
     def exclusive(self) -> bool:
-        """Whether an image has exactly one of the classes; else operations that rest on that are left out."""
+        """Whether an image has exactly one of the classes; operations that rest on that are left out otherwise."""
         ...
 
     @property
@@ -91,17 +96,17 @@ class TaskKind(Protocol):
 
     @property
     def per_sample(self) -> bool:
-        """Whether the loss is a mean over samples: then it can be had in parts, and of several students at once."""
+        """Whether the loss is a mean over samples, which parts of a batch and fused students need."""
         ...
 
     @property
     def quality(self) -> Measure:
-        """What the tables rank students by."""
+        """The measure by which the tables rank students."""
         ...
 
     @property
     def further(self) -> tuple[Measure, ...]:
-        """What the tables show beside it, where there is such a number."""
+        """Further measures of the tables, where they exist."""
         ...
 
     @property
@@ -120,7 +125,7 @@ class TaskKind(Protocol):
         ...
 
     def build(self, name: str, data: Dataset, *, in_channels: int, image_size: tuple[int, int]) -> nn.Module:
-        """The network called `name` for these data, freshly initialised from torch's global random state.
+        """Builds the network called `name` for these data, initialised from torch's global random state.
 
         Raises:
             ModelError: there is none, or it cannot be built for such images.
@@ -128,7 +133,7 @@ class TaskKind(Protocol):
         ...
 
     def check_output(self, output: object, data: Dataset, images: Tensor, network: str) -> None:
-        """Sees that what a network gives for `images` (N, C, H, W) can be trained and measured.
+        """Checks that a network's output for `images` (N, C, H, W) can be trained and measured.
 
         Args:
             network: what messages call it.
@@ -139,7 +144,7 @@ class TaskKind(Protocol):
         ...
 
     def find_taps(self, model: nn.Module, images: Tensor, override: Mapping[str, str] | None, *, depths: int) -> Taps:
-        """The taps of a network, each with its role; see `kdzero_gp.taps.find`.
+        """Finds the taps of a network, each with its role; see `kdzero_gp.taps.find`.
 
         Raises:
             TapError: they cannot be found.
@@ -147,7 +152,7 @@ class TaskKind(Protocol):
         ...
 
     def check_taps(self, taps: Taps, data: Dataset, network: str) -> None:
-        """Sees that a network's taps fit the data.
+        """Checks that a network's taps fit the data.
 
         Raises:
             ModelError: they do not.
@@ -155,7 +160,7 @@ class TaskKind(Protocol):
         ...
 
     def loss(self, student: Knowledge, targets: Tensor, reduction: Reduction = "mean") -> Tensor:
-        """The student's own loss, beside which a distiller stands, in float32.
+        """Computes the student's own loss, to which a distiller is added, in float32.
 
         Args:
             student: `loss_taps` with their graph.
@@ -165,27 +170,27 @@ class TaskKind(Protocol):
         ...
 
     def divergence(self, student: Knowledge, teacher: Knowledge) -> Tensor:
-        """How far the student's predictions are from the teacher's, a scalar: 0 where they agree."""
+        """Computes the divergence of the student's predictions from the teacher's, a scalar: 0 where they agree."""
         ...
 
     def parts(self, task: Measured, student: nn.Module, split: str) -> dict[str, float]:
-        """What the fitness functions of this kind read, and the quality, of a student on a split."""
+        """Measures the quality and the fitness functions' parts of a student on a split."""
         ...
 
     def full_parts(self, task: Measured, student: nn.Module, split: str) -> dict[str, float]:
-        """The same and the further measures."""
+        """Measures the parts of `parts` and the further measures."""
         ...
 
     def measures(self, task: Measured, student: nn.Module, split: str) -> dict[str, float]:
-        """Quality and further measures by key, without a look at the teacher; those that there are."""
+        """Measures quality and further measures by key, without the teacher."""
         ...
 
     def teacher_measures(self, task: Measured, split: str) -> dict[str, float]:
-        """The same of the teacher."""
+        """Measures quality and further measures of the teacher."""
         ...
 
     def network_measures(self, model: nn.Module, data: Dataset, split: Split) -> dict[str, float]:
-        """The same of a network that belongs to no task yet; it is put into evaluation mode."""
+        """Measures quality and further measures of a network without a task; puts it into evaluation mode."""
         ...
 
     def train_teacher(

@@ -8,8 +8,8 @@ from importlib.util import find_spec
 
 from kdzero_gp import tasks as folder
 from kdzero_gp.errors import ConfigError
-from kdzero_gp.grammar.classes import unfit_for_several_classes
-from kdzero_gp.grammar.tree import Tree
+from kdzero_gp.grammar.tree import Node, Tree
+from kdzero_gp.grammar.types import Logits
 from kdzero_gp.tasks.kind import TaskKind
 
 DEFAULT = "classification"
@@ -17,7 +17,7 @@ DEFAULT = "classification"
 
 @lru_cache(maxsize=1)
 def kinds() -> dict[str, TaskKind]:
-    """All kinds by name, the default one first and the others sorted."""
+    """Lists all kinds by name, the default one first and the others sorted."""
     found: dict[str, TaskKind] = {}
     for module in pkgutil.iter_modules(folder.__path__, f"{folder.__name__}."):
         if module.ispkg and find_spec(f"{module.name}.kind") is not None:
@@ -26,8 +26,14 @@ def kinds() -> dict[str, TaskKind]:
     return dict(sorted(found.items(), key=lambda item: (item[0] != DEFAULT, item[0])))
 
 
+def task_help() -> str:
+    """Lists the kinds, the default first, for the help of `--task`."""
+    texts = (f"{'{default} (default)' if name == DEFAULT else name}: {kind.about}" for name, kind in kinds().items())
+    return "; ".join(texts) + "."
+
+
 def kind_of(name: str = DEFAULT) -> TaskKind:
-    """The kind of a name.
+    """Finds the kind of a name.
 
     Raises:
         ConfigError: there is none; names the known and the closest ones.
@@ -40,7 +46,7 @@ def kind_of(name: str = DEFAULT) -> TaskKind:
 
 
 def check_tree(kind: TaskKind, tree: Tree, whose: str) -> None:
-    """Sees that a distiller's operations fit the classes of a kind of task.
+    """Checks that a distiller's operations fit the classes of a kind of task.
 
     Args:
         whose: what messages call the distiller.
@@ -48,10 +54,17 @@ def check_tree(kind: TaskKind, tree: Tree, whose: str) -> None:
     Raises:
         ConfigError: one takes class scores as one distribution, and classes do not exclude one another.
     """
-    name = None if kind.exclusive else unfit_for_several_classes(tree)
-    if name is not None:
+    name = next((node.symbol for node in tree.root.walk() if _takes_one_class(node)), None)
+    if name is not None and not kind.exclusive:
         raise ConfigError(
             f"{whose} has `{name}` on class scores, which holds for images of exactly one class, but with --task "
             f"{kind.name} an image may have several; take an operation that treats each class by itself, such as "
             f"sigmoid_kl, or the method {kind.baseline}"
         )
+
+
+def _takes_one_class(node: Node) -> bool:
+    """Whether an operation takes class scores as one distribution."""
+    if node.operation is None or node.operation.classes != "exclusive":
+        return False
+    return node.kind == "weight" or any(child.type is Logits for child in node.children)

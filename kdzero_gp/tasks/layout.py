@@ -1,4 +1,4 @@
-"""How images lie in memory, and how many images a forward pass takes: measured, and fixed by shapes."""
+"""The memory layout of images, and the number of images of a forward pass."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Found = TypeVar("Found")
 
 
 def laid_out(images: Tensor, channels_last: bool) -> Tensor:
-    """Images in one of the two layouts; what is in it already stays as it is.
+    """Lays images out in one of the two layouts, without a copy where they are.
 
     Networks are left alone: their maps follow the images, and weights in the ordinary layout cost nothing measurable.
     """
@@ -33,7 +33,7 @@ def laid_out(images: Tensor, channels_last: bool) -> Tensor:
 
 
 def fitting_layout(image_shape: tuple[int, int, int], run: Callable[[bool], Found]) -> tuple[bool, Found]:
-    """Whether channels-last is used, and what `run(channels_last)` gives in the layout chosen.
+    """Chooses whether channels-last is used; returns it with the result of `run(channels_last)`.
 
     A network that views its maps as vectors runs in the ordinary layout alone.
 
@@ -49,7 +49,7 @@ def fitting_layout(image_shape: tuple[int, int, int], run: Callable[[bool], Foun
 
 
 def chunk_size(image_shape: tuple[int, int, int], device: torch.device) -> int:
-    """Images of one forward pass without gradient."""
+    """Chooses the number of images of one forward pass without gradient."""
     if device.type == "cuda":
         return CUDA_CHUNK
     return min(max(PIXELS // (image_shape[1] * image_shape[2]), FEWEST), MOST)

@@ -1,11 +1,11 @@
-"""A number that says how good a network is, and how it is called where people read it."""
+"""A measure of a network's quality, with its names for people."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Measure:
-    """One quality of a network on a split, a share from 0 to 1 of which more is better.
+    """One quality of a network on a split, a share from 0 to 1; more is better.
 
     Attributes:
         key: its name among the parts that a student is measured by.
@@ -29,5 +29,5 @@ class Measure:
         return f"{self.name} {self.unit}"
 
     def shown(self, value: float) -> str:
-        """A value in its unit."""
+        """Writes a value in its unit."""
         return f"{self.scale * value:.2f} {self.unit}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple, Protocol
 
 import torch
@@ -28,7 +28,7 @@ class NetworkSlot(NamedTuple):
 
 
 class PairTaps(NamedTuple):
-    """What was found in two networks.
+    """The taps of two networks.
 
     Attributes:
         teacher, student: all taps of each.
@@ -106,12 +106,29 @@ def pair_taps(
         TapError: see `find_taps` and `match_taps`; says which network it is about.
     """
     override = override or TapOverride()
-    ours = _found("teacher", teacher, images, override, DEPTHS, find)
-    theirs = _found("student", student, images, override, len(ours.stages) or DEPTHS, find)
-    if len(ours.stages) != len(theirs.stages):  # now the teacher may follow
-        ours = _found("teacher", teacher, images, override, len(theirs.stages) or DEPTHS, find)
-    same_size = teacher.input.shape == student.input.shape
-    return PairTaps(ours, theirs, match_taps(ours, theirs, same_size=same_size, paired=override.paired))
+    return match_found(
+        lambda depths: _found("teacher", teacher, images, override, depths, find),
+        lambda depths: _found("student", student, images, override, depths, find),
+        same_size=teacher.input.shape == student.input.shape,
+        paired=override.paired,
+    )
+
+
+def match_found(
+    teacher: Callable[[int], Taps], student: Callable[[int], Taps], *, same_size: bool, paired: Collection[str]
+) -> PairTaps:
+    """Finds the taps of both networks with equally many stages, and matches them.
+
+    Args:
+        teacher, student: find the taps of one network; they take the number of stages of a transformer.
+        same_size, paired: see `match_taps`.
+    """
+    of_teacher = teacher(DEPTHS)
+    of_student = student(len(of_teacher.stages) or DEPTHS)
+    if len(of_teacher.stages) != len(of_student.stages):  # now the teacher may follow
+        of_teacher = teacher(len(of_student.stages) or DEPTHS)
+    shared = match_taps(of_teacher, of_student, same_size=same_size, paired=paired)
+    return PairTaps(of_teacher, of_student, shared)
 
 
 def _found(side: Side, slot: NetworkSlot, images: Tensor, override: TapOverride, depths: int, find: Finder) -> Taps:

@@ -1,4 +1,4 @@
-"""Which recipe a data set is trained with unless the user says otherwise, and the published ones by name."""
+"""The default recipes of the data sets, and the published recipes by name."""
 
 import math
 from dataclasses import replace

@@ -22,8 +22,7 @@ from kdzero_gp.taps.anatomy import Anatomy
 from kdzero_gp.taps.network import Network
 from kdzero_gp.taps.override import TapOverride
 from kdzero_gp.taps.read import TapReader
-from kdzero_gp.taps.tap import Taps
-from kdzero_gp.taps.types import TYPES
+from kdzero_gp.taps.tap import TYPES, Taps
 from kdzero_gp.taps.wrapped_student import places_in, student_inside
 from kdzero_gp.tasks.input import InputSpec, NetworkInput, adapts_itself, network_input
 from kdzero_gp.tasks.kind import TaskKind
@@ -45,7 +44,7 @@ CACHE_GB = 4.0
 
 
 class Task:
-    """Everything a distiller is tried on. The teacher is frozen; its outputs are computed once and kept.
+    """A pair, its data and a recipe; the teacher is frozen, and its outputs are computed once.
 
     Args:
         name: for people, such as `cnn32 -> cnn2 on digits`.
@@ -134,15 +133,15 @@ class Task:
 
     @cached_property
     def tap_types(self) -> dict[str, type]:
-        """The taps a distiller of this task may use, with their grammar types."""
+        """The taps that a distiller of this task may use, with their grammar types."""
         return {name: TYPES[tap.role] for name, tap in self.student_taps.items()}
 
     def grammar(self, operations: Mapping[str, Operation], *, extended: bool = False) -> Grammar:
-        """The distillers that this task allows, made of these operations."""
+        """Makes the grammar of this task's distillers from these operations."""
         return Grammar(operations, self.tap_types, extended=extended, exclusive=self.kind.exclusive)
 
     def check_tree(self, tree: Tree, whose: str) -> None:
-        """Sees that a distiller's operations fit the classes of this task.
+        """Checks that a distiller's operations fit the classes of this task.
 
         Args:
             whose: what messages call it.
@@ -153,7 +152,7 @@ class Task:
         check_tree(self.kind, tree, whose)
 
     def student(self, seed: int) -> nn.Module:
-        """A student on the device whose initial weights depend on the seed alone."""
+        """Builds a student on the device; its initial weights depend on the seed alone."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             student = self._build_student().to(self.device)
@@ -174,11 +173,11 @@ class Task:
 
     @cached_property
     def teacher_network(self) -> Network:
-        """What the teacher has beside its taps."""
+        """Views the teacher as methods see it, beside its taps."""
         return Network("teacher", self.teacher, self.teacher_taps, lambda: self.teacher_input(self._examples()))
 
     def student_network(self, student: nn.Module) -> Network:
-        """The same of a student."""
+        """Views a student as methods see it, beside its taps."""
         return Network("student", student, self.student_taps, self._examples, lambda: self._student_anatomy)
 
     @cached_property
@@ -189,39 +188,39 @@ class Task:
         return self.first_images("train", EXAMPLES)
 
     def autocast(self) -> AbstractContextManager[object]:
-        """What a student's forward pass runs under: bfloat16 where the task says so, nothing otherwise."""
+        """Makes the context of a student's forward pass: bfloat16 where the task says so, nothing otherwise."""
         return torch.autocast(self.device.type, torch.bfloat16) if self.amp else nullcontext()
 
     def split(self, name: str) -> Split:
-        """The split `train`, `val` or `test`."""
+        """Gives the split `train`, `val` or `test`."""
         split: Split = getattr(self.data, name)
         return split
 
     def images(self, split_name: str, numbers: Tensor) -> Tensor:
-        """The normalised images numbered `numbers`, (n,) int64, without augmentation: (n, C, H, W) float32."""
+        """Reads the normalised images numbered `numbers`, (n,) int64, without augmentation: (n, C, H, W) float32."""
         return self._images(split_name)(numbers.to(self.device))
 
     def first_images(self, split_name: str, count: int) -> Tensor:
-        """The first images of a split, or all if it has no more."""
+        """Reads the first images of a split, or all if it has no more."""
         return self.images(split_name, torch.arange(min(count, len(self.split(split_name)))))
 
     def all_images(self, split_name: str) -> Tensor:
-        """All normalised images of a split; a large one is better taken in `chunks`."""
+        """Reads all normalised images of a split; a large one is better taken in `chunks`."""
         return self.first_images(split_name, len(self.split(split_name)))
 
     def chunks(self, split_name: str) -> Iterator[Tensor]:
-        """The normalised images of a split, as many at a time as a forward pass without gradient takes best."""
+        """Yields the normalised images of a split in chunks that suit a forward pass without gradient."""
         parts = torch.arange(len(self.split(split_name))).split(self._student_chunk)
         self._images(split_name).follow((numbers, None) for numbers in parts)
         for numbers in parts:
             yield self.images(split_name, numbers)
 
     def targets(self, split_name: str) -> Tensor:
-        """All targets of a split on the device, (N,) int64 or as the kind of task has them."""
+        """Gives all targets of a split on the device, (N,) int64 or in the form of the kind."""
         return self.split(split_name).labels.to(self.device)
 
     def feed(self, taps: Iterable[str]) -> TrainingBatches:
-        """The training split for one training, with the teacher's knowledge at these taps."""
+        """Makes the batches of one training, with the teacher's knowledge at these taps."""
         names = self._known(taps)
 
         def taught(numbers: Tensor, view: int | None, images: Tensor) -> Knowledge:
@@ -242,7 +241,7 @@ class Task:
         return run
 
     def at_anchor(self, share: float) -> Task:
-        """The same task with the teacher as it was after a share of its own training.
+        """Makes the same task with the teacher after a share of its own training.
 
         Raises:
             ConfigError: that is not known.
@@ -258,7 +257,7 @@ class Task:
         return self._anchors[share]
 
     def require_route(self) -> Callable[[float], Mapping[str, Tensor]]:
-        """The teacher's route.
+        """Gives the teacher's route.
 
         Raises:
             ConfigError: it is not known.
@@ -271,7 +270,7 @@ class Task:
         return self._route
 
     def teacher_knowledge(self, split_name: str, names: Iterable[str]) -> Knowledge:
-        """The teacher's taps for a whole split without augmentation, computed once for each tap and kept.
+        """Gives the teacher's taps for a whole split without augmentation, computed once.
 
         Raises:
             TapError: a tap that the pair does not have.
@@ -279,7 +278,7 @@ class Task:
         return self._cached(self._known(names), lambda cache, some: cache.whole(split_name, some))
 
     def teacher_probe(self, names: Iterable[str], count: int) -> Knowledge:
-        """The teacher's taps for the first training images, without those for the rest of a large split.
+        """Gives the teacher's taps for the first training images, without the rest of a large split.
 
         Args:
             count: of images; a split that is smaller gives all.
@@ -287,7 +286,7 @@ class Task:
         return self._teach(self.first_images("train", count), self._known(names))
 
     def _cached(self, names: Sequence[str], read: Callable[[TeacherCache, Sequence[str]], Knowledge]) -> Knowledge:
-        """Taps out of the caches: that of the shared ones, and that of what a method reads beside them."""
+        """Reads taps from the caches: one of the shared taps, one of a method's further taps."""
         extra = [name for name in names if name not in self.teacher_taps]
         if not extra:
             return read(self._teacher_cache, names)

@@ -1,4 +1,4 @@
-"""What one training reads: batches of images with their targets and the teacher's knowledge of them."""
+"""The batches of one training: images, targets and the teacher's knowledge."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class TrainingBatches:
         return len(self._targets)
 
     def __call__(self, batch: Tensor, epoch: int) -> tuple[Tensor, Tensor, Knowledge]:
-        """The images (B, C, H, W) float32, targets (B, …) and teacher taps of the images numbered `batch` (B,) int64.
+        """Reads images (B, C, H, W) float32, targets (B, …) and teacher taps of the images numbered `batch` (B,) int64.
 
         Numbers on the host are best: they are needed there for taps that are not kept on a GPU.
 
@@ -44,7 +44,7 @@ class TrainingBatches:
         return images, self._targets.index_select(0, numbers), self._teacher(batch, view, images)
 
     def follow(self, batches: Iterable[tuple[Tensor, int]]) -> None:
-        """Takes note of the batches, with their epochs, that will be asked for: files are then decoded ahead.
+        """Announces the coming batches with their epochs, so that files are decoded ahead.
 
         It changes how long they take and nothing else. A later call takes the place of this one.
         """

@@ -1,4 +1,4 @@
-"""What a network makes of a whole split, for those who measure it."""
+"""The outputs of a network for a whole split."""
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +9,7 @@ from kdzero_gp.tasks.kind import Measured
 
 
 def knowledge_of(task: Measured, student: nn.Module, split: str, names: tuple[str, ...]) -> Knowledge:
-    """The student's taps for a whole split, those of `names` that it has, in evaluation mode, without gradient."""
+    """Reads those of the taps `names` that a student has for a whole split, in evaluation mode, without gradient."""
     student.eval()
     there = [name for name in names if name in task.student_taps]
     with torch.no_grad(), task.reader(student, there) as reader:
@@ -19,7 +19,7 @@ def knowledge_of(task: Measured, student: nn.Module, split: str, names: tuple[st
 
 @torch.no_grad()
 def outputs_of(model: nn.Module, data: Dataset, split: Split, *, batch_size: int = 500) -> Tensor:
-    """What a network, put into evaluation mode, gives for all images of a split."""
+    """Runs a network in evaluation mode on all images of a split."""
     model.eval()
     device = next(model.parameters()).device
     images = image_batches(data, split, device=device)

@@ -1,4 +1,4 @@
-"""The final distillation of one student: epoch by epoch, stored after each, to the last."""
+"""The final distillation of one student, stored after every epoch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kdzero_gp.errors import ConfigError, KdzeroError, StoreError
 from kdzero_gp.loops.ranks import ALONE, Ranks
 from kdzero_gp.loops.sharded import ShardedTraining
 from kdzero_gp.loops.single import DivergedError
-from kdzero_gp.methods.named import Named
+from kdzero_gp.methods.named import NamedDistiller
 from kdzero_gp.store.config_difference import config_differences
 from kdzero_gp.store.folder import FolderLock, make_empty
 from kdzero_gp.tasks.recipe import Recipe
@@ -35,7 +35,7 @@ class FitError(KdzeroError):
 
 def fit(
     task: Task,
-    named: Named,
+    named: NamedDistiller,
     recipe: Recipe,
     *,
     seed: int = 0,
@@ -138,7 +138,7 @@ def _epochs(
 
 
 def _quality(task: Task, student: nn.Module) -> float:
-    """What the student is worth on the validation split, 0 … 1."""
+    """Tells what the student is worth on the validation split, 0 … 1."""
     return task.kind.measures(task, student, "val")[task.kind.quality.key]
 
 

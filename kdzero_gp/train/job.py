@@ -11,7 +11,7 @@ from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.loops.ranks import Ranks
 from kdzero_gp.loops.sharded import ShardedTraining
-from kdzero_gp.methods.named import Named, make_loss
+from kdzero_gp.methods.named import NamedDistiller, make_loss
 from kdzero_gp.models.weights import weights_digest
 from kdzero_gp.randomness import derive_seed
 from kdzero_gp.tasks.kinds import DEFAULT
@@ -24,7 +24,7 @@ class Fit:
     """What one final training is; see `fit` for its parts."""
 
     task: Task
-    named: Named
+    named: NamedDistiller
     recipe: Recipe
     seed: int = 0
     calibrate: bool = False
@@ -92,7 +92,7 @@ PROBE = 64
 """Images of the probe batch, the first of the training split, as in a search's screening."""
 
 
-def calibrated(task: Task, named: Named, *, student_seed: int, seed: int) -> tuple[float, ...]:
+def calibrated(task: Task, named: NamedDistiller, *, student_seed: int, seed: int) -> tuple[float, ...]:
     """Measures one factor for each term, on the student as its training finds it.
 
     Raises:

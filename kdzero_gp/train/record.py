@@ -39,7 +39,7 @@ class EpochLog:
 
 @dataclass(frozen=True)
 class FitResult:
-    """The end of a final training: the student of the last epoch, whatever earlier ones were worth.
+    """The result of a final training: the student of the last epoch.
 
     Attributes:
         student: in evaluation mode.
@@ -69,7 +69,7 @@ class FitResult:
 
     @property
     def top1(self) -> float:
-        """The same, by the name that a classifier's has: share of the test split that it gets right, 0 … 1."""
+        """Top-1 accuracy of a classifier on the test split, 0 … 1."""
         return self.quality
 
     @property

@@ -73,6 +73,6 @@ def _write(job: Fit, result: FitResult, folder: Path, about: dict[str, str]) -> 
 
 
 def _input(task: Task) -> dict[str, Any]:
-    """What to show the student, which its weights do not tell: `(pixels / scale - mean) / std` in this shape."""
+    """Tells what to show the student, which its weights do not tell: `(pixels / scale - mean) / std` in this shape."""
     wanted = task.student_input
     return {"shape": wanted.shape, "scale": task.data.scale, "mean": wanted.mean, "std": wanted.std}

@@ -10,8 +10,9 @@ from typing import Any
 from kdzero_gp.data.sources.all_images import on_all_images
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.loops.ranks import Ranks, launched
-from kdzero_gp.methods.named import Named, named_distiller
+from kdzero_gp.methods.named import NamedDistiller, named_distiller
 from kdzero_gp.pair.assemble import load_primitives, make_data, make_task
+from kdzero_gp.pair.own_code import CODE, code_digests, remember_code, require_known_code, require_same_code
 from kdzero_gp.pair.stored import resume_config
 from kdzero_gp.randomness import settled_torch
 from kdzero_gp.store.folder import default_folder, reserve_folder
@@ -51,7 +52,8 @@ def train(
         with reserve_folder(folder) if new else nullcontext():
             setup = assembled(config, device)
             if new:
-                write_json(folder / CONFIG_NAME, config.identity)
+                code = code_digests(config)
+                write_json(folder / CONFIG_NAME, config.identity | ({CODE: code} if code else {}))
         return _fitted(setup, config, folder, ranks, observer)
 
 
@@ -60,7 +62,7 @@ class Setup:
     """The objects of a training."""
 
     task: Task
-    named: Named
+    named: NamedDistiller
 
 
 def assembled(config: FitConfig, device: str) -> Setup:
@@ -70,6 +72,7 @@ def assembled(config: FitConfig, device: str) -> Setup:
         KdzeroError: what is wrong with them.
     """
     here = config.model_copy(update={"device": device})
+    remember_code(here)
     load_primitives(here)
     data = make_data(here)
     task = make_task(here, data)
@@ -111,4 +114,9 @@ def resumed_config(folder: Path, options: dict[str, Any]) -> FitConfig:
         StoreError: the folder holds no training, or one of another program version.
     """
     given = {name: value for name, value in options.items() if value is not None}
-    return resume_config(folder, read_json(folder / CONFIG_NAME), given, make_fit_config, what="training")
+    stored = read_json(folder / CONFIG_NAME)
+    before = stored.pop(CODE, None)
+    require_known_code(folder, stored, given)
+    config = resume_config(folder, stored, given, make_fit_config, what="training")
+    require_same_code(folder, before, config, what="training")
+    return config

@@ -24,7 +24,7 @@ from kdzero_gp.evolve.final import Row
 from kdzero_gp.evolve.individual import Individual
 from kdzero_gp.evolve.selection import SELECTIONS
 from kdzero_gp.evolve.settings import SearchSettings
-from kdzero_gp.execute.executors import EXECUTORS
+from kdzero_gp.execute.executor import EXECUTORS
 from kdzero_gp.grammar.registry import Registry, default_registry
 from kdzero_gp.methods import registry as methods
 from kdzero_gp.models import build
@@ -180,12 +180,12 @@ def test_network(drop: Drop) -> None:
 
 
 def test_executor(drop: Drop, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    from kdzero_gp.execute import inprocess
     from kdzero_gp.execute.deadlines import Deadlines
+    from kdzero_gp.execute.executors import inprocess
     from kdzero_gp.execute.protocol import ScreenJob
     from kdzero_gp.execute.start import start_executor
 
-    drop("executor.py", "kdzero_gp.execute", "logged")
+    drop("executor.py", "kdzero_gp.execute.executors", "logged")
     evaluation = Evaluation("ok", fitness=1.0)
     monkeypatch.setattr(inprocess, "attempt", lambda evaluator, job, free: evaluation)
     config = make_config(executor="logged")

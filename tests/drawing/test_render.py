@@ -109,11 +109,13 @@ def test_source_that_graphviz_refuses_and_a_path_that_cannot_be_written(example:
 
 
 def test_write_best(example: Tree, tmp_path: Path) -> None:
-    written = write_best(tmp_path, example, [0.5, 2.0], aligned=["stage2"])
+    written = write_best(tmp_path, example, calibration=[0.5, 2.0], aligned=["stage2"])
     assert [path.name for path in written] == ["best.gv", "best.svg", "best.png"]
     assert "calibration × 0.5" in written[0].read_text(encoding="utf-8")
     ElementTree.parse(written[1])
     before = [path.read_bytes() for path in written]
-    assert [path.read_bytes() for path in write_best(tmp_path, example, [0.5, 2.0], aligned=["stage2"])] == before
+    assert [
+        path.read_bytes() for path in write_best(tmp_path, example, calibration=[0.5, 2.0], aligned=["stage2"])
+    ] == before
     with pytest.raises(KdzeroError):
         write_best(tmp_path / "none", example)

@@ -13,7 +13,7 @@ from kdzero_gp.evaluate.candidate import Candidate, FullTraining
 from kdzero_gp.evaluate.evaluator import EvaluationSettings, Evaluator
 from kdzero_gp.evaluate.fitness import FITNESS, eq2
 from kdzero_gp.evaluate.screen import Screening
-from kdzero_gp.execute.inprocess import InProcess
+from kdzero_gp.execute.executors.inprocess import InProcess
 from kdzero_gp.execute.protocol import FullJob
 from kdzero_gp.grammar.registry import Registry, active_registry
 from kdzero_gp.randomness import derive_seed

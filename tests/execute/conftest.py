@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from kdzero_gp.execute.inprocess import InProcess
-from kdzero_gp.execute.processes import Processes
+from kdzero_gp.execute.executors.inprocess import InProcess
+from kdzero_gp.execute.executors.processes import Processes
 from kdzero_gp.execute.protocol import Executor
 
 FOLDER = str(Path(__file__).resolve().parent)
@@ -100,7 +100,7 @@ def make_executor(kind: str, request: Any, notes: Path) -> Executor:
     if kind == "in process":
         return InProcess(factory(), deadlines=deadlines)  # type: ignore[arg-type]
     if kind == "ray":
-        from kdzero_gp.execute.ray import Ray
+        from kdzero_gp.execute.executors.ray import Ray
 
         address = request.getfixturevalue("ray_address")
         return Ray(2, factory, address=address, deadlines=deadlines)  # type: ignore[arg-type]

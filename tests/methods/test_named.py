@@ -8,7 +8,7 @@ from kdzero_gp import Distiller
 from kdzero_gp.errors import ConfigError, ParseError, TapError
 from kdzero_gp.export.distiller_check import DistillerFileError
 from kdzero_gp.export.distiller_file import save
-from kdzero_gp.methods.named import Named, named_distiller
+from kdzero_gp.methods.named import NamedDistiller, named_distiller
 
 STAGES = ("stage1", "stage2", "stage3")
 TEXT = "add(weight(1, kl(logits, 4)), weight(5, l2(stage2)))"
@@ -47,7 +47,7 @@ def test_a_method_comes_with_its_published_weights() -> None:
 
 
 def test_none_is_the_student_alone() -> None:
-    assert named_distiller("none", ()) == Named("none", None, None, 1.0, 0)
+    assert named_distiller("none", ()) == NamedDistiller("none", None, None, 1.0, 0)
 
 
 def test_a_warm_up_takes_the_same_share_of_any_schedule() -> None:

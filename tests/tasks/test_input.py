@@ -235,7 +235,7 @@ def test_normalisations_by_name_and_by_number() -> None:
     assert parse_normalisation("imagenet") == (IMAGENET.mean, IMAGENET.std)
     assert parse_normalisation("0.5,0.25,0/1,2,.5") == ((0.5, 0.25, 0.0), (1.0, 2.0, 0.5))
     for text, message in (
-        ("imagnet", "must be data, .*or mean.*did you mean imagenet"),
+        ("imagnet", "must be data, .*cifar10, cifar100, .*imagenet, .*or mean.*did you mean imagenet"),
         ("0.5", "must be data"),
         ("0.5/0.2,0.3", "as many standard deviations as means"),
         ("0.5/0", "all above 0"),

@@ -20,11 +20,11 @@ from kdzero_gp.loops.sharded import ShardedTraining
 from kdzero_gp.loops.single import Training
 from kdzero_gp.methods.registry import METHODS
 from kdzero_gp.randomness import seeded
-from kdzero_gp.taps.types import TYPES
+from kdzero_gp.taps.tap import TYPES
 from kdzero_gp.tasks.kind import TaskKind
 from kdzero_gp.tasks.kinds import DEFAULT, check_tree, kind_of, kinds
-from kdzero_gp.tasks.multilabel.average_precision import average_precision, mean_average_precision
 from kdzero_gp.tasks.multilabel.loss import binary_cross_entropy
+from kdzero_gp.tasks.multilabel.measures import average_precision, mean_average_precision
 from kdzero_gp.tasks.recipe import Recipe
 from kdzero_gp.tasks.task import Task
 from kdzero_gp.tasks.teacher.pretrain import cached_teacher

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from kdzero_gp.data import Dataset, load_dataset
-from kdzero_gp.methods.named import Named, named_distiller
+from kdzero_gp.methods.named import NamedDistiller, named_distiller
 from kdzero_gp.models import build
 from kdzero_gp.tasks.classification.teacher import train_teacher
 from kdzero_gp.tasks.recipe import Recipe
@@ -55,6 +55,6 @@ def unnormed_task(few_digits: Dataset, teacher: nn.Module) -> Task:
 
 
 @pytest.fixture(scope="session")
-def named() -> Callable[[str], Named]:
+def named() -> Callable[[str], NamedDistiller]:
     """The distiller of a text for a pair with two stages or more."""
     return lambda text: named_distiller(text, ("stage1", "stage2"))

@@ -13,7 +13,7 @@ from torch import nn
 from kdzero_gp.data.sources.all_images import on_all_images
 from kdzero_gp.errors import ConfigError, KdzeroError, StoreError
 from kdzero_gp.loops.ranks import Ranks
-from kdzero_gp.methods.named import Named
+from kdzero_gp.methods.named import NamedDistiller
 from kdzero_gp.models import build, load_weights
 from kdzero_gp.store.folder import FolderLock
 from kdzero_gp.tasks.classification.measures import student_shares
@@ -55,7 +55,7 @@ def weights(result: FitResult) -> dict[str, torch.Tensor]:
     return result.student.state_dict()
 
 
-def test_the_last_epoch_is_the_result(task: Task, named: Callable[[str], Named], tmp_path: Path) -> None:
+def test_the_last_epoch_is_the_result(task: Task, named: Callable[[str], NamedDistiller], tmp_path: Path) -> None:
     about = {"student": "cnn2", "teacher": "cnn8", "data": "digits"}
     result = fit(task, named("dkd"), task.recipe, seed=4, folder=tmp_path / "a", about=about)
     assert [row.epoch for row in result.log] == [1, 2, 3]
@@ -91,7 +91,7 @@ def test_the_last_epoch_is_the_result(task: Task, named: Callable[[str], Named],
 @pytest.mark.parametrize("text", ["none", RANDOM])
 @pytest.mark.parametrize("stop", [1, 2])
 def test_gone_on_it_is_the_same_bit_for_bit(
-    task: Task, named: Callable[[str], Named], tmp_path: Path, text: str, stop: int
+    task: Task, named: Callable[[str], NamedDistiller], tmp_path: Path, text: str, stop: int
 ) -> None:
     recipe = replace(task.recipe, optimiser="adamw", lr=0.01, nesterov=False)
     whole = fit(task, named(text), recipe, folder=tmp_path / "whole", calibrate=text != "none")
@@ -114,7 +114,7 @@ def test_gone_on_it_is_the_same_bit_for_bit(
     assert again.top1 == whole.top1
 
 
-def test_a_folder_holds_one_training(task: Task, named: Callable[[str], Named], tmp_path: Path) -> None:
+def test_a_folder_holds_one_training(task: Task, named: Callable[[str], NamedDistiller], tmp_path: Path) -> None:
     fit(task, named("kd"), replace(task.recipe, epochs=1), folder=tmp_path)
     with pytest.raises(StoreError, match="is not empty"):
         fit(task, named("kd"), task.recipe, folder=tmp_path)
@@ -135,7 +135,9 @@ def test_a_folder_holds_one_training(task: Task, named: Callable[[str], Named], 
         fit(task, named("kd"), replace(task.recipe, epochs=1), folder=tmp_path, resume=True)
 
 
-def test_a_loss_that_is_no_number_stops_at_its_step(task: Task, named: Callable[[str], Named], tmp_path: Path) -> None:
+def test_a_loss_that_is_no_number_stops_at_its_step(
+    task: Task, named: Callable[[str], NamedDistiller], tmp_path: Path
+) -> None:
     recipe = replace(task.recipe, lr=1e20, clip=1e30, warmup=0.0)
     with pytest.raises(FitError, match=r"after [1-9] of 15 steps, in epoch [12] at a learning rate of .*Lower --lr"):
         fit(task, named("kd"), recipe, folder=tmp_path)
@@ -143,7 +145,7 @@ def test_a_loss_that_is_no_number_stops_at_its_step(task: Task, named: Callable[
     assert issubclass(FitError, KdzeroError)
 
 
-def test_a_rising_loss_is_warned_of_once(task: Task, named: Callable[[str], Named]) -> None:
+def test_a_rising_loss_is_warned_of_once(task: Task, named: Callable[[str], NamedDistiller]) -> None:
     observer = Warnings()
     recipe = replace(task.recipe, epochs=5, lr=3.0, warmup=0.8, clip=float("inf"), weight_decay=0.0)
     fit(task, named("weight(300, l2(logits))"), recipe, observer=observer)
@@ -154,7 +156,9 @@ def test_a_rising_loss_is_warned_of_once(task: Task, named: Callable[[str], Name
     assert calm.texts == []
 
 
-def test_calibrated_terms_begin_with_the_cross_entropys_gradient(task: Task, named: Callable[[str], Named]) -> None:
+def test_calibrated_terms_begin_with_the_cross_entropys_gradient(
+    task: Task, named: Callable[[str], NamedDistiller]
+) -> None:
     chosen = named("add(weight(1, l2(stage1)), weight(3, kl(logits, 4)))")
     recipe = replace(task.recipe, epochs=1)
     assert fit(task, chosen, recipe).calibration == (1.0, 1.0)
@@ -167,14 +171,16 @@ def test_calibrated_terms_begin_with_the_cross_entropys_gradient(task: Task, nam
         fit(task, named("none"), recipe, calibrate=True)
 
 
-def test_a_published_warm_up_takes_its_share_of_the_schedule(task: Task, named: Callable[[str], Named]) -> None:
+def test_a_published_warm_up_takes_its_share_of_the_schedule(
+    task: Task, named: Callable[[str], NamedDistiller]
+) -> None:
     recipe = replace(task.recipe, epochs=12)
     training = Fit(task, named("dkd"), recipe).training(Ranks(), None)
     assert (training.steps, training.distiller_warmup) == (60, 5)  # 20 of 240 epochs
     assert Fit(task, named("kd"), recipe).training(Ranks(), None).recipe.ce_weight == 0.1
 
 
-def test_all_images_are_those_of_both_splits(task: Task, named: Callable[[str], Named]) -> None:
+def test_all_images_are_those_of_both_splits(task: Task, named: Callable[[str], NamedDistiller]) -> None:
     data = on_all_images(task.data)
     assert len(data.train) == len(task.data.train) + len(task.data.val)
     assert torch.equal(data.train.images[-len(data.val) :], task.data.val.images[:])

@@ -2,8 +2,8 @@
 
 import logging
 
-from kdzero_gp.execute.executors import Plan, executor
-from kdzero_gp.execute.inprocess import InProcess
+from kdzero_gp.execute.executor import Plan, executor
+from kdzero_gp.execute.executors.inprocess import InProcess
 from kdzero_gp.execute.protocol import AnyJob, Result
 
 LOG = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""Augmentation as a set of views, each of which can be replayed: what was computed from one can be kept."""
+"""Augmentation as a set of views that can be replayed, so that results computed from a view can be kept."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Augmentation:
 
     @property
     def moves(self) -> bool:
-        """Whether pixels of the image itself are put elsewhere: by a crop with a border or a mirroring."""
+        """Whether the augmentation moves pixels, by a crop with a border or by mirroring."""
         return self.padding > 0 or self.flip
 
     def key(self, view: int) -> tuple[int, ...]:
@@ -86,7 +86,7 @@ class Augmentation:
         return (self.seed & 0xFFFFFFFF, self.seed >> 32, view, 1)
 
     def crop(self, view: int, number: int) -> Crop | None:
-        """Draws the random resized crop of the image numbered `number`, whatever its size; None where there is none."""
+        """Draws the random resized crop of image `number`; None where the augmentation has none."""
         return None if self.area is None else Crop((*self.key(view), number), self.area)
 
     def shifts(self, view: int, images: int) -> Shifts:

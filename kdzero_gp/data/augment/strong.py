@@ -90,7 +90,7 @@ def erase(images: Tensor, draws: Strong) -> Tensor:
 
 
 def _level(none: float, most: float) -> float:
-    """The magnitude at this level between none and most, rounded as torchvision rounds it."""
+    """Gives the magnitude at this level between none and most, rounded as torchvision rounds it."""
     return float(torch.linspace(none, most, LEVELS)[LEVEL])
 
 
@@ -99,7 +99,7 @@ def _identity(images: Tensor, sign: float) -> Tensor:
 
 
 def _shear(images: Tensor, x: float, y: float) -> Tensor:
-    """Slanted by these shares of a side, about the corner."""
+    """Shears an image about its corner by shares of a side."""
     from torchvision.transforms.v2 import functional
 
     angles = [math.degrees(math.atan(share)) for share in (x, y)]
@@ -108,7 +108,7 @@ def _shear(images: Tensor, x: float, y: float) -> Tensor:
 
 
 def _translate(images: Tensor, x: float, y: float) -> Tensor:
-    """Moved along each axis by the magnitude times `x` and `y`."""
+    """Translates an image along each axis by the magnitude times `x` and `y`."""
     from torchvision.transforms.v2 import functional
 
     offset = [int(sign * _level(0, 150 / 331 * size)) for sign, size in ((x, images.shape[3]), (y, images.shape[2]))]
@@ -117,7 +117,7 @@ def _translate(images: Tensor, x: float, y: float) -> Tensor:
 
 
 def _function(name: str, argument: Callable[[float], float] | None = None) -> Operation:
-    """torchvision's function of that name, with the argument that belongs to a sign."""
+    """Finds torchvision's function of a name, with the argument that belongs to a sign."""
 
     def operation(images: Tensor, sign: float) -> Tensor:
         from torchvision.transforms.v2 import functional

@@ -59,7 +59,7 @@ class Views:
         return F.pad(pixels, (0, 0, border, border, border, border)).contiguous() if border else pixels.contiguous()
 
     def __call__(self, bordered: Tensor, rows: Tensor, numbers: Tensor, view: int | None) -> Tensor:
-        """The images in `rows` (B,) int64 of `bordered`, as (B, C, H, W) float32.
+        """Gives the images in `rows` (B,) int64 of `bordered`, as (B, C, H, W) float32.
 
         Args:
             numbers: (B,) int64, of the same images in the split: what is drawn depends on them. On the device.
@@ -81,7 +81,7 @@ class Views:
         return images if strong is None else erase(images, strong)
 
     def _cut(self, bordered: Tensor, rows: Tensor, numbers: Tensor, view: int | None) -> Tensor:
-        """The pixels (B·H·W, C) uint8 of one view: for each, the place in `bordered` that it comes from."""
+        """Gives the pixels (B·H·W, C) uint8 of one view: for each, the place in `bordered` that it comes from."""
         _, tall, wide, channels = bordered.shape
         border = self._augmentation.padding
         start = rows * (tall * wide)

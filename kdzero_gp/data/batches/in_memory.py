@@ -73,7 +73,7 @@ class ImageBatches:
         return self._count
 
     def __call__(self, numbers: Tensor, view: int | None = None) -> Tensor:
-        """The images numbered `numbers`, (B,) int64 on the device, as (B, C, H, W) float32.
+        """Gives the images numbered `numbers`, (B,) int64 on the device, as (B, C, H, W) float32.
 
         Args:
             view: of the augmentation; None gives the images as they are.

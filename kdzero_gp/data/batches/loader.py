@@ -1,4 +1,4 @@
-"""Batches of decoded images, made by threads ahead of the training that will ask for them.
+"""Batches of decoded images, which threads prepare ahead of the training.
 
 Threads do what processes would: Pillow lets go of Python's lock while it decodes and resizes, and threads work inside
 worker processes and below scripts without `if __name__ == "__main__"`, and copy nothing between processes.
@@ -62,7 +62,7 @@ class Loader:
         self._fill()
 
     def __call__(self, numbers: Tensor, view: int | None) -> Tensor:
-        """The pixels (B, H, W, C) uint8 on the host of the images numbered `numbers`, planned or not.
+        """Gives the pixels (B, H, W, C) uint8 on the host of the images numbered `numbers`, planned or not.
 
         Raises:
             DataError: a file that is no image.

@@ -28,7 +28,7 @@ class Batches(Protocol):
     def __len__(self) -> int: ...
 
     def __call__(self, numbers: Tensor, view: int | None = None) -> Tensor:
-        """The images numbered `numbers`, (B,) int64 on the device, as (B, C, H, W) float32; see `ImageBatches`."""
+        """Gives the images numbered `numbers`, (B,) int64 on the device, as (B, C, H, W) float32."""
         ...
 
     def follow(self, requests: Iterable[Request]) -> None:

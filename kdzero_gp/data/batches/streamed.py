@@ -61,7 +61,7 @@ class StreamedBatches:
         return self._count
 
     def __call__(self, numbers: Tensor, view: int | None = None) -> Tensor:
-        """The images numbered `numbers`, (B,) int64, best on the host, as (B, C, H, W) float32 on the device.
+        """Gives the images numbered `numbers`, (B,) int64, best on the host, as (B, C, H, W) float32 on the device.
 
         Args:
             view: of the augmentation; None gives the images as they are: resized, and their centre cut out.

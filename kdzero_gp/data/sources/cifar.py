@@ -41,7 +41,7 @@ def load_cifar(facts: Source, place: str, rules: SplitRules) -> Dataset:
 
 
 def data_folder() -> Path:
-    """The folder of data that is kept: `$KDZERO_GP_DATA`, or else `~/.cache/kdzero_gp/data`."""
+    """Gives the folder of data that is kept: `$KDZERO_GP_DATA`, or else `~/.cache/kdzero_gp/data`."""
     return Path(os.environ.get(DATA_VARIABLE) or "~/.cache/kdzero_gp/data").expanduser()
 
 
@@ -58,7 +58,7 @@ def _arrays(name: str, folder: Path, *, train: bool) -> Arrays:
 
 
 def _downloaded(kind: Any, folder: Path, name: str, *, train: bool) -> Any:
-    """What torchvision makes of the folder after a download; processes that want it at once wait for one."""
+    """Gives what torchvision makes of the folder after a download; processes that want it at once wait for one."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / f".{name}.lock"):

@@ -55,7 +55,7 @@ class Decoder:
     resize: bool
 
     def __call__(self, path: Path, crop: Crop | None = None) -> NDArray[np.uint8]:
-        """The pixels of a file, (H, W, C).
+        """Gives the pixels of a file, (H, W, C).
 
         Args:
             crop: a part of the image, brought to the wanted size, instead of its centre.
@@ -114,7 +114,7 @@ def header(path: Path) -> Header:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Image]:
-    """An image of 8 bits a pixel; whatever goes wrong inside is the file's fault.
+    """Opens an image of 8 bits a pixel; every error inside is reported as the file's.
 
     Pillow's readers meet damaged files with errors of any kind.
     """

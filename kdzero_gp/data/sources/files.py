@@ -62,7 +62,7 @@ class ImageFiles:
         return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
 
     def joined(self, other: ImageFiles) -> ImageFiles:
-        """Puts the files of another split of the same source behind these."""
+        """Appends the files of another split of one source."""
         return ImageFiles(self.listing.joined(other.listing), self.decoder)
 
     @property

@@ -97,7 +97,7 @@ def load_folder(facts: Source, place: str, rules: SplitRules) -> Dataset:
 
 
 def _sized(place: str) -> tuple[str, int | None]:
-    """The folder and the size behind it, if there is one: a folder that exists under the whole name goes first."""
+    """Splits a text into folder and size; a folder of the whole name goes first."""
     match = re.fullmatch(r"(.+)@(\d{1,9})", place)
     if match is None or Path(place).expanduser().exists():
         return place, None
@@ -153,7 +153,7 @@ def _parts(root: Path, rules: SplitRules, facts: Source) -> Parts:
 
 
 def _decoder(parts: Parts, side: int | None, *, look: bool) -> Decoder:
-    """How files become images: by what was asked for, or by what all their headers say."""
+    """Chooses the decoder of the files: by the size asked for, or by the size that all headers state."""
     if not look:
         return Decoder(side or SIDE, side or SIDE, 3, resize=True)
     headers = list(_headers(listing.root / name for listing in parts for name in listing.names))

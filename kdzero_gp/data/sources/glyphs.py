@@ -205,7 +205,7 @@ def _warps(classes: NDArray[np.int64], side: int, random: np.random.RandomState)
 
 
 def _shape(warp: _Warp, side: int) -> NDArray[np.float64]:
-    """One character, 1 where there is ink: sampled at four times the size and averaged."""
+    """Renders one character, 1 where there is ink, at four times the size and averaged."""
     from PIL.Image import Resampling, Transform
 
     a, b, c, d, e, f = (number / 4 if place in (0, 1, 3, 4) else number for place, number in enumerate(warp.matrix))
@@ -237,7 +237,7 @@ def _shade(shapes: NDArray[np.float64], random: np.random.RandomState) -> NDArra
 
 @cache
 def _drawing(character: int, face: int) -> Image:
-    """One character of one face, large, its outline's middle in the middle of the canvas."""
+    """Gives one character of one face, large, its outline's middle in the middle of the canvas."""
     from PIL import ImageDraw, ImageFont
     from PIL.Image import new
 

@@ -39,7 +39,7 @@ class Listing:
         return Listing(self.root, self.classes, names, self.sizes[indices], self.labels[indices])
 
     def joined(self, other: Listing) -> Listing:
-        """Puts the files of another listing with the same classes behind these, wherever its folder is."""
+        """Appends the files of another folder with equal classes."""
         names = other.names
         if other.root != self.root:
             names = tuple(os.path.relpath(other.root / name, self.root) for name in names)
@@ -91,7 +91,7 @@ def require_same_classes(train: Listing, other: Listing) -> None:
 
 
 def _files(folder: Path, ancestors: tuple[str, ...]) -> list[tuple[str, int]]:
-    """Paths and bytes of the images in a folder and those below it, sorted by path."""
+    """Lists paths and bytes of the images in a folder and those below it, sorted by path."""
     real = os.path.realpath(folder)
     if real in ancestors:
         raise DataError(f"{folder} is a link that leads back to {real}, so it would never end; remove the link")

@@ -96,6 +96,6 @@ def _require_every_class(data: Arrays, num_classes: int, where: str, advice: str
 
 
 def split_of(data: Arrays, indices: Indices | None) -> Split:
-    """Some of the images, or all, as tensors."""
+    """Gives some of the images, or all, as tensors."""
     part = data if indices is None else data.take(indices)
     return Split(torch.from_numpy(np.ascontiguousarray(part.images)), torch.from_numpy(part.labels))

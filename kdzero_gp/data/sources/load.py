@@ -52,7 +52,7 @@ def load_dataset(
 
 
 def _known() -> list[str]:
-    """All ways to name a source, the default first."""
+    """Gives all ways to name a source, the default first."""
     ways = [way for source, _ in SOURCES.values() for way in source.ways]
     return sorted(ways, key=lambda way: way != DEFAULT_DATA)
 

@@ -94,7 +94,7 @@ def multi_hot_in_memory(
 
 
 def rarest(labels: NDArray[Any]) -> Labels:
-    """A group for each image by which splits are balanced, (N,) int64: the rarest class that it has, K for none.
+    """Finds the rarest class of each image, by which splits are balanced: (N,) int64, K for none.
 
     Groups of a single image, which cannot be divided, are put together with the largest one.
 

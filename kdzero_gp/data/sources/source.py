@@ -1,4 +1,4 @@
-"""Data sets by what a user types, each declared beside its loader in a file of its own."""
+"""Data sets by name, each declared beside its loader in a file of its own."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Source:
 
     @property
     def ways(self) -> tuple[str, ...]:
-        """All ways to type it, such as `npz:FILE` and `FILE.npz`."""
+        """Lists the ways to type it, such as `npz:FILE` and `FILE.npz`."""
         place = self.typed.partition(":")[2]
         return (self.typed, f"{place}{self.ending}") if self.ending else (self.typed,)
 
@@ -90,7 +90,7 @@ def source(facts: Source) -> Callable[[Loader], Loader]:
 
 
 def source_named(text: str) -> Source | None:
-    """Finds the source whose name begins a text such as `npz:FILE`, whatever the rest; None where there is none."""
+    """Finds the source that a text such as `npz:FILE` names first; None where there is none."""
     found = SOURCES.get(text.partition(":")[0])
     return None if found is None else found.source
 

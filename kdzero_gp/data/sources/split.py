@@ -88,7 +88,7 @@ def balanced_order(labels: Labels, seed: int) -> Indices:
 
 
 def _shuffled_classes(labels: Labels, seed: int) -> Iterator[tuple[int, Indices]]:
-    """The indices of each class' images, shuffled; the classes ascending."""
+    """Gives the indices of each class' images, shuffled; the classes ascending."""
     # RandomState's stream is frozen by numpy's compatibility policy; Generator's may change between versions.
     order = np.random.RandomState(seed).permutation(len(labels))
     by_class = order[np.argsort(labels[order], kind="stable")]

@@ -1,4 +1,4 @@
-"""Does a way to stack students compute what the student computes? Found out on a probe batch, before it is used."""
+"""Checks on a probe batch that a stack computes what its students compute."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _compare(make: MakeStack, students: list[nn.Module], taps: Taps, names: tupl
 
 
 def _functional(students: Sequence[Mapping[str, Tensor]]) -> Tensor:
-    """A scalar in which every number of every tap of every student has a weight of its own."""
+    """Computes a scalar in which every number of every tap has a weight of its own."""
     generator = torch.Generator().manual_seed(0)
     total = torch.zeros((), dtype=torch.float64, device=next(iter(students[0].values())).device)
     for student in students:

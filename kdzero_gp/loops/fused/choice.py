@@ -1,4 +1,4 @@
-"""How many students to train in one program: measured on the task itself, with random distillers."""
+"""Measures how many students train fastest in one program, on the task itself with random distillers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ FIRST_LOSS = 0.2
 
 
 class FuseChoice(NamedTuple):
-    """What `choose_fuse` found.
+    """The choice that `choose_fuse` made, with its measurements.
 
     Attributes:
         students: in one program; 1 means one by one.
@@ -68,7 +68,7 @@ class _Contest:
     alone: float = 0.0
 
     def enter(self, way: Way, count: int, alone: float, together: float) -> bool:
-        """Keeps a measurement; whether twice as many students are worth a try."""
+        """Keeps a measurement; tells whether twice as many students are worth a try."""
         self.alone = alone
         self.saved[way, count] = saved = alone - together
         if count == 2:
@@ -76,11 +76,11 @@ class _Contest:
         return saved > max(0.0, PATIENCE * self.saved[way, count // 2])
 
     def gain(self, entrant: tuple[Way, int]) -> float:
-        """How many times faster than one by one, for students with average distillers."""
+        """The speed relative to one by one, for students with average distillers."""
         return self.alone / max(self.alone - self.saved[entrant], 0.01 * self.alone)
 
     def choice(self) -> FuseChoice:
-        """The best so far, if it is worth it."""
+        """The fastest so far, if its gain is large enough."""
         texts = [f"{count} {way} {self.gain((way, count)):.2f}" for way, count in self.saved]
         texts += [f"{way}: {why}" for way, why in self.ended.items()]
         reason = f"one step alone {1e3 * self.alone:.3g} ms, together times as fast: {', '.join(texts)}"
@@ -92,7 +92,7 @@ class _Contest:
 
 
 def choose_fuse(task: Task, *, most: int = 16, seed: int = 0) -> FuseChoice:
-    """How many students in one program train fastest, and which way.
+    """Finds the number of students, and the way to stack them, that train fastest.
 
     Programs of 2, 4, 8 … students take turns with the same students one by one, for as long as more are faster. The
     answer depends on the machine and what else it does: a search that must repeat bit by bit keeps it.
@@ -113,7 +113,7 @@ def choose_fuse(task: Task, *, most: int = 16, seed: int = 0) -> FuseChoice:
 
 
 def sound_trees(task: Task, count: int, seed: int) -> tuple[Tree, ...]:
-    """Up to `count` random distillers of the task whose loss at the student's initialisation is finite.
+    """Draws up to `count` random distillers of the task with a finite loss at the student's initialisation.
 
     Raises:
         ConfigError: none is.
@@ -140,7 +140,7 @@ def sound_trees(task: Task, count: int, seed: int) -> tuple[Tree, ...]:
 
 
 def _measure(task: Task, trees: Sequence[Tree], ways: Sequence[Way], contest: _Contest) -> list[Way]:
-    """Enters this number of students; returns the ways for which twice as many may be faster still."""
+    """Measures this number of students; returns the ways for which twice as many may be faster still."""
     count = len(trees)
     alone = [Training(task, Distiller(tree), task.proxy, student_seed=0, order_seed=0) for tree in trees]
     together: dict[Way, FusedTraining] = {}

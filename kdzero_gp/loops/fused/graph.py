@@ -21,7 +21,7 @@ Step = Callable[[Tensor, Tensor, Knowledge, "Tensor | float"], None]
 
 
 def graph_refusal(device: torch.device, distillers: Sequence[Distiller | MethodLoss | None]) -> str:
-    """Why the step of these distillers cannot be a graph, "" if nothing is known against it."""
+    """Tells why the step of these distillers cannot be a graph, "" if nothing is known against it."""
     if device.type != "cuda":
         return f"graphs need a CUDA device, but this is {device}"
     for distiller in distillers:
@@ -35,7 +35,7 @@ def graph_refusal(device: torch.device, distillers: Sequence[Distiller | MethodL
 
 
 class StepGraph:
-    """Runs a step as it is for a few times, then captures it and replays the capture.
+    """Runs a step eagerly a few times, then captures it and replays the capture.
 
     The step must do the same to the same tensors every time; only what is handed to it may change. Its Python code
     runs in the capture and never again. A step that cannot be captured, because the host waits for the device in it, is
@@ -53,7 +53,7 @@ class StepGraph:
         self._inputs: tuple[Tensor, Tensor, Knowledge, Tensor] | None = None
 
     def __call__(self, images: Tensor, targets: Tensor, teacher: Knowledge, rate: float) -> None:
-        """One step."""
+        """Makes one step."""
         if self._given_up:
             self._step(images, targets, teacher, rate)
         elif self._warm < WARM_UP:
@@ -65,7 +65,7 @@ class StepGraph:
             self._step(images, targets, teacher, rate)
 
     def forget(self) -> None:
-        """Drops the capture, since the step or its tensors have changed; it is warmed up and captured anew."""
+        """Drops the capture, since the step or its tensors have changed."""
         self._graph = self._inputs = None
         self._warm = 0
 

@@ -1,4 +1,4 @@
-"""K students of one architecture in one module: what every way to stack them has in common."""
+"""The base of all stacks: K students of one architecture in one module."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kdzero_gp.errors import KdzeroError
 
 
 class FuseError(KdzeroError):
-    """Why students of a model cannot be trained in one program; they can still be trained one by one."""
+    """A model whose students cannot be trained in one program, but one by one."""
 
 
 class Stack(ABC):
@@ -33,7 +33,7 @@ class Stack(ABC):
 
     @abstractmethod
     def __call__(self, images: Tensor) -> dict[str, Tensor]:
-        """One forward pass in training mode of all students on the same images (B, C, H, W).
+        """Runs all students on the same images (B, C, H, W) in training mode.
 
         Returns:
             The taps with a graph to the leaves, each to be taken apart by `apart`.
@@ -41,14 +41,14 @@ class Stack(ABC):
 
     @abstractmethod
     def apart(self, tap: Tensor) -> tuple[Tensor, ...]:
-        """The tap of each student, (B, C, H, W) or (B, D)."""
+        """Splits a tap by student, (B, C, H, W) or (B, D) each."""
 
     @abstractmethod
     def together(self, tap: Tensor) -> Tensor:
-        """The tap of all students, (K, B, …), as a view."""
+        """Views the tap of all students as (K, B, …)."""
 
     def read(self, student: int) -> dict[str, Tensor]:
-        """The `state_dict` of one student, as views."""
+        """Reads the `state_dict` of one student, as views."""
         return {name: tensor[student] for name, tensor in self._tensors.items()}
 
     def write(self, student: int, state: Mapping[str, Tensor]) -> None:
@@ -64,11 +64,11 @@ class Stack(ABC):
                 tensor[student].zero_()
 
     def split(self, leaf_sized: Tensor) -> Tensor:
-        """A tensor of a leaf's size (its gradient, its momentum) as a view (K, …), one row for each student."""
+        """Views a tensor of a leaf's size (its gradient, its momentum) as (K, …), one row for each student."""
         return torch.unflatten(leaf_sized, 0, (self.count, leaf_sized.shape[0] // self.count))
 
     def rows(self, leaf_sized: Tensor) -> Tensor:
-        """The same as a view (K, numbers of one student), whatever their order within a row."""
+        """Views a tensor of a leaf's size as (K, numbers of one student), in any order within a row."""
         if leaf_sized.dim() == 4 and leaf_sized.is_contiguous(memory_format=torch.channels_last):
             leaf_sized = leaf_sized.permute(0, 2, 3, 1)
         return leaf_sized.view(self.count, -1)

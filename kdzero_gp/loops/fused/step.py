@@ -1,4 +1,4 @@
-"""What happens in one step of K students: losses, gradients, update, and nothing that makes the host wait."""
+"""One step of K students: losses, gradients and update, without a wait of the host."""
 
 from __future__ import annotations
 
@@ -95,13 +95,13 @@ class FusedStep:
         self.losses = torch.stack(losses)
 
     def _own_losses(self, taps: Mapping[str, Tensor], targets: Tensor) -> Tensor:
-        """The task's loss of every sample of every student, (K · B,): all samples are as those of one student."""
+        """Computes the task's loss of every sample of every student, (K · B,), as if of one student."""
         count = self._stack.count
         every = {name: self._stack.together(taps[name]).flatten(0, 1) for name in self._kind.loss_taps}
         return self._kind.loss(Knowledge(**every), targets.repeat(count, *[1] * (targets.dim() - 1)), "none")
 
     def drop(self, number: int) -> None:
-        """Takes a student out: zeroed and without a distiller, it computes no NaN and stays where it is."""
+        """Takes a student out: zeroed and without a distiller, it computes no NaN."""
         self._distillers[number] = None
         self._stack.clear(number)
         for momentum in self._update.momentum(number):
@@ -113,7 +113,7 @@ class FusedStep:
 
 
 def _concerns_all(error: BaseException, device: torch.device) -> bool:
-    """Whether an error is no fault of the distiller it came from.
+    """Tells whether an error is no fault of the distiller it came from.
 
     All students together need more memory than there is, or a CUDA graph cannot hold what the distiller does.
     """

@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 
 class FusedTraining:
-    """The same as one `Training` for each distiller, all with these seeds, up to the rounding of floats.
+    """Trains one student for each distiller as `Training` would, up to the rounding of floats.
 
     Batches and the teacher's outputs are read once for all. A student whose loss is not finite at the end of an epoch,
     or whose distiller raises, is taken out; the others go on as if it had never been there.
@@ -86,7 +86,7 @@ class FusedTraining:
         self._begin(0)
 
     def _begin(self, step: int) -> None:
-        """All students are alive at this step of the schedule."""
+        """Starts all students at this step of the schedule."""
         self.step = step
         self.errors: list[BaseException | None] = [None] * self.stack.count
         self._step = FusedStep(
@@ -107,11 +107,11 @@ class FusedTraining:
 
     @property
     def alive(self) -> list[bool]:
-        """Which students are still trained."""
+        """The students that are still trained."""
         return [error is None for error in self.errors]
 
     def _prepare(self) -> None:
-        """Builds the aligners as serial training does: running statistics stay as they are."""
+        """Builds the aligners; running statistics stay as they are."""
         if not any(self.distillers):
             return
         images, _, teacher = self.feed(self._twin.order[0], 0)
@@ -176,7 +176,7 @@ class FusedTraining:
             self._graph.forget()
 
     def states(self) -> list[dict[str, Tensor]]:
-        """For each student what `Training.state` gives; that of a student that is not alive means nothing."""
+        """Copies the state of each student, in the form of `Training.state`; those of dropped students mean nothing."""
         states = []
         for number, distiller in enumerate(self.distillers):
             state = {f"student.{name}": value for name, value in self.stack.read(number).items()}
@@ -192,7 +192,7 @@ class FusedTraining:
         return states
 
     def restore(self, states: Sequence[dict[str, Tensor]]) -> None:
-        """Sets every student to a state of a `Training`, or of this, after which all are alive.
+        """Sets every student to a state of `Training` or `FusedTraining`; all are alive afterwards.
 
         Raises:
             ConfigError: not one state for each student, or not all of the same step.
@@ -216,7 +216,7 @@ class FusedTraining:
         self._begin(steps.pop())
 
     def students(self) -> list[nn.Module]:
-        """A module of its own for each student, with its weights and buffers as they are now."""
+        """Makes a module for each student, with its present weights and buffers."""
         students = []
         for number in range(self.stack.count):
             student = copy.deepcopy(self._twin.student)

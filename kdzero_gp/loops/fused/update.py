@@ -57,7 +57,7 @@ class FusedUpdate:
         self.optimiser.step()
 
     def momentum(self, student: int) -> Iterator[Tensor | None]:
-        """The momentum of each parameter of one student, then of its distiller, as views; None where there is none."""
+        """Lists the momentum of one student's parameters, then of its distiller's, as views or None."""
         for leaf in self.stack.leaves:
             buffer = self.optimiser.state[leaf].get("momentum_buffer")
             yield None if buffer is None else self.stack.split(buffer)[student]
@@ -65,7 +65,7 @@ class FusedUpdate:
             yield self.optimiser.state[parameter].get("momentum_buffer")
 
     def set_momentum(self, students: Sequence[Sequence[Tensor | None]]) -> None:
-        """Sets what `momentum` gives, for all students."""
+        """Sets the momentum of all students, in the form of `momentum`."""
         for place, leaf in enumerate(self.stack.leaves):
             values = [momenta[place] for momenta in students]
             if all(value is None for value in values):
@@ -85,12 +85,12 @@ class FusedUpdate:
                     self.optimiser.state[parameter]["momentum_buffer"] = value.to(parameter.device, copy=True)
 
     def _own_gradients(self) -> tuple[list[int], list[Tensor]]:
-        """The distillers' gradients and whose they are."""
+        """Lists the distillers' gradients and the students that they belong to."""
         pairs = [(owner, p.grad) for owner, own in enumerate(self.own) for p in own if p.grad is not None]
         return [owner for owner, _ in pairs], [gradient for _, gradient in pairs]
 
     def _owned(self, owners: tuple[int, ...], device: torch.device) -> Tensor:
-        """(K, gradients) bool: which of the distillers' gradients belong to which student."""
+        """Maps students to the distillers' gradients, (K, gradients) bool."""
         if owners not in self._members:  # made once: a copy to the device makes the host wait
             students = torch.arange(self.stack.count)[:, None]
             self._members[owners] = torch.tensor(owners).eq(students).to(device)

@@ -73,7 +73,7 @@ def _repeated(tensor: Tensor, count: int) -> Tensor:
 
 
 def _aliases(student: nn.Module) -> dict[str, str]:
-    """For every key of the `state_dict` the name under which the tensor is met first; shared ones have several."""
+    """Maps every key of the `state_dict` to the first name of its tensor; shared tensors have several."""
     first: dict[int, str] = {}
     named = [*student.named_parameters(), *student.named_buffers()]
     for name, tensor in named:

@@ -35,7 +35,7 @@ _refusals: WeakKeyDictionary[Task, dict[Way, str]] = WeakKeyDictionary()  # "" f
 
 
 def refusal(task: Task, way: Way) -> str:
-    """Why the task's students cannot be stacked this way, "" if they can. Found out once for each task."""
+    """Tells why the task's students cannot be stacked this way, "" if they can; tried once for each task."""
     if not task.kind.per_sample:
         return f"the loss of {task.kind.name} is no mean over samples, so students in one program cannot share it"
     known = _refusals.setdefault(task, {})
@@ -47,7 +47,7 @@ def refusal(task: Task, way: Way) -> str:
 
 
 def stack_refusal(way: Way, students: Sequence[nn.Module], taps: Taps, images: Tensor) -> str:
-    """Why these students cannot be stacked, "" if they can.
+    """Tells why these students cannot be stacked, "" if they can.
 
     Args:
         students: two or more of one architecture with different weights.
@@ -63,7 +63,7 @@ def stack_refusal(way: Way, students: Sequence[nn.Module], taps: Taps, images: T
 
 
 def make_stack(task: Task, student: nn.Module, count: int, names: Sequence[str], way: Way | None = None) -> Stack:
-    """A stack of `count` copies of a student of the task.
+    """Makes a stack of `count` copies of a student of the task.
 
     Args:
         names: of the taps that are read.
@@ -81,7 +81,7 @@ def make_stack(task: Task, student: nn.Module, count: int, names: Sequence[str],
 
 
 def parse_fuse(text: str) -> tuple[int, Way | None]:
-    """How many students, and how they are stacked (None leaves that to the student).
+    """Reads the number of students and the way to stack them (None leaves that to the student).
 
     Raises:
         ConfigError: neither a number nor NUMBER:WAY.

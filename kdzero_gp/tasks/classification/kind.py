@@ -19,9 +19,10 @@ from kdzero_gp.tasks.recipe import Recipe
 
 
 class Classification:
-    """Trained by cross-entropy, ranked by accuracy; see `TaskKind`."""
+    """Image classification, trained by cross-entropy and ranked by accuracy; see `TaskKind`."""
 
     name = "classification"
+    about = "images of one class each"
     labels: LabelForm = "class"
     exclusive = True
     loss_taps = (SCORES,)
@@ -34,47 +35,47 @@ class Classification:
     baseline = "kd"
 
     def build(self, name: str, data: Dataset, *, in_channels: int, image_size: tuple[int, int]) -> nn.Module:
-        """A network with one score for each class."""
+        """Gives a network with one score for each class."""
         return build_scorer(name, data, in_channels=in_channels, image_size=image_size)
 
     def check_output(self, output: object, data: Dataset, images: Tensor, network: str) -> None:
-        """One score for each image and class."""
+        """Checks that the output holds one score for each image and class."""
         check_scores(output, data, images, network)
 
     def find_taps(self, model: nn.Module, images: Tensor, override: Mapping[str, str] | None, *, depths: int) -> Taps:
-        """Stages, penultimate vector, scores."""
+        """Finds the stages, the penultimate vector and the class scores."""
         return find_taps(model, images, override, depths=depths)
 
     def check_taps(self, taps: Taps, data: Dataset, network: str) -> None:
-        """One score for each class."""
+        """Checks that the network has one score for each class."""
         check_scores_tap(taps, data, network)
 
     def loss(self, student: Knowledge, targets: Tensor, reduction: Reduction = "mean") -> Tensor:
-        """Cross-entropy with the labels."""
+        """Computes the cross-entropy with the labels."""
         return loss.task_loss(student, targets, reduction)
 
     def divergence(self, student: Knowledge, teacher: Knowledge) -> Tensor:
-        """KL divergence of the class probabilities."""
+        """Computes the KL divergence of the class probabilities."""
         return loss.divergence(student, teacher)
 
     def parts(self, task: Measured, student: nn.Module, split: str) -> dict[str, float]:
-        """See `fitness_parts`."""
+        """Measures what the fitness functions read; see `fitness_parts`."""
         return measures.fitness_parts(task, student, split)
 
     def full_parts(self, task: Measured, student: nn.Module, split: str) -> dict[str, float]:
-        """The same and top-5."""
+        """Measures what the fitness functions read, and top-5 accuracy."""
         return measures.full_parts(task, student, split)
 
     def measures(self, task: Measured, student: nn.Module, split: str) -> dict[str, float]:
-        """Accuracy and top-5 of a student."""
+        """Measures accuracy and top-5 accuracy of a student."""
         return measures.student_shares(task, student, split)
 
     def teacher_measures(self, task: Measured, split: str) -> dict[str, float]:
-        """Accuracy and top-5 of the teacher."""
+        """Measures accuracy and top-5 accuracy of the teacher."""
         return measures.teacher_shares(task, split)
 
     def network_measures(self, model: nn.Module, data: Dataset, split: Split) -> dict[str, float]:
-        """Accuracy and top-5 of any network."""
+        """Measures accuracy and top-5 accuracy of any network."""
         return measures.network_shares(model, data, split)
 
     def train_teacher(
@@ -87,7 +88,7 @@ class Classification:
         device: torch.device | str,
         after_epoch: Callable[[int], None] | None = None,
     ) -> nn.Module:
-        """By cross-entropy."""
+        """Trains a teacher by cross-entropy."""
         return train_teacher(model, data, recipe, seed=seed, device=device, after_epoch=after_epoch)
 
 

@@ -1,4 +1,4 @@
-"""The loss of a classifier, and how far two classifiers are apart."""
+"""The loss of a classifier, and the divergence of two classifiers."""
 
 from torch import Tensor
 from torch.nn import functional
@@ -9,12 +9,12 @@ from kdzero_gp.tasks.kind import Reduction
 
 
 def task_loss(student: Knowledge, targets: Tensor, reduction: Reduction = "mean") -> Tensor:
-    """Cross-entropy of the scores (N, K) with the classes (N,) int64."""
+    """Computes the cross-entropy of the scores (N, K) with the classes (N,) int64."""
     return functional.cross_entropy(unhalved(student[SCORES]), targets, reduction=reduction)
 
 
 def divergence(student: Knowledge, teacher: Knowledge) -> Tensor:
-    """KL divergence of the two sides' class probabilities, averaged over the samples."""
+    """Computes the KL divergence of the two sides' class probabilities, averaged over the samples."""
     return functional.kl_div(
         functional.log_softmax(student[SCORES], 1),
         functional.log_softmax(teacher[SCORES], 1),

@@ -1,4 +1,4 @@
-"""What a trained student says of a split: cross-entropy, gaps to the teacher, accuracy."""
+"""The measures of a trained student on a split: cross-entropy, gaps to the teacher, accuracy."""
 
 from __future__ import annotations
 
@@ -28,34 +28,34 @@ LOG_RANGE = math.log(64)
 
 
 def fitness_parts(task: Measured, student: nn.Module, split: str = "val") -> dict[str, float]:
-    """Cross-entropy (also at the best temperature), sharpness gap, CKA gap of the penultimate features, accuracy."""
+    """Measures cross-entropy (also at the best temperature), sharpness gap, CKA gap and accuracy."""
     return _parts(task, knowledge_of(task, student, split, FEATURES), split)
 
 
 def full_parts(task: Measured, student: nn.Module, split: str) -> dict[str, float]:
-    """The same and, where there are more than five classes, `top5`: how often the label is among the five highest."""
+    """Measures the parts of `fitness_parts` and, for more than five classes, the top-5 accuracy."""
     knowledge = knowledge_of(task, student, split, FEATURES)
     return _parts(task, knowledge, split) | shares(knowledge[SCORES], task.targets(split))
 
 
 def student_shares(task: Measured, student: nn.Module, split: str) -> dict[str, float]:
-    """Accuracy, and `top5` where there is one, of a student."""
+    """Measures accuracy and top-5 accuracy of a student."""
     return shares(knowledge_of(task, student, split, (SCORES,))[SCORES], task.targets(split))
 
 
 def teacher_shares(task: Measured, split: str) -> dict[str, float]:
-    """The same of the teacher."""
+    """Measures accuracy and top-5 accuracy of the teacher."""
     return shares(task.teacher_knowledge(split, (SCORES,))[SCORES], task.targets(split))
 
 
 def network_shares(model: nn.Module, data: Dataset, split: Split) -> dict[str, float]:
-    """The same of a network by itself."""
+    """Measures accuracy and top-5 accuracy of a network by itself."""
     scores = outputs_of(model, data, split)
     return shares(scores, split.labels.to(scores.device))
 
 
 def shares(scores: Tensor, labels: Tensor) -> dict[str, float]:
-    """How often the label (N,) has the highest of the scores (N, K), and is among the five highest, 0 … 1."""
+    """Computes top-1 and top-5 accuracy, 0 … 1, of scores (N, K) for labels (N,)."""
     found = {ACCURACY.key: float((scores.argmax(1) == labels).double().mean())}
     if scores.shape[1] > TOP:
         highest = scores.topk(TOP, dim=1).indices
@@ -78,7 +78,7 @@ def _parts(task: Measured, knowledge: Knowledge, split: str) -> dict[str, float]
 
 
 def tempered_cross_entropy(logits: Tensor, labels: Tensor) -> float:
-    """The cross-entropy of logits (N, K) divided by the one temperature in [1/64, 64] that minimises it.
+    """Minimises the cross-entropy of logits (N, K) over one temperature in [1/64, 64].
 
     Distillers differ in how soft they make a student, which plain cross-entropy judges and accuracy ignores. One number
     is fitted on the whole split, so the fit is no advantage worth speaking of.

@@ -1,4 +1,4 @@
-"""How a classifier is trained that is to be a teacher."""
+"""The training of a classifier as a teacher."""
 
 from __future__ import annotations
 

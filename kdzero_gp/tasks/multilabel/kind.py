@@ -20,9 +20,10 @@ from kdzero_gp.tasks.teacher.supervised import train_supervised
 
 
 class Multilabel:
-    """Trained by binary cross-entropy, ranked by mean average precision; see `TaskKind`."""
+    """Multi-label classification, trained by binary cross-entropy and ranked by mean average precision."""
 
     name = "multilabel"
+    about = "npz:FILE whose y is (N, K), 1 for each class it has"
     labels: LabelForm = "multi_hot"
     exclusive = False
     loss_taps = (SCORES,)
@@ -35,47 +36,47 @@ class Multilabel:
     baseline = "bkd"
 
     def build(self, name: str, data: Dataset, *, in_channels: int, image_size: tuple[int, int]) -> nn.Module:
-        """A network with one score for each class."""
+        """Gives a network with one score for each class."""
         return build_scorer(name, data, in_channels=in_channels, image_size=image_size)
 
     def check_output(self, output: object, data: Dataset, images: Tensor, network: str) -> None:
-        """One score for each image and class."""
+        """Checks that the output holds one score for each image and class."""
         check_scores(output, data, images, network)
 
     def find_taps(self, model: nn.Module, images: Tensor, override: Mapping[str, str] | None, *, depths: int) -> Taps:
-        """Stages, penultimate vector, scores."""
+        """Finds the stages, the penultimate vector and the class scores."""
         return find_taps(model, images, override, depths=depths)
 
     def check_taps(self, taps: Taps, data: Dataset, network: str) -> None:
-        """One score for each class."""
+        """Checks that the network has one score for each class."""
         check_scores_tap(taps, data, network)
 
     def loss(self, student: Knowledge, targets: Tensor, reduction: Reduction = "mean") -> Tensor:
-        """Binary cross-entropy with the labels."""
+        """Computes the binary cross-entropy with the labels."""
         return loss.task_loss(student, targets, reduction)
 
     def divergence(self, student: Knowledge, teacher: Knowledge) -> Tensor:
-        """KL divergence of the yes and no of each class."""
+        """Computes the KL divergence of the two outcomes, yes and no, of each class."""
         return loss.divergence(student, teacher)
 
     def parts(self, task: Measured, student: nn.Module, split: str) -> dict[str, float]:
-        """See `student_parts`."""
+        """Measures what the fitness functions read; see `student_parts`."""
         return measures.student_parts(task, student, split)
 
     def full_parts(self, task: Measured, student: nn.Module, split: str) -> dict[str, float]:
-        """The same: there are no further measures."""
+        """Measures what the fitness functions read; there are no further measures."""
         return measures.student_parts(task, student, split)
 
     def measures(self, task: Measured, student: nn.Module, split: str) -> dict[str, float]:
-        """Mean average precision of a student."""
+        """Measures the mean average precision of a student."""
         return measures.student_precision(task, student, split)
 
     def teacher_measures(self, task: Measured, split: str) -> dict[str, float]:
-        """Mean average precision of the teacher."""
+        """Measures the mean average precision of the teacher."""
         return measures.teacher_precision(task, split)
 
     def network_measures(self, model: nn.Module, data: Dataset, split: Split) -> dict[str, float]:
-        """Mean average precision of any network."""
+        """Measures the mean average precision of any network."""
         return measures.network_precision(model, data, split)
 
     def train_teacher(
@@ -88,7 +89,7 @@ class Multilabel:
         device: torch.device | str,
         after_epoch: Callable[[int], None] | None = None,
     ) -> nn.Module:
-        """By binary cross-entropy."""
+        """Trains a teacher by binary cross-entropy."""
         return train_supervised(
             model, data, recipe, loss.binary_cross_entropy, seed=seed, device=device, after_epoch=after_epoch
         )

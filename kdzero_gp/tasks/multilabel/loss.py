@@ -1,4 +1,4 @@
-"""The loss of a classifier whose classes do not exclude one another, and how far two of them are apart."""
+"""The loss of a classifier with several classes an image, and the divergence of two of them."""
 
 from torch import Tensor
 from torch.nn import functional
@@ -9,7 +9,7 @@ from kdzero_gp.tasks.kind import Reduction
 
 
 def binary_cross_entropy(scores: Tensor, targets: Tensor, reduction: Reduction = "mean") -> Tensor:
-    """Binary cross-entropy of the scores' sigmoids, averaged over the classes of every sample.
+    """Computes the binary cross-entropy of the scores' sigmoids, averaged over the classes of every sample.
 
     Args:
         scores: (N, K).
@@ -22,12 +22,12 @@ def binary_cross_entropy(scores: Tensor, targets: Tensor, reduction: Reduction =
 
 
 def task_loss(student: Knowledge, targets: Tensor, reduction: Reduction = "mean") -> Tensor:
-    """Binary cross-entropy of the student's scores, in float32."""
+    """Computes the binary cross-entropy of the student's scores, in float32."""
     return binary_cross_entropy(unhalved(student[SCORES]), targets, reduction)
 
 
 def divergence(student: Knowledge, teacher: Knowledge) -> Tensor:
-    """KL divergence of the two sides' yes and no for each class, averaged over samples and classes."""
+    """Computes the KL divergence of yes and no for each class, averaged over samples and classes."""
     s, t = student[SCORES], teacher[SCORES]
     yes = t.sigmoid() * (functional.logsigmoid(t) - functional.logsigmoid(s))
     no = (-t).sigmoid() * (functional.logsigmoid(-t) - functional.logsigmoid(-s))

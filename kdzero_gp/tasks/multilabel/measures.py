@@ -1,9 +1,11 @@
-"""What a trained student says of a split: binary cross-entropy, gap to the teacher, mean average precision."""
+"""The measures of a trained student on a split: binary cross-entropy, gap to the teacher, mean average precision."""
 
 from __future__ import annotations
 
+import math
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from kdzero_gp.data import Dataset, Split
 from kdzero_gp.taps.find import SCORES
@@ -12,7 +14,6 @@ from kdzero_gp.tasks.class_scores import FEATURES
 from kdzero_gp.tasks.gaps import cka_gap
 from kdzero_gp.tasks.kind import Measured
 from kdzero_gp.tasks.measure import Measure
-from kdzero_gp.tasks.multilabel.average_precision import mean_average_precision
 from kdzero_gp.tasks.multilabel.loss import binary_cross_entropy
 from kdzero_gp.tasks.whole_split import knowledge_of, outputs_of
 
@@ -21,7 +22,7 @@ MAP = Measure("map", "mAP", "mAP", "map")
 
 
 def student_parts(task: Measured, student: nn.Module, split: str) -> dict[str, float]:
-    """Binary cross-entropy, CKA gap of the penultimate features, mean average precision."""
+    """Measures binary cross-entropy, CKA gap of the penultimate features, and mean average precision."""
     knowledge = knowledge_of(task, student, split, FEATURES)
     teacher, targets = task.teacher_knowledge(split, tuple(knowledge)), task.targets(split)
     features = POOL if POOL in knowledge else SCORES
@@ -34,18 +35,48 @@ def student_parts(task: Measured, student: nn.Module, split: str) -> dict[str, f
 
 
 def student_precision(task: Measured, student: nn.Module, split: str) -> dict[str, float]:
-    """Mean average precision of a student."""
+    """Measures the mean average precision of a student."""
     scores = knowledge_of(task, student, split, (SCORES,))[SCORES]
     return {MAP.key: mean_average_precision(scores, task.targets(split))}
 
 
 def teacher_precision(task: Measured, split: str) -> dict[str, float]:
-    """The same of the teacher."""
+    """Measures the mean average precision of the teacher."""
     scores = task.teacher_knowledge(split, (SCORES,))[SCORES]
     return {MAP.key: mean_average_precision(scores, task.targets(split))}
 
 
 def network_precision(model: nn.Module, data: Dataset, split: Split) -> dict[str, float]:
-    """The same of a network by itself."""
+    """Measures the mean average precision of a network by itself."""
     scores = outputs_of(model, data, split)
     return {MAP.key: mean_average_precision(scores, split.labels.to(scores.device))}
+
+
+def mean_average_precision(scores: Tensor, targets: Tensor) -> float:
+    """Computes mean average precision over the classes with images, 0 … 1; NaN where a score is NaN or none has any."""
+    if bool(torch.isnan(scores).any()):
+        return math.nan
+    return float(average_precision(scores, targets).nanmean())
+
+
+def average_precision(scores: Tensor, targets: Tensor) -> Tensor:
+    """Computes the average precision of every class, (K,) float64; NaN for a class without images.
+
+    The sum of (R_n - R_(n-1)) P_n over the scores as thresholds, without interpolation, where images of one score come
+    in together: what scikit-learn's `average_precision_score` gives.
+
+    Args:
+        scores: (N, K).
+        targets: (N, K) of 0 and 1.
+    """
+    ranked, order = scores.double().sort(0, descending=True)
+    hits = targets.double().gather(0, order).cumsum(0)
+    places = torch.arange(1, len(scores) + 1, dtype=torch.float64, device=scores.device)
+    ends = torch.ones_like(ranked, dtype=torch.bool)  # a threshold cannot fall between images of one score
+    ends[:-1] = ranked[:-1] != ranked[1:]
+    found = []
+    for reached, end in zip(hits.unbind(1), ends.unbind(1), strict=True):
+        precision = reached[end] / places[end]
+        gained = reached[end].diff(prepend=reached.new_zeros(1))
+        found.append((precision * gained).sum() / reached[-1])  # 0 / 0 without any image of the class
+    return torch.stack(found)

@@ -63,16 +63,16 @@ class TeacherCache:
         self._kept: dict[tuple[Wanted, str], Tensor] = {}
 
     def tier(self, split: str, tap: str) -> Tier:
-        """Where a tap of a split is kept."""
+        """Tells where a tap of a split is kept."""
         return self._tiers[split, tap]
 
     def whole(self, split: str, names: Iterable[str], view: int | None = None) -> Knowledge:
-        """The taps of all images of a split, on the device."""
+        """Reads the taps of all images of a split, on the device."""
         rows = self._ready((split, view), tuple(names))
         return Knowledge(**{name: shown(tensor.to(self._device)) for name, tensor in rows.items()})
 
     def batch(self, split: str, names: Iterable[str], numbers: Tensor, view: int | None = None) -> Knowledge:
-        """The taps of the images numbered `numbers`, (B,) int64, on the device.
+        """Reads the taps of the images numbered `numbers`, (B,) int64, on the device.
 
         Numbers on the host spare a GPU the wait for them where a tap is kept there.
         """
@@ -133,14 +133,14 @@ class TeacherCache:
                     writers[name].write(np.ascontiguousarray(rows.cpu().numpy()).data)
 
     def _agree(self, stored: Tensor, computed: Tensor) -> bool:
-        """Whether the first chunk is what the teacher gives now: to the bit on a CPU, whose results repeat."""
+        """Tells whether the first chunk equals the teacher's output now, on a CPU to the bit."""
         stored, computed = stored[: len(computed)], computed.cpu()
         if self._device.type == "cpu":
             return torch.equal(stored, computed)
         return bool((stored - computed).norm() <= 1e-2 * computed.norm())
 
     def _computed(self, wanted: Wanted, names: list[str]) -> Iterator[dict[str, Tensor]]:
-        """The rows of one chunk of images after another."""
+        """Yields the rows of one chunk of images after another."""
         split, view = wanted
         images = self._images[split]
         chunks = torch.arange(len(images), device=self._device).split(self._chunk)
@@ -158,12 +158,12 @@ class TeacherCache:
 
 
 def as_rows(taps: Tensor) -> Tensor:
-    """A tap as it is kept: float32, maps as (N, H, W, C), so that one image is one piece of memory."""
+    """Lays a tap out for the cache: float32, maps as (N, H, W, C), one image in one piece of memory."""
     return (taps.permute(0, 2, 3, 1) if taps.dim() == 4 else taps).float().contiguous()
 
 
 def shown(rows: Tensor) -> Tensor:
-    """Kept rows as a tap: maps (N, C, H, W) in channels-last layout.
+    """Turns cached rows into a tap: maps (N, C, H, W) in channels-last layout.
 
     In it pooling and 1x1 convolutions of wide maps run up to 13 times faster on a CPU.
     """
@@ -200,7 +200,7 @@ resnet56 ten seconds of one core."""
 def tiers(
     sizes: Mapping[Key, int], pixels: Mapping[str, int], *, views: int, budget_gb: float, device_type: str
 ) -> dict[Key, Tier]:
-    """The tier of every tap of every split.
+    """Chooses the tier of every tap of every split.
 
     The smallest come first, those of one size by name. Each memory tier takes what fits into the budget, a tap with
     all its views; the file takes the rest. A batch is gathered by the host wherever its rows do not lie on the device,

@@ -54,7 +54,7 @@ class Place:
 
     @property
     def size(self) -> int:
-        """Bytes of the numbers."""
+        """The size of the numbers in bytes."""
         return 4 * math.prod(self.shape)
 
 
@@ -84,11 +84,11 @@ class TeacherFiles:
             yield
 
     def path(self, place: Place) -> Path:
-        """Where its file is or shall be."""
+        """Gives the path of a place's file."""
         return self.folder / f"{self._stem}-{re.sub(r'[^A-Za-z0-9_.]', '_', place.name)}{SUFFIX}"
 
     def open(self, place: Place) -> Tensor | None:
-        """Maps a file, or None where there is none, or one of another size or header. Pages are read when touched."""
+        """Maps a file; returns None where it is missing or has another size or header."""
         path = self.path(place)
         try:
             with path.open("rb") as file:
@@ -107,7 +107,7 @@ class TeacherFiles:
 
     @contextmanager
     def writer(self, place: Place) -> Iterator[BinaryIO]:
-        """A file to append `place.shape[0]` rows to; it appears when the block ends, and not if an error ends it.
+        """Opens a file for `place.shape[0]` rows; it appears when the block ends without an error.
 
         Raises:
             ConfigError: the disk is full, or cannot be written.
@@ -160,7 +160,7 @@ class TeacherFiles:
 
 
 def teacher_identity(teacher: nn.Module, device: torch.device, parts: Sequence[object]) -> str:
-    """SHA-256, 64 hex digits, of the teacher, of what it is computed by and of `parts`.
+    """Computes the SHA-256, 64 hex digits, of the teacher, its software and `parts`.
 
     The teacher's code is not among it: a changed one is found out by its outputs (see `TeacherCache`).
 

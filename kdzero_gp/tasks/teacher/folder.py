@@ -1,4 +1,4 @@
-"""The folder for what is computed once: trained teachers and their outputs."""
+"""The cache folder, which keeps trained teachers and their outputs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 def cache_folder(cache_dir: str | Path | None = None) -> Path:
-    """The folder, made if need be.
+    """Finds the cache folder, and makes it if need be.
 
     Args:
         cache_dir: None means `$KDZERO_GP_CACHE`, or else `~/.cache/kdzero_gp`.
@@ -43,14 +43,14 @@ def cache_folder(cache_dir: str | Path | None = None) -> Path:
 
 
 class Cleared(NamedTuple):
-    """What was removed from the folder: how many files, and their bytes."""
+    """The number and bytes of the files that were removed."""
 
     files: int
     size: int
 
 
 def clear_cache(cache_dir: str | Path | None = None) -> Cleared:
-    """Removes every teacher and every teacher's outputs from the folder; what is not ours stays, and so do locks.
+    """Removes every teacher and all teachers' outputs from the folder; locks and foreign files stay.
 
     A process that is using an output goes on with it, and one that needs it again computes it again.
 
@@ -68,7 +68,7 @@ def clear_cache(cache_dir: str | Path | None = None) -> Cleared:
 
 
 def bound_cache(folder: Path, coming: int, *, spare: str = "") -> None:
-    """Removes what was longest not used, until the folder keeps its limit with `coming` bytes more.
+    """Removes the least recently used files until `coming` bytes more fit the folder's limit.
 
     Args:
         folder: the cache folder.
@@ -91,7 +91,7 @@ def bound_cache(folder: Path, coming: int, *, spare: str = "") -> None:
 
 
 def cache_limit() -> float:
-    """The bytes that the folder may hold.
+    """Reads the limit of the folder in bytes.
 
     Raises:
         ConfigError: `$KDZERO_GP_CACHE_GB` is no number above 0.
@@ -107,7 +107,7 @@ def cache_limit() -> float:
 
 
 def _contents(folder: Path) -> Iterator[tuple[Path, int]]:
-    """Our files in the folder with their sizes."""
+    """Lists our files in the folder with their sizes."""
     for path in sorted(folder.iterdir()):
         try:
             if _OURS.fullmatch(path.name) and path.is_file() and not path.is_symlink():

@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Origin:
-    """How a teacher comes by its weights.
+    """The origin of a teacher's weights.
 
     Attributes:
         how: `own` from its factory, `train`ed here, or out of a `file`.
@@ -79,7 +79,7 @@ def settle_origin(name: str, weights: str | Path | None, model: nn.Module, again
 
 
 def report(name: str, origin: Origin, measure: Measure, quality: float, labels: Tensor) -> None:
-    """Tells where a teacher's weights come from and what they are worth; warns where that is nothing.
+    """Tells the origin and quality of a teacher's weights; warns of a teacher near chance.
 
     Args:
         name: of the network.
@@ -104,7 +104,7 @@ def report(name: str, origin: Origin, measure: Measure, quality: float, labels: 
 
 
 def is_near_chance(accuracy: float, labels: Tensor) -> bool:
-    """Whether an accuracy is no more than guessing the most frequent class gives, within three standard errors."""
+    """Tells whether an accuracy is within three standard errors of guessing the most frequent class."""
     if labels.dim() != 1 or not len(labels):
         return False
     chance = int(labels.bincount().max()) / len(labels)

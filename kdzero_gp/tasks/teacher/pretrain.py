@@ -49,7 +49,7 @@ def cached_teacher(
     scores: str | None = None,
     kind: TaskKind | None = None,
 ) -> nn.Module:
-    """The teacher called `name` for `dataset`: with the weights given, else out of the cache, else trained now.
+    """Makes the teacher called `name` for `dataset`: with the given weights, from the cache, or trained now.
 
     A model of the user's own (`module:factory`) that has loaded weights is used as it is (see `origin`). The cache
     file's name holds a hash of everything that determines the weights: model, classes, data, recipe, seed, kind
@@ -118,7 +118,7 @@ def _quality(model: nn.Module, dataset: Dataset, kind: TaskKind) -> float:
 def teacher_file(
     name: str, model: nn.Module, dataset: Dataset, recipe: Recipe, seed: int, adapt: NetworkInput, kind: TaskKind
 ) -> str:
-    """The name of a teacher's file in the cache, with a hash of everything that determines its weights.
+    """Names a teacher's file in the cache, with a hash of all that determines its weights.
 
     Args:
         model: with its initial weights.
@@ -135,7 +135,7 @@ def teacher_file(
 
 
 def _restored(model: nn.Module, path: Path, kind: TaskKind) -> float | None:
-    """Loads a teacher out of the cache; gives its quality on validation images, or None without a sound file."""
+    """Loads a teacher from the cache; returns its quality on validation images, or None without a sound file."""
     if not path.exists():
         return None
     try:

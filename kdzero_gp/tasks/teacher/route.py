@@ -1,4 +1,4 @@
-"""The teacher as it was on its way: its weights at shares of its own training, kept for the next time."""
+"""The route of a teacher: its weights at shares of its own training, kept in the cache."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def cached_route(
     spec: InputSpec | NetworkInput | None = None,
     kind: TaskKind | None = None,
 ) -> Route:
-    """The route of the teacher that `cached_teacher` gives for the same arguments.
+    """Makes the route of the teacher that `cached_teacher` gives for the same arguments.
 
     Weights are read from files beside the teacher's. The first that is missing has the teacher trained once more, on a
     CPU to the same end bit for bit, and is written with those after every epoch whose share is a multiple of 1/8; so

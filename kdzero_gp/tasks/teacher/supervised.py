@@ -1,4 +1,4 @@
-"""Plain supervised training of one network: how a teacher comes about."""
+"""Plain supervised training of one network, such as a teacher."""
 
 from __future__ import annotations
 

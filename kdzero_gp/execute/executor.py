@@ -11,7 +11,6 @@ from kdzero_gp.folder_choices import FolderChoices
 
 AUTO = "auto"
 """This process for one worker, worker processes for several."""
-FILES = ("inprocess", "processes", "ray")
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ class ExecutorChoice:
     own_options: Mapping[str, str] = field(default_factory=dict)
 
 
-EXECUTORS: FolderChoices[ExecutorChoice] = FolderChoices("--executor", "kdzero_gp.execute", FILES)
+EXECUTORS: FolderChoices[ExecutorChoice] = FolderChoices("--executor", "kdzero_gp.execute.executors")
 """All executors by the name that `--executor` takes."""
 
 

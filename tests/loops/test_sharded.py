@@ -19,7 +19,7 @@ from kdzero_gp.loops.ranks import Ranks
 from kdzero_gp.loops.sharded import ShardedTraining
 from kdzero_gp.loops.single import Training
 from kdzero_gp.methods.loss import MethodLoss
-from kdzero_gp.methods.named import Named, make_loss
+from kdzero_gp.methods.named import NamedDistiller, make_loss
 from kdzero_gp.models import build
 from kdzero_gp.tasks.recipe import Recipe
 from kdzero_gp.tasks.task import Task
@@ -34,7 +34,7 @@ TEXTS = ["none", "kd", "dkd", "sp", "dist", FEATURES, *MODULES]
 """`sp` and `dist` compare the samples of a batch with one another; `FEATURES` has an aligner and random masks."""
 
 
-def distiller(named: Named) -> Distiller | MethodLoss | None:
+def distiller(named: NamedDistiller) -> Distiller | MethodLoss | None:
     return make_loss(named.tree, named.module, ("stage1", "stage2"), seed=3)
 
 
@@ -47,7 +47,7 @@ def assert_close(ours: dict[str, Tensor], theirs: dict[str, Tensor], tolerance: 
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_undivided_it_is_training_to_the_bit(task: Task, named: Callable[[str], Named], text: str) -> None:
+def test_undivided_it_is_training_to_the_bit(task: Task, named: Callable[[str], NamedDistiller], text: str) -> None:
     plain = Training(task, distiller(named(text)), task.recipe, **SEEDS, distiller_warmup=3)
     whole = ShardedTraining(task, distiller(named(text)), task.recipe, **SEEDS, distiller_warmup=3)
     plain.advance(plain.steps)
@@ -56,7 +56,7 @@ def test_undivided_it_is_training_to_the_bit(task: Task, named: Callable[[str], 
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_several_passes_are_one(unnormed_task: Task, named: Callable[[str], Named], text: str) -> None:
+def test_several_passes_are_one(unnormed_task: Task, named: Callable[[str], NamedDistiller], text: str) -> None:
     options = SEEDS | {"distiller_warmup": 4}
     plain = Training(unnormed_task, distiller(named(text)), unnormed_task.recipe, **options)
     parts = ShardedTraining(unnormed_task, distiller(named(text)), unnormed_task.recipe, **options, accumulate=3)
@@ -65,7 +65,9 @@ def test_several_passes_are_one(unnormed_task: Task, named: Callable[[str], Name
     assert_close(parts.state(), plain.state())
 
 
-def test_several_passes_in_bfloat16(few_digits: Dataset, teacher: nn.Module, named: Callable[[str], Named]) -> None:
+def test_several_passes_in_bfloat16(
+    few_digits: Dataset, teacher: nn.Module, named: Callable[[str], NamedDistiller]
+) -> None:
     """Halves and floats meet where the loss is put together."""
 
     def student() -> nn.Module:
@@ -79,7 +81,9 @@ def test_several_passes_in_bfloat16(few_digits: Dataset, teacher: nn.Module, nam
     assert all(p.grad is not None and p.grad.dtype == torch.float32 for p in training.student.parameters())
 
 
-def test_averaging_the_losses_of_parts_would_not_do(unnormed_task: Task, named: Callable[[str], Named]) -> None:
+def test_averaging_the_losses_of_parts_would_not_do(
+    unnormed_task: Task, named: Callable[[str], NamedDistiller]
+) -> None:
     """What the two rounds are for: the same comparison fails for half batches with a relational distiller."""
     plain = Training(unnormed_task, distiller(named("sp")), unnormed_task.recipe, **SEEDS)
     images, labels, teacher = plain.feed(plain.order[0], 0)
@@ -92,7 +96,7 @@ def test_averaging_the_losses_of_parts_would_not_do(unnormed_task: Task, named: 
     assert abs(halves / whole - 1) > 0.05
 
 
-def test_a_round_that_is_done_twice_leaves_no_trace(task: Task, named: Callable[[str], Named]) -> None:
+def test_a_round_that_is_done_twice_leaves_no_trace(task: Task, named: Callable[[str], NamedDistiller]) -> None:
     """Running statistics move once for each pass of a step, and a student's dropout draws the same twice."""
 
     class WithDropout(nn.Module):
@@ -118,7 +122,7 @@ def test_a_round_that_is_done_twice_leaves_no_trace(task: Task, named: Callable[
     assert torch.equal(alone.state()["random.cpu"], parts.state()["random.cpu"])
 
 
-def test_the_meter_adds_up_to_the_loss(task: Task, named: Callable[[str], Named]) -> None:
+def test_the_meter_adds_up_to_the_loss(task: Task, named: Callable[[str], NamedDistiller]) -> None:
     training = ShardedTraining(task, distiller(named("dkd")), task.recipe, **SEEDS, distiller_warmup=6)
     losses = []
     backward = training._backward
@@ -135,7 +139,7 @@ def test_the_meter_adds_up_to_the_loss(task: Task, named: Callable[[str], Named]
     assert [name.partition("(")[0] for name in terms] == ["ce", "weight", "weight"]
 
 
-def test_a_method_that_needs_its_batch_whole_says_so(task: Task, named: Callable[[str], Named]) -> None:
+def test_a_method_that_needs_its_batch_whole_says_so(task: Task, named: Callable[[str], NamedDistiller]) -> None:
     with pytest.raises(ConfigError, match=r"needs its whole batch in one pass .* --accumulate is 2 and the processes"):
         ShardedTraining(task, distiller(named("jacobian")), task.recipe, **SEEDS, accumulate=2)
 
@@ -147,7 +151,7 @@ def test_a_batch_that_cannot_be_shared_out_is_refused(task: Task) -> None:
         Ranks(0, 5).check(32)
 
 
-def test_two_processes_are_one(task: Task, named: Callable[[str], Named], tmp_path: Path) -> None:
+def test_two_processes_are_one(task: Task, named: Callable[[str], NamedDistiller], tmp_path: Path) -> None:
     """Batch normalisation, an aligner, random masks and relations between samples, over gloo."""
     script = Path(__file__).with_name("rank_process.py")
     torch.save(task.teacher.state_dict(), tmp_path / "teacher.pt")

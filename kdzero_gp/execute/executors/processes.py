@@ -26,7 +26,7 @@ from multiprocessing.context import SpawnProcess
 from kdzero_gp.evaluate.evaluator import Evaluator
 from kdzero_gp.execute.attempt import attempt
 from kdzero_gp.execute.deadlines import Deadlines
-from kdzero_gp.execute.executors import Plan, executor
+from kdzero_gp.execute.executor import Plan, executor
 from kdzero_gp.execute.output import silence_process
 from kdzero_gp.execute.pool import Event, Pool, WorkerError
 from kdzero_gp.execute.protocol import AnyJob

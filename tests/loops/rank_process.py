@@ -18,13 +18,13 @@ from kdzero_gp.models import build, load_weights
 from kdzero_gp.tasks.recipe import Recipe
 from kdzero_gp.tasks.task import Task
 
-RECIPE = Recipe(epochs=3, batch_size=32, lr=0.1)
+RECIPE = Recipe(epochs=2, batch_size=32, lr=0.1)
 
 
 def main() -> None:
     folder, texts = Path(sys.argv[1]), sys.argv[2:]
     torch.set_num_threads(1)
-    data = load_dataset("digits", limit=160)
+    data = load_dataset("digits", limit=192)
     teacher = build("cnn8", num_classes=10, in_channels=1)
     load_weights(teacher, folder / "teacher.pt")
     student = partial(build, "cnn2", num_classes=10, in_channels=1)

@@ -10,7 +10,7 @@ from types import FrameType
 from kdzero_gp.evaluate.evaluator import Evaluator
 from kdzero_gp.execute.attempt import Fault, attempt
 from kdzero_gp.execute.deadlines import Deadlines
-from kdzero_gp.execute.executors import Plan, executor
+from kdzero_gp.execute.executor import Plan, executor
 from kdzero_gp.execute.protocol import Result
 from kdzero_gp.execute.queued import QueuedExecutor
 from kdzero_gp.loops.single import DeadlineError

@@ -15,11 +15,11 @@ import pytest
 from faulty_jobs import job
 
 from kdzero_gp.errors import ConfigError
+from kdzero_gp.execute.executors.processes import Processes
 from kdzero_gp.execute.pool import WorkerError
-from kdzero_gp.execute.processes import Processes
 from kdzero_gp.execute.spawning import share, spawning
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_workers_start_when_there_is_work_for_them_and_end_when_closed(tmp_path: Path) -> None:
@@ -104,8 +104,8 @@ print("working", flush=True)
 executor.wait()
 """
 EXECUTORS = {
-    "processes": "from kdzero_gp.execute.processes import Processes\nexecutor = Processes({})",
-    "ray": "from kdzero_gp.execute.ray import Ray\nexecutor = Ray({})",
+    "processes": "from kdzero_gp.execute.executors.processes import Processes\nexecutor = Processes({})",
+    "ray": "from kdzero_gp.execute.executors.ray import Ray\nexecutor = Ray({})",
 }
 
 
@@ -115,7 +115,7 @@ def parent(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[sub
     pytest.importorskip("ray" if request.param == "ray" else "multiprocessing")
     executor = EXECUTORS[request.param].format(f"2, partial(faulty.make, {str(tmp_path)!r})")
     script = tmp_path / "parent.py"
-    script.write_text(PARENT.format(folder=str(Path(__file__).parent), executor=executor, notes=str(tmp_path)))
+    script.write_text(PARENT.format(folder=str(Path(__file__).parents[1]), executor=executor, notes=str(tmp_path)))
     process = subprocess.Popen(
         [sys.executable, str(script)],
         stdout=subprocess.PIPE,

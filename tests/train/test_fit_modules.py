@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from kdzero_gp.errors import ConfigError
-from kdzero_gp.methods.named import Named
+from kdzero_gp.methods.named import NamedDistiller
 from kdzero_gp.tasks.task import Task
 from kdzero_gp.train.fit import fit
 from kdzero_gp.train.record import EpochLog, Silent
@@ -34,7 +34,7 @@ class StopAfter(Silent):
 @pytest.mark.parametrize("text", TEXTS)
 @pytest.mark.parametrize("epoch", [1, 2])
 def test_stopped_in_either_phase_it_goes_on_bit_for_bit(
-    task: Task, named: Callable[[str], Named], tmp_path: Path, text: str, epoch: int
+    task: Task, named: Callable[[str], NamedDistiller], tmp_path: Path, text: str, epoch: int
 ) -> None:
     """The first of `ab`'s four epochs is its extra phase."""
     whole = fit(task, named(text), task.recipe, seed=4, folder=tmp_path / "whole")
@@ -48,7 +48,7 @@ def test_stopped_in_either_phase_it_goes_on_bit_for_bit(
 
 
 def test_its_record_names_it_and_the_weights_are_the_students_alone(
-    task: Task, named: Callable[[str], Named], tmp_path: Path
+    task: Task, named: Callable[[str], NamedDistiller], tmp_path: Path
 ) -> None:
     result = fit(task, named(f"crd(negatives=40) + {TREE}"), task.recipe, folder=tmp_path / "a")
     record = json.loads((tmp_path / "a" / "result.json").read_text(encoding="utf-8"))
@@ -58,13 +58,15 @@ def test_its_record_names_it_and_the_weights_are_the_students_alone(
     assert set(load_file(tmp_path / "a" / "student.safetensors")) == set(task.student(0).state_dict())
 
 
-def test_another_method_does_not_go_on_with_it(task: Task, named: Callable[[str], Named], tmp_path: Path) -> None:
+def test_another_method_does_not_go_on_with_it(
+    task: Task, named: Callable[[str], NamedDistiller], tmp_path: Path
+) -> None:
     with pytest.raises(StoppedError):
         fit(task, named("ksanc"), task.recipe, folder=tmp_path / "a", observer=StopAfter(1))
     with pytest.raises(ConfigError, match="holds another training"):
         fit(task, named("ksanc(third=0.2)"), task.recipe, folder=tmp_path / "a", resume=True)
 
 
-def test_it_has_no_terms_to_calibrate(task: Task, named: Callable[[str], Named], tmp_path: Path) -> None:
+def test_it_has_no_terms_to_calibrate(task: Task, named: Callable[[str], NamedDistiller], tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="vid is a module and has no terms to calibrate"):
         fit(task, named("vid"), task.recipe, folder=tmp_path / "a", calibrate=True)

@@ -13,7 +13,7 @@ from faulty import trained
 from faulty_jobs import attempts, candidate, job
 
 from kdzero_gp.errors import ConfigError
-from kdzero_gp.execute.ray import Ray
+from kdzero_gp.execute.executors.ray import Ray
 
 MORE_THAN_THE_FIRST_NODE_HAS = 5
 

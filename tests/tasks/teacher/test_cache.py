@@ -18,8 +18,8 @@ from kdzero_gp.tasks import layout
 from kdzero_gp.tasks.task import Task
 from kdzero_gp.tasks.teacher import files as teacher_files
 from kdzero_gp.tasks.teacher.cache import GIB, SHARED_BYTES, SHARED_PIXELS, tiers
-from tests.tasks import cache_process
-from tests.tasks.cache_process import TINY, VIEWS, small_task
+from tests.tasks.teacher import cache_process
+from tests.tasks.teacher.cache_process import TINY, VIEWS, small_task
 
 TAPS = ("stage1", "stage3", "pool", "logits")
 SCRIPT = Path(cache_process.__file__)
@@ -151,8 +151,8 @@ def test_a_teacher_whose_code_changed_is_found_out(make: Make) -> None:
 
 
 def start(folder: Path, seconds: float) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "tests.tasks.cache_process", str(folder), str(seconds)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=SCRIPT.parents[2])
+    command = [sys.executable, "-m", "tests.tasks.teacher.cache_process", str(folder), str(seconds)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=SCRIPT.parents[3])
 
 
 def test_two_processes_compute_a_file_once(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kdzero_gp import Distillation, Distiller, KdzeroError, save
-from kdzero_gp.methods.named import Named
+from kdzero_gp.methods.named import NamedDistiller
 from kdzero_gp.models import build
 from kdzero_gp.tasks.task import Task
 
@@ -87,7 +87,9 @@ for images, labels in loader:
 
 
 @pytest.mark.parametrize("text", ["kd", WINNER])
-def test_the_loss_is_that_of_distiller_and_cross_entropy(task: Task, named: Callable[[str], Named], text: str) -> None:
+def test_the_loss_is_that_of_distiller_and_cross_entropy(
+    task: Task, named: Callable[[str], NamedDistiller], text: str
+) -> None:
     student = task.student(1)
     images, labels = task.all_images("train")[:12], task.targets("train")[:12]
     student.train()

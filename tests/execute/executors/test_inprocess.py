@@ -10,7 +10,7 @@ import pytest
 from faulty import FaultyEvaluator, trained
 from faulty_jobs import FaultyDeadlines, candidate, job
 
-from kdzero_gp.execute.inprocess import InProcess, deadline
+from kdzero_gp.execute.executors.inprocess import InProcess, deadline
 from kdzero_gp.loops.single import DeadlineError
 
 SHORT = FaultyDeadlines(training=0.05, grace=0.1)

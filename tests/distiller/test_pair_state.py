@@ -203,5 +203,5 @@ def test_a_primitive_that_the_other_process_does_not_know_is_named() -> None:
 
         sent = pickle.dumps(Distiller("weight(1, l2(mine_alone(stage1)))"))
         assert str(pickle.loads(sent).tree) == "weight(1, l2(mine_alone(stage1)))"
-    with pytest.raises(PrimitiveError, match=r"`mine_alone` of .*test_state.py:\d+"):
+    with pytest.raises(PrimitiveError, match=r"`mine_alone` of .*test_pair_state.py:\d+"):
         pickle.loads(sent)

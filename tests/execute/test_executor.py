@@ -9,9 +9,9 @@ from kdzero_gp.compare.setup import comparison_config
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.evaluate.evaluator import Evaluator
 from kdzero_gp.execute.deadlines import Deadlines
-from kdzero_gp.execute.executors import EXECUTORS, Plan, executor
-from kdzero_gp.execute.inprocess import InProcess
-from kdzero_gp.execute.processes import Processes
+from kdzero_gp.execute.executor import EXECUTORS, Plan, executor
+from kdzero_gp.execute.executors.inprocess import InProcess
+from kdzero_gp.execute.executors.processes import Processes
 from kdzero_gp.execute.protocol import Executor
 from kdzero_gp.execute.start import start_executor
 from kdzero_gp.run.config import RunConfig, make_config

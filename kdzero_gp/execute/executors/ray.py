@@ -14,7 +14,7 @@ from kdzero_gp.errors import ConfigError
 from kdzero_gp.evaluate.evaluator import Evaluator
 from kdzero_gp.execute.attempt import Fault, attempt
 from kdzero_gp.execute.deadlines import Deadlines
-from kdzero_gp.execute.executors import Plan, executor
+from kdzero_gp.execute.executor import Plan, executor
 from kdzero_gp.execute.output import silence_process
 from kdzero_gp.execute.pool import Event, Pool
 from kdzero_gp.execute.protocol import AnyJob, Result
@@ -198,7 +198,7 @@ def _import_ray() -> Any:
 
 
 def _import_path() -> str:
-    """Where actors look for modules: first where this process found ours, then in its own places."""
+    """Tells where actors look for modules: first where this process found ours, then in its own places."""
     root = str(ROOT)
     own = [path or os.getcwd() for path in sys.path if not path.startswith((sys.prefix, sys.base_prefix))]
     return os.pathsep.join(dict.fromkeys([root, *own]))

@@ -12,9 +12,9 @@ import pytest
 
 from kdzero_gp.evaluate.candidate import Candidate
 from kdzero_gp.evaluate.screen import Screening
-from kdzero_gp.execute.inprocess import InProcess
+from kdzero_gp.execute.executors.inprocess import InProcess
+from kdzero_gp.execute.executors.processes import Processes
 from kdzero_gp.execute.pool import WorkerError
-from kdzero_gp.execute.processes import Processes
 from kdzero_gp.execute.protocol import Executor, FullJob, ScreenJob, TrainJob
 from kdzero_gp.grammar.registry import active_registry
 from kdzero_gp.run.assemble import make_evaluator, make_worker_evaluator
@@ -46,7 +46,7 @@ def _own_registry() -> Iterator[None]:
 
 def make(kind: str, config: RunConfig, request: Any) -> Executor:
     if kind == "ray":
-        from kdzero_gp.execute.ray import Ray
+        from kdzero_gp.execute.executors.ray import Ray
 
         address = request.getfixturevalue("ray_address")
         return Ray(1, partial(make_worker_evaluator, config), address=address, attempts=1)
