@@ -1,5 +1,6 @@
 """The evaluator screens a tree, trains a student with it and returns an `Evaluation`, also after a failure."""
 
+import logging
 import math
 import time
 import traceback
@@ -13,23 +14,26 @@ from safetensors.torch import load, save
 from torch import nn
 
 from kdzero_gp.distiller.distiller import Distiller
+from kdzero_gp.evaluate.base import Base
 from kdzero_gp.evaluate.candidate import Candidate, FullSplit, FullTraining, FullTrainings
 from kdzero_gp.evaluate.failures import OneProgram, out_of_memory
 from kdzero_gp.evaluate.fitness import DEFAULT_FITNESS, FITNESS
 from kdzero_gp.evaluate.full import FullTrainer
 from kdzero_gp.evaluate.rungs import Ladder
 from kdzero_gp.evaluate.screen import Screener, Screening
-from kdzero_gp.grammar.parse import parse
 from kdzero_gp.grammar.tree import Tree
 from kdzero_gp.loops.fused.training import FusedTraining
 from kdzero_gp.loops.fused.ways import Way
 from kdzero_gp.loops.single import DeadlineError, DivergedError, Training
+from kdzero_gp.methods.loss import MethodLoss
+from kdzero_gp.methods.named import make_loss
 from kdzero_gp.randomness import derive_seed
 from kdzero_gp.store.record import Evaluation, Status
 from kdzero_gp.tasks.task import Task
 from kdzero_gp.torch_state import same_torch
 
 Result = TypeVar("Result")
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,7 @@ class EvaluationSettings:
         eta: of how many at a rung one goes on.
         max_work: the most that a distiller may compute, see `Screener`.
         stacking: how students that are trained together are stacked; None takes the first way they allow.
+        base: a hand-designed method that every tree is added to.
     """
 
     run_seed: int = 0
@@ -55,6 +60,7 @@ class EvaluationSettings:
     eta: int = 3
     max_work: float = math.inf
     stacking: Way | None = None
+    base: str | None = None
 
 
 class StepCount:
@@ -88,6 +94,8 @@ class Evaluator:
         self.own_seed = derive_seed(settings.run_seed, "distiller")
         self.ladder = Ladder.of(task.proxy.steps(len(task.data.train)), settings.rungs, settings.eta)
         self.recipe = replace(task.proxy, restarts=self.ladder.ends[:-1])
+        self.base = Base(settings.base, task.student_taps.stages) if settings.base is not None else None
+        self._told = False
         self._one_program = OneProgram()
         self._full = FullTrainer(task, settings.run_seed, settings.stacking)
         self._screener: Screener | None = None
@@ -95,7 +103,7 @@ class Evaluator:
     @cached_property
     def references(self) -> tuple[dict[str, float], ...]:
         """Fitness parts of the student alone at every rung of the proxy training."""
-        training = self._training(None)
+        training = self._training(Candidate(None))
         parts = []
         for end in self.ladder.ends:
             training.advance(end)
@@ -130,7 +138,12 @@ class Evaluator:
 
     def train(self, candidates: Sequence[Candidate], rung: int) -> tuple[Evaluation, ...]:
         """Trains candidates that passed the screening up to a rung, in one program if there are several."""
-        evaluations = self._one_program.attempt(len(candidates), lambda: self._together(candidates, rung))
+        apart = self.base.alone_in_program() if self.base is not None and len(candidates) > 1 else ""
+        if apart and not self._told:
+            _log.info("students are trained one by one: %s", apart)
+            self._told = True
+        count = 0 if apart else len(candidates)
+        evaluations = self._one_program.attempt(count, lambda: self._together(candidates, rung))
         if evaluations is None:
             evaluations = [self._alone(candidate, rung) for candidate in candidates]
         return tuple(evaluations)
@@ -140,11 +153,12 @@ class Evaluator:
         steps = StepCount()
 
         def work() -> Evaluation:
-            training = self._training(self._distiller(candidate))
+            full = self._with_base(candidate)
+            training = self._training(full)
             if candidate.state is not None:
                 training.restore(load(candidate.state))
             with steps.of(training):
-                training.advance(self.ladder.ends[rung], seconds=self.settings.timeout)
+                training.advance(training.schedule.extra + self.ladder.ends[rung], seconds=self.settings.timeout)
             evaluation = self._evaluate(training.student, rung, steps.done, candidate, time.perf_counter() - started)
             return evaluation if rung == self.ladder.last else replace(evaluation, state=save(training.state()))
 
@@ -152,12 +166,15 @@ class Evaluator:
 
     def _together(self, candidates: Sequence[Candidate], rung: int) -> list[Evaluation]:
         started = time.perf_counter()
+        full = [self._with_base(candidate) for candidate in candidates]
         training = FusedTraining(
             self.task,
-            [self._distiller(candidate) for candidate in candidates],
+            [self._distiller(each) for each in full],
             self.recipe,
             student_seed=self.init_seed,
             order_seed=self.order_seed,
+            ce_weights=[each.ce_weight for each in full],
+            distiller_warmups=[self._warmup(each) for each in full],
             way=self.settings.stacking,
         )
         states = [load(candidate.state) for candidate in candidates if candidate.state is not None]
@@ -188,13 +205,30 @@ class Evaluator:
             evaluations.append(evaluation)
         return evaluations
 
-    def _training(self, distiller: Distiller | None) -> Training:
-        return Training(self.task, distiller, self.recipe, student_seed=self.init_seed, order_seed=self.order_seed)
+    def _training(self, candidate: Candidate) -> Training:
+        return Training(
+            self.task,
+            self._distiller(candidate),
+            replace(self.recipe, ce_weight=candidate.ce_weight),
+            student_seed=self.init_seed,
+            order_seed=self.order_seed,
+            distiller_warmup=self._warmup(candidate),
+        )
 
-    def _distiller(self, candidate: Candidate) -> Distiller:
+    def _with_base(self, candidate: Candidate) -> Candidate:
+        """What a candidate of a rung is trained as."""
         if candidate.tree is None:
             raise ValueError("the student alone is the reference of a rung and no candidate of it")
-        return Distiller(parse(candidate.tree), calibration=candidate.calibration, seed=self.own_seed)
+        return candidate if self.base is None else self.base.plus(candidate)
+
+    def _distiller(self, candidate: Candidate) -> Distiller | MethodLoss | None:
+        stages = self.task.student_taps.stages
+        return make_loss(
+            candidate.tree, candidate.module, stages, calibration=candidate.calibration, seed=self.own_seed
+        )
+
+    def _warmup(self, candidate: Candidate) -> int:
+        return round(candidate.warmup * self.recipe.steps(len(self.task.data.train)))
 
     def _evaluate(self, student: nn.Module, rung: int, steps: int, candidate: Candidate, seconds: float) -> Evaluation:
         """Evaluates a student that arrived at a rung."""

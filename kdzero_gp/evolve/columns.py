@@ -7,7 +7,7 @@ A new column is one decorated function, here or in a file that `--primitives` na
         return None if row.tree is None else str(parse(row.tree).size)
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -41,9 +41,15 @@ class Column:
     cell: Cell
     form: Form = "text"
 
-    def heading(self, kind: TaskKind) -> str:
-        """Writes name and unit for a kind of task."""
-        return f"{self.name.format(quality=kind.quality.column, baseline=kind.baseline.upper())} {self.unit}".strip()
+    def heading(self, kind: TaskKind, rows: Iterable[Row] = ()) -> str:
+        """Writes name and unit for a kind of task.
+
+        Args:
+            rows: of the table; the hand-designed method among them is what the others are tested against.
+        """
+        baseline = next((row.name for row in rows if row.kind == "method"), kind.baseline)
+        shown = baseline.upper() if baseline.isidentifier() else baseline
+        return f"{self.name.format(quality=kind.quality.column, baseline=shown)} {self.unit}".strip()
 
 
 COLUMNS: Choices[Column] = Choices("column")
@@ -109,4 +115,4 @@ def seeds(row: Row, kind: TaskKind) -> str:
 @column("formula", align="left", form="code")
 def formula(row: Row, kind: TaskKind) -> str:
     """Gives the text form."""
-    return row.tree or f"{kind.loss_title} alone"
+    return row.tree or (row.name if row.kind == "method" else f"{kind.loss_title} alone")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from kdzero_gp.evaluate.base import Base
 from kdzero_gp.evaluate.candidate import Candidate
 from kdzero_gp.evolve.full_trainings import ALONE, run_full_trainings
 from kdzero_gp.evolve.individual import Individual
@@ -54,6 +55,7 @@ def open_rows(
     leaders: Sequence[Individual],
     rivals: Sequence[Individual],
     baseline: str | None,
+    base: Base | None = None,
 ) -> list[Row]:
     """Makes the rows of the final table before their trainings: the best of a run and what they are compared with.
 
@@ -64,14 +66,18 @@ def open_rows(
         rivals: of the random search beside an evolution, best first.
         baseline: name of the hand-designed method that the others are tested against; None leaves it out, and with it
             the best rival and the student alone.
+        base: what the trees are added to; the baseline is it alone.
     """
     kind: Kind = "evolved" if arm == "evolve" else "random"
     label = "evolved" if kind == "evolved" else "random search"
-    rows = [_open_row(f"{label} {number}", kind, leader) for number, leader in enumerate(leaders, 1)]
+    added = "" if base is None else f"{base.name} + "
+    rows = [_open_row(f"{added}{label} {number}", kind, leader) for number, leader in enumerate(leaders, 1)]
     if baseline is None:
         return rows
-    rows += [_open_row("random search", "random", rival) for rival in rivals[:1]]
+    rows += [_open_row(f"{added}random search", "random", rival) for rival in rivals[:1]]
     chosen = method(baseline)
+    if chosen.module is not None:
+        return [*rows, Row(baseline, "method", ce_weight=chosen.ce_weight), Row(ALONE, "alone")]
     rows.append(Row(baseline, "method", str(chosen.tree(stages)), ce_weight=chosen.ce_weight))
     return [*rows, Row(ALONE, "alone")]
 
@@ -88,6 +94,7 @@ def run_final(
     store: RunStore,
     kind: TaskKind,
     *,
+    base: Base | None = None,
     done: Callable[[str, int], None],
 ) -> list[Row]:
     """Trains the candidate of every row with every seed; results the store holds are read instead of repeated.
@@ -95,21 +102,32 @@ def run_final(
     Args:
         rows: from `open_rows`.
         kind: of the task, which says what rows are ranked by, and against which row they are tested.
+        base: what trees are added to; its row is the one that the others are tested against.
         done: is called after every training.
 
     Returns:
         The rows with their results, by falling mean.
     """
-    table = run_full_trainings({row.name: row.candidate for row in rows}, seeds, "test", executor, store, done=done)
+    baseline = kind.baseline if base is None else base.name
+    table = run_full_trainings(
+        {row.name: _candidate(row, base) for row in rows}, seeds, "test", executor, store, done=done
+    )
     reached = {name: [result.part(kind.quality.key) for result in results] for name, results in table.items()}
     filled = [
         replace(
-            _fill(row, reached, kind.baseline),
+            _fill(row, reached, baseline),
             errors=tuple(result.error for result in table[row.name] if result.error is not None),
         )
         for row in rows
     ]
     return sorted(filled, key=lambda row: (-(row.mean if row.mean is not None else -math.inf), row.name))
+
+
+def _candidate(row: Row, base: Base | None) -> Candidate:
+    """What is trained for a row."""
+    if base is None or row.kind == "alone":
+        return row.candidate
+    return base.alone if row.kind == "method" else base.plus(row.candidate)
 
 
 def _fill(row: Row, accuracies: Mapping[str, Sequence[float | None]], baseline: str) -> Row:

@@ -8,6 +8,7 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from kdzero_gp.evaluate.base import Base
 from kdzero_gp.evaluate.candidate import Candidate, FullTraining
 from kdzero_gp.evolve.full_trainings import ALONE, run_full_trainings
 from kdzero_gp.evolve.individual import Individual
@@ -26,6 +27,7 @@ def reassess(
     store: RunStore,
     fitness: Fitness,
     *,
+    base: Base | None = None,
     done: Callable[[str, int], None],
 ) -> list[Individual]:
     """Ranks the best of an arm by full trainings; those that failed are left out.
@@ -35,6 +37,7 @@ def reassess(
         count: how many are trained again.
         seeds: full trainings of each; 0 leaves the order as it is.
         fitness: of the mean parts over the seeds, and of the student alone's.
+        base: what their trees are added to.
 
     Returns:
         The individuals, best first, each with its `full_fitness`; without trainings that is the search's fitness.
@@ -44,6 +47,8 @@ def reassess(
         return [replace(leader, full_fitness=leader.value) for leader in leaders]
     names = {f"{arm} {leader.proposal.number}": leader for leader in leaders}
     candidates = {name: Candidate(str(leader.tree), leader.evaluation.calibration) for name, leader in names.items()}
+    if base is not None:
+        candidates = {name: base.plus(candidate) for name, candidate in candidates.items()}
     results = run_full_trainings({ALONE: Candidate(None)} | candidates, seeds, "val", executor, store, done=done)
     reference = _mean_parts(results[ALONE])
     ranked = sorted(

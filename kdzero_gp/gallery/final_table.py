@@ -1,7 +1,7 @@
 """The final table of a run, read from its store for display."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -57,10 +57,10 @@ def _row(row: Mapping[str, Any]) -> Row:
     )
 
 
-def column_data(kind: TaskKind) -> list[dict[str, str]]:
-    """Makes the columns for the page's script."""
+def column_data(kind: TaskKind, rows: Sequence[Row] = ()) -> list[dict[str, str]]:
+    """Makes the columns for the page's script, of a table with these rows."""
     return [
-        {"key": column.key, "heading": column.heading(kind), "align": column.align, "form": column.form}
+        {"key": column.key, "heading": column.heading(kind, rows), "align": column.align, "form": column.form}
         for column in COLUMNS.values()
     ]
 

@@ -29,7 +29,7 @@ def result_html(folder: Path, best: Distiller | None, table: Sequence[Row], kind
             f'<div style="overflow-x: auto">{svg(tree, aligned=tuple(best.aligners), calibration=calibration)}'
         )
         parts.append(f"{formula_svg(formula_lines(tree, calibration), label='Formula') or ''}</div>")
-    head = "".join(f"<th>{_text(column.heading(kind))}</th>" for column in text_columns())
+    head = "".join(f"<th>{_text(column.heading(kind, table))}</th>" for column in text_columns())
     rows = "".join(f"<tr>{''.join(_cell(column, row, kind) for column in text_columns())}</tr>" for row in table)
     parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>")
     return "\n".join(parts)

@@ -95,7 +95,7 @@ def _final(run: RunView, latest: Mapping[Key, Recorded]) -> dict[str, Any] | Non
     places = {latest[key][0].tree: place_of(key) for key in reversed(_finalists(run))}
     rows = [row_data(row, run.kind) | {"place": places.get(row.tree) if row.tree else None} for row in run.final.rows]
     facts = [[name, printable(value, limit=300)] for name, value in run.final.facts]
-    return {"columns": column_data(run.kind), "rows": rows, "facts": facts}
+    return {"columns": column_data(run.kind, run.final.rows), "rows": rows, "facts": facts}
 
 
 def _lineage(latest: Mapping[Key, Recorded], chosen: Chosen) -> dict[str, object] | None:

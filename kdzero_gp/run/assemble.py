@@ -32,6 +32,7 @@ def make_evaluator(config: RunConfig, task: Task | None = None) -> Evaluator:
         eta=config.eta,
         max_work=config.max_work or math.inf,
         stacking=config.together[1],
+        base=config.base,
     )
     return Evaluator(task or make_task(config), settings)
 

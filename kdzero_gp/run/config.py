@@ -49,6 +49,9 @@ class SearchConfig(Options):
     seed_methods: Annotated[tuple[str, ...], Commas()] = Field(
         (), description="Hand-designed methods to start from, such as kd,at, as strong as published."
     )
+    base: str | None = Field(
+        None, description="Hand-designed method to add trees to, such as review or 'dkd(beta=8)' (default: none)."
+    )
     mode: Literal["generational", "steady"] = Field(
         "generational", description="{default} (default), or steady, which keeps all workers busy."
     )
@@ -76,6 +79,13 @@ class SearchConfig(Options):
         for name in names:
             method(name)
         return names
+
+    @field_validator("base")
+    @classmethod
+    def _known_base(cls, name: str | None) -> str | None:
+        if name is not None and method(name).alone:
+            raise ConfigError(f"--base is {name}, the student alone, to which every tree is added anyway; leave it out")
+        return name
 
     @model_validator(mode="after")
     def _consistent_search(self) -> Self:

@@ -114,7 +114,7 @@ def export_winner(winner: Individual, config: RunConfig, task: Task, folder: Pat
         student=config.student,
         fitness=evaluation.fitness,
         parts=evaluation.parts,
-        extra={"data": config.data},
+        extra={"data": config.data} | ({} if config.base is None else {"base": config.base}),
     )
     write_standalone(distiller, folder / "best.py")
     source = latex(winner.tree.canonical(), evaluation.calibration)

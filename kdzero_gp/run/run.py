@@ -76,6 +76,8 @@ class Run:
             )
         self.task = task or make_task(config, data)
         self.evaluator = make_evaluator(config, self.task)
+        if self.evaluator.base is not None:
+            self.evaluator.base.check(self.task, config.rungs)
         self.grammar = make_grammar(config, self.task)
         self.seeds = self._seeds()
         self.started = time.perf_counter()
@@ -144,28 +146,31 @@ class Run:
         count, seeds = max(self.config.leaders, self.config.finalists), self.config.leader_seeds
         self.observer.phase(f"{arm} leaders", (min(count, len(individuals)) + 1) * seeds)
         fitness = FITNESS.require(self.config.fitness)
-        return reassess(arm, individuals, count, seeds, executor, store, fitness, done=self.observer.final_done)
+        done, base = self.observer.final_done, self.evaluator.base
+        return reassess(arm, individuals, count, seeds, executor, store, fitness, base=base, done=done)
 
     def _final(
         self, leaders: list[Individual], rivals: list[Individual], executor: Executor, store: RunStore
     ) -> list[Row]:
         seeds = self.config.final_seeds
-        kind = self.task.kind
+        kind, base = self.task.kind, self.evaluator.base
+        baseline = kind.baseline if base is None else base.name
         rows = open_rows(
             self.config.algorithm,
             self.task.student_taps.stages,
             leaders[: self.config.finalists],
             rivals,
-            kind.baseline if self.config.baselines else None,
+            baseline if self.config.baselines else None,
+            base,
         )
         self.observer.phase("final", len(rows) * seeds)
-        table = run_final(rows, seeds, executor, store, kind, done=self.observer.final_done)
+        table = run_final(rows, seeds, executor, store, kind, base=base, done=self.observer.final_done)
         record: dict[str, Any] = {
             "rows": [asdict(row) for row in table],
             "seeds": list(range(seeds)),
             "split": "test",
             "epochs": self.task.recipe.epochs,
-            "baseline": kind.baseline,
+            "baseline": baseline,
         }
         store.put_result("final", record)
         return table

@@ -25,7 +25,7 @@ def result_table(rows: Sequence[Row], seeds: int, kind: TaskKind | None = None) 
     table = Table(title=f"Test {kind.quality.name}, last epoch, {seeds} fresh seeds")
     columns = text_columns()
     for column in columns:
-        table.add_column(escape(column.heading(kind)), overflow="fold", justify=column.align)
+        table.add_column(escape(column.heading(kind, rows)), overflow="fold", justify=column.align)
     for row in rows:
         table.add_row(*(escape(column.cell(row, kind) or "-") for column in columns))
     return table
