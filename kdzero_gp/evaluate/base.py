@@ -9,7 +9,7 @@ from kdzero_gp.errors import ConfigError
 from kdzero_gp.evaluate.candidate import Candidate
 from kdzero_gp.grammar.parse import parse
 from kdzero_gp.loops.single import Training
-from kdzero_gp.methods.named import Named, make_loss, named_distiller, summed
+from kdzero_gp.methods.named import NamedDistiller, make_loss, named_distiller, summed
 from kdzero_gp.methods.phase import Phase
 from kdzero_gp.methods.registry import method
 from kdzero_gp.tasks.task import Task
@@ -28,7 +28,7 @@ class Base:
     def __init__(self, text: str, stages: Sequence[str]) -> None:
         self.name = method(text).call
         self.stages = tuple(stages)
-        self.named: Named = named_distiller(self.name, stages)
+        self.named: NamedDistiller = named_distiller(self.name, stages)
 
     @property
     def alone(self) -> Candidate:
