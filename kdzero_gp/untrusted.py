@@ -1,10 +1,12 @@
 """Values and texts of run folders and users, made fit to be shown: what is of a wrong type counts as missing."""
 
 import math
+import os
 import re
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from kdzero_gp.errors import PrimitiveError, Stop
@@ -58,6 +60,13 @@ def only_exceptions(who: Callable[[], str]) -> Iterator[None]:
         if isinstance(error, KeyboardInterrupt) and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             raise
         raise PrimitiveError(f"{who()} raised {error_text(error)}; a fault must be an Exception") from error
+
+
+def user_path(text: str | Path) -> Path:
+    """Gives the path that a user typed, with `~` as his home; `~name` of an unknown user stays as it is, a path that
+    nothing lies at, so that whoever looks there says what is missing.
+    """
+    return Path(os.path.expanduser(text))
 
 
 def rounded(value: float) -> str:

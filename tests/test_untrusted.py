@@ -1,13 +1,15 @@
 """A foreign function's fault ends itself, never the program; what stops the program passes through it."""
 
 import signal
+from pathlib import Path
 
 import pytest
 
+from kdzero_gp import load
 from kdzero_gp.console.command import Interrupted, interruptible
-from kdzero_gp.errors import PrimitiveError
+from kdzero_gp.errors import KdzeroError, PrimitiveError
 from kdzero_gp.loops.single import DeadlineError
-from kdzero_gp.untrusted import only_exceptions
+from kdzero_gp.untrusted import only_exceptions, user_path
 
 
 class OddError(BaseException):
@@ -51,3 +53,11 @@ def test_no_except_exception_of_an_operation_swallows_what_stops_it(error: BaseE
 
     with pytest.raises(type(error)):
         operation()
+
+
+def test_a_tilde_is_the_home_and_an_unknown_user_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/somewhere")
+    assert user_path("~/a.json") == Path("/somewhere/a.json")
+    assert user_path("~nosuchuser/a.json") == Path("~nosuchuser/a.json")
+    with pytest.raises(KdzeroError, match=r"~nosuchuser/best\.json"):
+        load("~nosuchuser/best.json")

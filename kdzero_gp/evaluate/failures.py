@@ -21,7 +21,7 @@ def out_of_memory(error: BaseException | None) -> bool:
     """
     if error is None:
         return False
-    exhausted = isinstance(error, MemoryError | torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
+    exhausted = isinstance(error, MemoryError | torch.OutOfMemoryError) or "DefaultCPUAllocator" in error_text(error)
     return exhausted or out_of_memory(error.__cause__)
 
 
