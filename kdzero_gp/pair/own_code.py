@@ -17,7 +17,7 @@ from kdzero_gp.errors import ConfigError
 from kdzero_gp.models.user import is_user_model
 from kdzero_gp.pair.config import PairConfig
 from kdzero_gp.tasks.teacher.folder import cache_folder
-from kdzero_gp.untrusted import printable, sequence
+from kdzero_gp.untrusted import printable, sequence, user_path
 
 CODE = "own_code"
 """Name of the digests among what a folder stores of its configuration."""
