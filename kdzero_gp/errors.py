@@ -44,3 +44,7 @@ class ConfigError(KdzeroError):
 
 class StoreError(KdzeroError):
     """A run folder that cannot be created, opened, locked or written."""
+
+
+class Stop(BaseException):
+    """Ends a computation from outside: no Exception, so that no `except Exception` of an operation can swallow it."""

@@ -1,9 +1,15 @@
 """Values and texts of run folders and users, made fit to be shown: what is of a wrong type counts as missing."""
 
 import math
+import os
 import re
-from collections.abc import Mapping, Sequence
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
+
+from kdzero_gp.errors import PrimitiveError, Stop
 
 _UNFIT = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"  # control characters: XML forbids most, C strings end at the first
@@ -34,6 +40,33 @@ def error_text(error: BaseException, *, limit: int = 500) -> str:
         message = "(its text cannot be printed)"
     name = printable(type(error).__name__, limit=100)
     return f"{name}: {printable(message, limit=limit)}" if message else name
+
+
+@contextmanager
+def only_exceptions(who: Callable[[], str]) -> Iterator[None]:
+    """Turns what a foreign function raises beyond `Exception` into a `PrimitiveError`, so that it ends no program.
+
+    What stops the program from outside passes, and so does SystemExit, which callers know. A KeyboardInterrupt is the
+    user's only where Python's own handler of Ctrl-C is in place: the commands raise another class.
+
+    Args:
+        who: subject of the message.
+    """
+    try:
+        yield
+    except (Exception, SystemExit, Stop):
+        raise
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt) and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            raise
+        raise PrimitiveError(f"{who()} raised {error_text(error)}; a fault must be an Exception") from error
+
+
+def user_path(text: str | Path) -> Path:
+    """Gives the path that a user typed, with `~` as his home; `~name` of an unknown user stays as it is, a path that
+    nothing lies at, so that whoever looks there says what is missing.
+    """
+    return Path(os.path.expanduser(text))
 
 
 def rounded(value: float) -> str:

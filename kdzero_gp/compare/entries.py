@@ -12,6 +12,7 @@ from kdzero_gp.evaluate.candidate import Candidate
 from kdzero_gp.methods.named import NamedDistiller, is_file_name, named_distiller
 from kdzero_gp.methods.registry import METHODS, method, names_method
 from kdzero_gp.store.json_text import encode
+from kdzero_gp.untrusted import user_path
 
 ALL, TREES = "all", "trees"
 """What stands for every registered method, and for those that are trees; the student alone is one of both."""
@@ -106,7 +107,7 @@ def make_entries(texts: Sequence[str], stages: Sequence[str]) -> list[Entry]:
 
 
 def _entry(text: str, stages: Sequence[str], number: int) -> Entry:
-    labelled = None if is_file_name(text) and Path(text).expanduser().is_file() else LABEL.fullmatch(text)
+    labelled = None if is_file_name(text) and user_path(text).is_file() else LABEL.fullmatch(text)
     given, wanted = (labelled[1].strip(), labelled[2].strip()) if labelled else (None, text)
     named = named_distiller(wanted, stages)
     kind: Kind

@@ -11,7 +11,7 @@ from typing import TextIO
 import typer
 from rich.console import Console
 
-from kdzero_gp.errors import EXIT_CODE, KdzeroError
+from kdzero_gp.errors import EXIT_CODE, KdzeroError, Stop
 
 INTERRUPTED = 130
 """Exit code of a command that Ctrl-C ended."""
@@ -32,7 +32,7 @@ def own_output(quiet: bool) -> Iterator[None]:
         yield
 
 
-class Interrupted(KeyboardInterrupt):
+class Interrupted(Stop, KeyboardInterrupt):
     """Ctrl-C, but no plain KeyboardInterrupt: where that passes through `exec` of a text, as in the making of a
     dataclass, CPython remembers it, and the process ends by the signal instead of its exit code, caught or not."""
 

@@ -18,6 +18,7 @@ from kdzero_gp.grammar.parse import parse
 from kdzero_gp.grammar.tree import Node, Tree
 from kdzero_gp.knowledge import Knowledge, unhalved
 from kdzero_gp.torch_state import same_torch
+from kdzero_gp.untrusted import only_exceptions
 
 
 class Distiller(PairProgram):
@@ -109,7 +110,8 @@ class Distiller(PairProgram):
         self.calls += 1
         context = Context(student, teacher, targets, self._generator, [])
         device = next(iter(student.values())).device.type
-        with torch.autocast(device, enabled=False), same_torch(self._operations_text):
+        who = self._operations_text
+        with torch.autocast(device, enabled=False), only_exceptions(who), same_torch(who):
             return [distance.mean() for distance in program(context)], context, program
 
     def _operations_text(self) -> str:

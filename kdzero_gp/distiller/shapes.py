@@ -12,7 +12,7 @@ from kdzero_gp.errors import PrimitiveError
 from kdzero_gp.grammar.operation import Operation
 from kdzero_gp.grammar.tree import Node
 from kdzero_gp.grammar.types import CONSTANTS
-from kdzero_gp.untrusted import error_text
+from kdzero_gp.untrusted import error_text, only_exceptions
 
 Shape = tuple[int, ...]
 Level = Literal["plain", "pooled", "mapped"]
@@ -81,7 +81,8 @@ def output_shape(operation: Operation, inputs: tuple[Shape, ...], constants: tup
         function = operation.function(*inputs) if operation.learned else operation.function
         if isinstance(function, torch.nn.Module):
             function = function.to(device)
-        result: Tensor = function(*tensors, *constants, **options)
+        with only_exceptions(lambda: f"`{operation.name}` ({operation.source})"):
+            result: Tensor = function(*tensors, *constants, **options)
         return tuple(result.shape)
 
     with torch.no_grad(), torch.random.fork_rng(devices=[], enabled=operation.learned):

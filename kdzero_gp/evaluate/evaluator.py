@@ -31,6 +31,7 @@ from kdzero_gp.randomness import derive_seed
 from kdzero_gp.store.record import Evaluation, Status
 from kdzero_gp.tasks.task import Task
 from kdzero_gp.torch_state import same_torch
+from kdzero_gp.untrusted import only_exceptions
 
 Result = TypeVar("Result")
 _log = logging.getLogger(__name__)
@@ -265,7 +266,10 @@ class Evaluator:
         """Runs a candidate's work; its failure becomes a status, never a fitness and never the run's end."""
         status: Status
         try:
-            with same_torch(lambda: "The candidate's operations"):
+            with (
+                only_exceptions(lambda: "The candidate's operations"),
+                same_torch(lambda: "The candidate's operations"),
+            ):
                 return work()
         except DivergedError as error:
             status, message = "nan", str(error)

@@ -7,6 +7,8 @@ from typing import TypeVar
 import torch
 
 from kdzero_gp.loops.fused.stack import FuseError
+from kdzero_gp.loops.single import DeadlineError
+from kdzero_gp.untrusted import error_text, only_exceptions
 
 Result = TypeVar("Result")
 _log = logging.getLogger(__name__)
@@ -19,7 +21,7 @@ def out_of_memory(error: BaseException | None) -> bool:
     """
     if error is None:
         return False
-    exhausted = isinstance(error, MemoryError | torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
+    exhausted = isinstance(error, MemoryError | torch.OutOfMemoryError) or "DefaultCPUAllocator" in error_text(error)
     return exhausted or out_of_memory(error.__cause__)
 
 
@@ -38,10 +40,11 @@ class OneProgram:
         if students < 2 or self._impossible:
             return None
         try:
-            return train()
+            with only_exceptions(lambda: "One of the candidates' operations"):
+                return train()
         except FuseError as error:
             self._impossible = True
             _log.warning("students are trained one by one, since they cannot be trained together: %s", error)
-        except (Exception, SystemExit) as error:
-            _log.info("%d students are trained one by one after %s: %s", students, type(error).__name__, error)
+        except (Exception, SystemExit, DeadlineError) as error:
+            _log.info("%d students are trained one by one after %s", students, error_text(error))
         return None

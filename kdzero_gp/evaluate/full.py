@@ -11,12 +11,13 @@ from kdzero_gp.evaluate.candidate import Candidate, FullSplit, FullTraining, Ful
 from kdzero_gp.evaluate.failures import OneProgram, out_of_memory
 from kdzero_gp.loops.fused.training import FusedTraining
 from kdzero_gp.loops.fused.ways import Way
-from kdzero_gp.loops.single import Training
+from kdzero_gp.loops.single import DeadlineError, Training
 from kdzero_gp.methods.loss import MethodLoss
 from kdzero_gp.methods.named import make_loss
 from kdzero_gp.methods.registry import method
 from kdzero_gp.randomness import derive_seed
 from kdzero_gp.tasks.task import Task
+from kdzero_gp.untrusted import only_exceptions
 
 _log = logging.getLogger(__name__)
 
@@ -44,18 +45,19 @@ class FullTrainer:
         """
         started = time.perf_counter()
         try:
-            recipe = replace(self.task.recipe, ce_weight=candidate.ce_weight)
-            training = Training(
-                self.task,
-                self._distiller(candidate, number, split),
-                recipe,
-                student_seed=self._seed(split, "student", number),
-                order_seed=self._seed(split, "batches", number),
-                distiller_warmup=self._warmup(candidate),
-            )
-            training.advance(training.steps)
-            parts = self.task.kind.full_parts(self.task, training.student, split)
-        except (Exception, SystemExit) as error:
+            with only_exceptions(lambda: "The candidate's operations"):
+                recipe = replace(self.task.recipe, ce_weight=candidate.ce_weight)
+                training = Training(
+                    self.task,
+                    self._distiller(candidate, number, split),
+                    recipe,
+                    student_seed=self._seed(split, "student", number),
+                    order_seed=self._seed(split, "batches", number),
+                    distiller_warmup=self._warmup(candidate),
+                )
+                training.advance(training.steps)
+                parts = self.task.kind.full_parts(self.task, training.student, split)
+        except (Exception, SystemExit, DeadlineError) as error:
             if out_of_memory(error):  # the executor may free some and try again
                 raise MemoryError(f"{type(error).__name__}: {error}") from error
             return FullTraining(None, time.perf_counter() - started, traceback.format_exc())

@@ -74,7 +74,7 @@ class Search:
         self.weights: dict[str, float] = {}
         self._screenings: dict[int, Screening] = {}
         self._fingerprints: set[str] = set()
-        self._funnel: Counter[str] = Counter()
+        self._funnel = empty_funnel()
 
     def run(self) -> list[Individual]:
         """Runs all generations; returns every individual with a fitness, best first.
@@ -83,7 +83,7 @@ class Search:
         """
         for generation in range(self.settings.generations + 1):
             started = time.perf_counter()
-            self._funnel = Counter()
+            self._funnel = empty_funnel()
             duplicates = self.proposer.duplicates
             outcome = self._generation(generation)
             newcomers = outcome.highest
@@ -92,7 +92,7 @@ class Search:
             self.population = self.selection.survivors(self.population, newcomers)
             if self.settings.shrink_space and self.arm == "evolve":
                 self.weights = shrunk_weights(self.grammar, self.weights, self.entered)
-            self._funnel += outcome.statuses
+            self._funnel.update(outcome.statuses)  # `+=` would drop what is zero
             self._funnel["duplicate"] = self.proposer.duplicates - duplicates
             self._report(generation, outcome, time.perf_counter() - started)
         return sorted(self.trained, key=best_first)
@@ -193,6 +193,11 @@ def allow_named_method(proposal: Proposal, result: Screening | Evaluation) -> Sc
     if isinstance(result, Evaluation) and proposal.operator == "seed" and result.stage in DOUBTFUL_STAGES:
         return Screening(None, result.calibration, result.fingerprint)
     return result
+
+
+def empty_funnel() -> Counter[str]:
+    """Gives the counts of a generation at its start; the number of proposals is always among them."""
+    return Counter(proposed=0)
 
 
 def _diversity(population: Sequence[Individual]) -> float | None:

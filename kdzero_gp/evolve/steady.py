@@ -7,7 +7,7 @@ run is resumed as ever, by running it again.
 """
 
 import time
-from collections import Counter, deque
+from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from kdzero_gp.errors import StoreError
 from kdzero_gp.evaluate.screen import Screening
 from kdzero_gp.evolve.individual import Individual, best_first
 from kdzero_gp.evolve.race import Outcome
-from kdzero_gp.evolve.search import Search, allow_named_method
+from kdzero_gp.evolve.search import Search, allow_named_method, empty_funnel
 from kdzero_gp.evolve.shrink import shrunk_weights
 from kdzero_gp.evolve.steady_ladder import SteadyLadder
 from kdzero_gp.evolve.steady_trace import Trace
@@ -210,12 +210,12 @@ class SteadySearch(Search):
     def _end_generation(self) -> None:
         if self.settings.shrink_space and self.arm == "evolve":
             self.weights = shrunk_weights(self.grammar, self.weights, self.entered)
-        self._funnel += self._outcome.statuses
+        self._funnel.update(self._outcome.statuses)
         self._funnel["duplicate"] = self.proposer.duplicates - self._duplicates
         self._report(self._generation_number, self._outcome, time.perf_counter() - self._since)
         self._generation_number += 1
         self._duplicates = self.proposer.duplicates
-        self._funnel, self._outcome, self._since = Counter(), self._no_outcome(), time.perf_counter()
+        self._funnel, self._outcome, self._since = empty_funnel(), self._no_outcome(), time.perf_counter()
 
     def _no_outcome(self) -> Outcome:
         return Outcome(rungs=[[] for _ in self.settings.ladder.ends])

@@ -10,6 +10,7 @@ from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.errors import ConfigError
 from kdzero_gp.export.distiller_check import FORMAT, VERSION, DistillerFileError, checked, read_object
 from kdzero_gp.provenance import program_versions
+from kdzero_gp.untrusted import user_path
 from kdzero_gp.whole_file import write_whole
 
 JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
@@ -45,7 +46,7 @@ def save(
         ConfigError: a number is not finite, or a value has no JSON form.
         DistillerFileError: the file cannot be written.
     """
-    path = Path(path).expanduser()
+    path = user_path(path)
     text = distiller_json(distiller, teacher=teacher, student=student, fitness=fitness, parts=parts, extra=extra)
     write_whole(path, [text], then=WRITABLE, error=DistillerFileError)
     return path
@@ -104,7 +105,7 @@ def load(path: str | Path) -> Distiller:
         DistillerFileError: the file is missing, is not of this format, or holds a value that breaks a rule.
         PrimitiveError: it uses a primitive that is not registered.
     """
-    path = Path(path).expanduser()
+    path = user_path(path)
     content = checked(read_object(path), path)
     try:
         distiller = Distiller(content.tree, calibration=content.calibration, seed=content.seed)

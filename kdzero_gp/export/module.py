@@ -17,6 +17,7 @@ from kdzero_gp.export.module_sources import IMPORTS, Sources
 from kdzero_gp.grammar.operation import Operation
 from kdzero_gp.grammar.tree import Node
 from kdzero_gp.provenance import program_versions
+from kdzero_gp.untrusted import user_path
 from kdzero_gp.whole_file import write_whole
 
 TAP_ERROR = '''class TapError(ValueError):
@@ -36,7 +37,7 @@ def write_standalone(distiller: Distiller, path: str | Path, *, name: str = "Dis
         PrimitiveError: the source of a primitive is not available.
         DistillerFileError: the file cannot be written.
     """
-    path = Path(path).expanduser()
+    path = user_path(path)
     source = standalone_source(distiller, name=name)
     write_whole(path, [source], then=WRITABLE, error=DistillerFileError)
     return path

@@ -19,7 +19,7 @@ from kdzero_gp.grammar.beside import line_of, modules_beside
 from kdzero_gp.grammar.operation import STRUCTURE, Operation
 from kdzero_gp.grammar.place import PROJECT
 from kdzero_gp.grammar.probe import probe
-from kdzero_gp.untrusted import error_text
+from kdzero_gp.untrusted import error_text, user_path
 
 NAME = re.compile(r"[a-z_][a-z0-9_]*")
 TAP = re.compile(r"stage[1-9][0-9]{0,2}|pool|logits")
@@ -115,7 +115,7 @@ class Registry(Mapping[str, Operation]):
         Raises:
             PrimitiveError: there is no such file, it fails to run, or one of its primitives is refused.
         """
-        path = Path(path).expanduser().resolve()
+        path = user_path(path).resolve()
         if path.suffix != ".py" or not path.is_file():
             raise PrimitiveError(f"{path} is not a Python file; --primitives takes the path of a .py file")
         module_name = f"kdzero_gp_user_primitives_{path.stem}"

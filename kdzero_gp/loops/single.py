@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from kdzero_gp.distiller.distiller import Distiller
+from kdzero_gp.errors import Stop
 from kdzero_gp.knowledge import Knowledge
 from kdzero_gp.loops.method_state import KEPT, CriticStep, hold_still, optimiser_state, parameters_of_phase
 from kdzero_gp.loops.schedule import Segment, make_schedule
@@ -26,7 +27,7 @@ class DivergedError(Exception):
     """A loss that became NaN or infinite."""
 
 
-class DeadlineError(Exception):
+class DeadlineError(Stop):
     """A training that exceeded its time limit."""
 
 

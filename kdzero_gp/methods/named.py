@@ -4,7 +4,6 @@ import difflib
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from kdzero_gp.distiller.distiller import Distiller
 from kdzero_gp.distiller.program import terms_of
@@ -19,6 +18,7 @@ from kdzero_gp.methods.phase import PUBLISHED_EPOCHS
 from kdzero_gp.methods.registry import METHODS, method, names_method
 from kdzero_gp.tasks.kind import TaskKind
 from kdzero_gp.tasks.kinds import check_tree
+from kdzero_gp.untrusted import user_path
 
 PLUS = " + "
 """Between two distillers, the second of which is added to the first."""
@@ -138,7 +138,7 @@ def _check_module(kind: TaskKind, chosen: Method, whose: str) -> None:
 def is_file_name(text: str) -> bool:
     """Tells whether a text is to be read as a path: it ends as a distiller file does, or a file of that name exists."""
     with suppress(OSError, ValueError):  # too long, or with characters that no path has
-        if "(" not in text and Path(text).expanduser().is_file():
+        if "(" not in text and user_path(text).is_file():
             return True
     return PLUS not in text and text.lower().endswith(".json")
 

@@ -3,7 +3,6 @@
 import difflib
 from collections.abc import Collection, Iterable
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 import torch
@@ -18,6 +17,7 @@ from kdzero_gp.tasks.input import parse_normalisation, published_constants
 from kdzero_gp.tasks.kinds import DEFAULT, kind_of, task_help
 from kdzero_gp.tasks.presets import recipes_for
 from kdzero_gp.tasks.recipe import Recipe
+from kdzero_gp.untrusted import user_path
 
 Epochs = Annotated[int | None, Field(ge=1)]
 BatchSize = Annotated[int | None, Field(ge=2)]
@@ -39,7 +39,7 @@ class ProcessConfig(Options):
     @field_validator("primitives")
     @classmethod
     def _absolute(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(str(Path(path).expanduser().resolve()) for path in paths)
+        return tuple(str(user_path(path).resolve()) for path in paths)
 
     @field_validator("device")
     @classmethod

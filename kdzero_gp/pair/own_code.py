@@ -17,7 +17,7 @@ from kdzero_gp.errors import ConfigError
 from kdzero_gp.models.user import is_user_model
 from kdzero_gp.pair.config import PairConfig
 from kdzero_gp.tasks.teacher.folder import cache_folder
-from kdzero_gp.untrusted import printable, sequence
+from kdzero_gp.untrusted import printable, sequence, user_path
 
 CODE = "own_code"
 """Name of the digests among what a folder stores of its configuration."""
@@ -37,8 +37,8 @@ def code_digests(config: PairConfig) -> dict[str, str]:
         if is_user_model(name):
             found[f"--{role} {name}"] = _digest(_module_file(name))
     weights = config.teacher_weights
-    if weights is not None and Path(weights).expanduser().is_file():
-        found[f"--teacher-weights {weights}"] = _digest(Path(weights).expanduser())
+    if weights is not None and user_path(weights).is_file():
+        found[f"--teacher-weights {weights}"] = _digest(user_path(weights))
     return found
 
 
@@ -65,7 +65,7 @@ def require_known_code(folder: Path, stored: Mapping[str, Any], given: Mapping[s
     Raises:
         ConfigError: names the code, and what to add where it is trusted.
     """
-    trusted = {str(Path(path).expanduser().resolve()) for path in given.get("primitives") or ()}
+    trusted = {str(user_path(path).resolve()) for path in given.get("primitives") or ()}
     for path in sequence(stored.get("primitives")):
         if str(path) not in trusted and _digest(Path(str(path))) not in _known():
             _refuse(folder, "primitives of somebody's own", "--primitives", str(path))

@@ -19,7 +19,7 @@ from kdzero_gp.store.failures import report_failures
 from kdzero_gp.tasks.kind import TaskKind
 from kdzero_gp.tasks.kinds import DEFAULT, kind_of
 from kdzero_gp.train.files import CONFIG_NAME, LOG_NAME, RESULT_NAME, STUDENT_NAME, read_json
-from kdzero_gp.untrusted import printable
+from kdzero_gp.untrusted import printable, user_path
 
 LONGEST = 32
 """Characters of a label in a figure."""
@@ -200,8 +200,8 @@ def require_same_pair(trainings: Sequence[Training]) -> None:
 
 
 def _read(text: str) -> Training:
-    labelled = None if Path(text).expanduser().is_dir() else LABEL.fullmatch(text)
-    folder = Path(labelled[2] if labelled else text).expanduser()
+    labelled = None if user_path(text).is_dir() else LABEL.fullmatch(text)
+    folder = user_path(labelled[2] if labelled else text)
     options = {name: value for name, value in read_json(folder / CONFIG_NAME).items() if name != CODE}
     config = _valid(Config, options, folder / CONFIG_NAME)
     label = labelled[1].strip() if labelled else _label(config.distiller)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pydantic import Field, field_validator
@@ -15,6 +14,7 @@ from kdzero_gp.methods.named import is_file_name
 from kdzero_gp.pair.config import BatchSize, CacheGb, Epochs, PairConfig, Seed, Views, require_known, validate
 from kdzero_gp.tasks.presets import PRESETS, augmentation_for, named_recipe_for, preset
 from kdzero_gp.tasks.recipe import Recipe
+from kdzero_gp.untrusted import user_path
 
 TrainOn = Literal["all", "train"]
 Calibrate = Literal["none", "gradient"]
@@ -82,7 +82,7 @@ class FitConfig(TrainingConfig):
     @field_validator("distiller")
     @classmethod
     def _absolute_file(cls, text: str) -> str:
-        return str(Path(text).expanduser().resolve()) if is_file_name(text) else text
+        return str(user_path(text).resolve()) if is_file_name(text) else text
 
     @property
     def recipe(self) -> Recipe:

@@ -122,6 +122,7 @@ def test_a_training_that_diverges_is_nan(evaluator: Evaluator) -> None:
     [
         (ZeroDivisionError("by design"), "error"),
         (SystemExit(3), "error"),
+        (GeneratorExit("by design"), "error"),
         (MemoryError("by design"), "oom"),
         (torch.OutOfMemoryError("by design"), "oom"),
     ],

@@ -222,3 +222,10 @@ def test_the_funnel_counts_every_proposal_once(laboratory: Any) -> None:
             assert funnel.get(stage, 0) == sum(e.stage == stage for e in own)
         turned_down = sum(not e.was_trained for e in own)
         assert funnel["proposed"] == funnel["trained"] + turned_down
+
+
+def test_a_generation_of_an_exhausted_space_counts_zero_proposals(laboratory: Any) -> None:
+    small = SearchSettings(population=40, generations=12, limits=Limits(max_depth=2, max_size=4))
+    run = laboratory.run(small, executor=laboratory.Executor(troubled=False))
+    proposed = [run.generations[number]["funnel"]["proposed"] for number in range(13)]
+    assert proposed[0] > 0 and proposed[-1] == 0

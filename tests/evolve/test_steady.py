@@ -267,3 +267,10 @@ def test_everything_failing_ends_cleanly(steady: SteadyLaboratory, laboratory: A
     run = steady.run(settings(), executor=executor)
     assert run.found == []
     assert len(run.records) == 6 * 5 * settings().patience
+
+
+def test_a_generation_that_proposed_nothing_counts_zero_proposals(steady: SteadyLaboratory) -> None:
+    chosen = settings(population=2, generations=3)
+    run = steady.run(chosen, executor=steady.executor(troubled=False, workers=8))
+    proposed = [stats["funnel"]["proposed"] for stats in run.stats]
+    assert sum(proposed) == 8 and 0 in proposed

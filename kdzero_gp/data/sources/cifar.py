@@ -15,6 +15,7 @@ from kdzero_gp.data.sources.in_memory import in_memory
 from kdzero_gp.data.sources.source import Source, source
 from kdzero_gp.data.sources.split import SplitRules
 from kdzero_gp.errors import DataError
+from kdzero_gp.untrusted import user_path
 
 DATA_VARIABLE = "KDZERO_GP_DATA"
 
@@ -42,7 +43,7 @@ def load_cifar(facts: Source, place: str, rules: SplitRules) -> Dataset:
 
 def data_folder() -> Path:
     """Gives the folder of data that is kept: `$KDZERO_GP_DATA`, or else `~/.cache/kdzero_gp/data`."""
-    return Path(os.environ.get(DATA_VARIABLE) or "~/.cache/kdzero_gp/data").expanduser()
+    return user_path(os.environ.get(DATA_VARIABLE) or "~/.cache/kdzero_gp/data")
 
 
 def _arrays(name: str, folder: Path, *, train: bool) -> Arrays:

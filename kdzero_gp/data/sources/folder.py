@@ -31,6 +31,7 @@ from kdzero_gp.data.sources.image_folder import Listing, listed, require_same_cl
 from kdzero_gp.data.sources.source import Source, source
 from kdzero_gp.data.sources.split import SplitRules, balanced_order, stratified
 from kdzero_gp.errors import DataError
+from kdzero_gp.untrusted import user_path
 
 MEMORY = 2**30
 """Bytes of pixels up to which a folder is kept in memory."""
@@ -79,7 +80,7 @@ def load_folder(facts: Source, place: str, rules: SplitRules) -> Dataset:
         DataError: names the folder or file, what is wrong with it, the rule and the way out.
     """
     path, side = _sized(place)
-    root = Path(path).expanduser()
+    root = user_path(path)
     parts = _parts(root, rules, facts)
     decoder = _decoder(parts, side or facts.side, look=facts.side is None)
     files = [ImageFiles(listing, decoder) for listing in parts]
@@ -99,7 +100,7 @@ def load_folder(facts: Source, place: str, rules: SplitRules) -> Dataset:
 def _sized(place: str) -> tuple[str, int | None]:
     """Splits a text into folder and size; a folder of the whole name goes first."""
     match = re.fullmatch(r"(.+)@(\d{1,9})", place)
-    if match is None or Path(place).expanduser().exists():
+    if match is None or user_path(place).exists():
         return place, None
     side = int(match[2])
     if not SMALLEST_SIDE <= side <= LARGEST_SIDE:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from pathlib import Path
 
 from kdzero_gp.data.dataset import Dataset
 from kdzero_gp.data.sources.source import DEFAULT_DATA, SOURCES
 from kdzero_gp.data.sources.split import LabelForm, SplitRules
 from kdzero_gp.errors import DataError
+from kdzero_gp.untrusted import user_path
 
 
 def load_dataset(
@@ -58,9 +58,9 @@ def _known() -> list[str]:
 
 
 def _hint(spec: str) -> str:
-    if Path(spec).expanduser().is_dir():
+    if user_path(spec).is_dir():
         return f" It is the path of a folder: write folder:{spec}."
-    if Path(spec).expanduser().exists():
+    if user_path(spec).exists():
         return " It is the path of something that exists, but not of an .npz file: write x and y with np.savez."
     close = difflib.get_close_matches(spec, [way for way in _known() if way.isalnum()], n=1)
     return f" Did you mean '{close[0]}'?" if close else ""

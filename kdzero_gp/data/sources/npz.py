@@ -19,6 +19,7 @@ from kdzero_gp.data.sources.multi_hot import checked_multi_hot, multi_hot_in_mem
 from kdzero_gp.data.sources.source import Source, source
 from kdzero_gp.data.sources.split import LabelForm, SplitRules
 from kdzero_gp.errors import DataError
+from kdzero_gp.untrusted import user_path
 
 KEYS = ("x", "y", "x_test", "y_test")
 
@@ -39,7 +40,7 @@ def load_npz(facts: Source, place: str, rules: SplitRules) -> Dataset:
     Raises:
         DataError: says which file, what was found, what is needed and what to do.
     """
-    path = Path(place).expanduser()
+    path = user_path(place)
     stored = _read(path)
     train = _pair(stored, "x", "y", path, rules.labels)
     test, test_path = _given_test(stored, path, rules.labels)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kdzero_gp.errors import ConfigError
+from kdzero_gp.untrusted import user_path
 
 CACHE_VARIABLE = "KDZERO_GP_CACHE"
 LIMIT_VARIABLE = "KDZERO_GP_CACHE_GB"
@@ -30,7 +31,7 @@ def cache_folder(cache_dir: str | Path | None = None) -> Path:
     Raises:
         ConfigError: it cannot be written.
     """
-    folder = Path(cache_dir or os.environ.get(CACHE_VARIABLE) or "~/.cache/kdzero_gp").expanduser()
+    folder = user_path(cache_dir or os.environ.get(CACHE_VARIABLE) or "~/.cache/kdzero_gp")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
