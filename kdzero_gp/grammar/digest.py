@@ -49,6 +49,15 @@ def declared_code(declared: Callable[..., Any]) -> tuple[tuple[str, str], ...]:
     return _gathered(Path(file or thing.__name__), text)
 
 
+def code_of_file(path: Path) -> tuple[tuple[str, str], ...]:
+    """Gives name and text of a Python file and of those that it imports from beside it, as they are now.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return _gathered.__wrapped__(path, _text(path))
+
+
 @functools.lru_cache(maxsize=256)
 def _gathered(path: Path, text: str) -> tuple[tuple[str, str], ...]:
     found: dict[Path, str] = {path: text}

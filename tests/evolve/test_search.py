@@ -228,4 +228,5 @@ def test_a_generation_of_an_exhausted_space_counts_zero_proposals(laboratory: An
     small = SearchSettings(population=40, generations=12, limits=Limits(max_depth=2, max_size=4))
     run = laboratory.run(small, executor=laboratory.Executor(troubled=False))
     proposed = [run.generations[number]["funnel"]["proposed"] for number in range(13)]
-    assert proposed[0] > 0 and proposed[-1] == 0
+    assert proposed[0] > 0
+    assert proposed[-1] == 0

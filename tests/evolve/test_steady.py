@@ -273,4 +273,5 @@ def test_a_generation_that_proposed_nothing_counts_zero_proposals(steady: Steady
     chosen = settings(population=2, generations=3)
     run = steady.run(chosen, executor=steady.executor(troubled=False, workers=8))
     proposed = [stats["funnel"]["proposed"] for stats in run.stats]
-    assert sum(proposed) == 8 and 0 in proposed
+    assert sum(proposed) == 8
+    assert 0 in proposed

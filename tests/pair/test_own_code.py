@@ -62,9 +62,10 @@ def test_code_that_this_user_ran_before_is_known_until_it_changes(operations: Pa
     remember_code(config(operations))
     remember_code(config(operations))
     require_known_code(tmp_path, config(operations).identity, {})
-    elsewhere = tmp_path / "moved.py"
+    elsewhere = tmp_path / "elsewhere.py"  # beside it may lie another file of the name that it imports
     elsewhere.write_bytes(operations.read_bytes())
-    require_known_code(tmp_path, config(elsewhere).identity, {})
+    with pytest.raises(ConfigError, match=r"elsewhere.py, whose code"):
+        require_known_code(tmp_path, config(elsewhere).identity, {})
     operations.write_text(operations.read_text() + "\n")
     with pytest.raises(ConfigError, match="you have not run it here before"):
         require_known_code(tmp_path, config(operations).identity, {})
@@ -97,8 +98,7 @@ def test_networks_are_looked_up_without_running_them(
         require_known_code(tmp_path, stored, {})
     require_known_code(tmp_path, stored, {role: "own_nets.small:net"})
     known = make_config(**{role: "own_nets.small:net"})
-    digest = hashlib.sha256((package / "small.py").read_bytes()).hexdigest()
-    assert code_digests(known) == {f"--{role} own_nets.small:net": digest}
+    assert list(code_digests(known)) == [f"--{role} own_nets.small:net"]
     remember_code(known)
     require_known_code(tmp_path, stored, {})
     assert not (tmp_path / "ran").exists()
@@ -110,7 +110,7 @@ def test_changed_files_are_refused_with_the_difference(operations: Path, tmp_pat
     known = config(operations, teacher_weights=str(weights))
     before = code_digests(known)
     assert before == {
-        f"--primitives {operations}": hashlib.sha256(operations.read_bytes()).hexdigest(),
+        f"--primitives {operations}": before[f"--primitives {operations}"],
         f"--teacher-weights {weights}": hashlib.sha256(b"one").hexdigest(),
     }
     require_same_code(tmp_path, before, known, what="run")
@@ -121,6 +121,20 @@ def test_changed_files_are_refused_with_the_difference(operations: Path, tmp_pat
         require_same_code(tmp_path, before, known, what="run")
     operations.unlink()
     with pytest.raises(ConfigError, match=r"(?s)operations.py is not there, it was .*Restore them"):
+        require_same_code(tmp_path, before, known, what="run")
+
+
+def test_a_file_beside_belongs_to_the_code(operations: Path, tmp_path: Path) -> None:
+    operations.write_text("import neighbour\n" + operations.read_text())
+    (tmp_path / "neighbour.py").write_text("x = 1\n")
+    known = config(operations)
+    before = code_digests(known)
+    remember_code(known)
+    require_known_code(tmp_path, known.identity, {})
+    (tmp_path / "neighbour.py").write_text("x = 2\n")
+    with pytest.raises(ConfigError, match="you have not run it here before"):
+        require_known_code(tmp_path, known.identity, {})
+    with pytest.raises(ConfigError, match=r"operations.py is [0-9a-f]{16}, it was [0-9a-f]{16}"):
         require_same_code(tmp_path, before, known, what="run")
 
 
