@@ -3,8 +3,10 @@
 import json
 from typing import Any
 
+from kdzero_gp.errors import StoreError
 from kdzero_gp.store.json_text import finite_or_text
 from kdzero_gp.store.record import Evaluation, Proposal
+from kdzero_gp.untrusted import printable
 
 Row = tuple[Any, ...]
 
@@ -56,7 +58,23 @@ def to_row(proposal: Proposal, evaluation: Evaluation) -> Row:
 
 
 def from_row(row: Row) -> tuple[Proposal, Evaluation]:
-    """Makes the records of a row of `SELECT`."""
+    """Makes the records of a row of `SELECT`, which may be anybody's: every column is checked.
+
+    Raises:
+        StoreError: one breaks a rule of its record; names the row and what is wrong.
+    """
+    try:
+        return _records(row)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
+        arm, number, rung = (printable(str(row[place]), limit=40) for place in (0, 1, 7))
+        reason = printable(str(error).splitlines()[0] if str(error) else type(error).__name__, limit=300)
+        raise StoreError(
+            f"the evaluation {arm}/{number} at rung {rung} is damaged: {reason}. Nothing was changed: restore the run "
+            "folder from a copy, or take another"
+        ) from error
+
+
+def _records(row: Row) -> tuple[Proposal, Evaluation]:
     wanted = dict(zip(PROPOSAL_COLUMNS, row, strict=False))
     wanted["parents"] = tuple(json.loads(wanted["parents"]))
     given = dict(zip(EVALUATION_COLUMNS, row[len(PROPOSAL_COLUMNS) :], strict=True))

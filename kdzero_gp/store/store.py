@@ -16,6 +16,7 @@ from kdzero_gp.store.folder import CONFIG_NAME, FolderLock, make_empty, write_co
 from kdzero_gp.store.history import HISTORY_NAME, history_line
 from kdzero_gp.store.json_text import JSON, decode, encode, plain
 from kdzero_gp.store.record import Evaluation, Proposal
+from kdzero_gp.untrusted import printable
 from kdzero_gp.whole_file import write_whole
 
 
@@ -124,8 +125,7 @@ class RunStore:
     @property
     def config(self) -> dict[str, Any]:
         """A copy of the configuration that the run was started with."""
-        config: dict[str, Any] = decode(self._fetch("SELECT value FROM run WHERE key = 'config'")[0][0])
-        return config
+        return self._object("configuration", self._fetch("SELECT value FROM run WHERE key = 'config'")[0][0])
 
     def record(self, proposal: Proposal, evaluation: Evaluation) -> bool:
         """Stores an evaluation for good, in a transaction of its own.
@@ -197,7 +197,10 @@ class RunStore:
     def generations(self, arm: str) -> dict[int, dict[str, Any]]:
         """Reads the statistics of an arm by generation, in ascending order."""
         query = "SELECT generation, stats FROM generations WHERE arm = ? ORDER BY generation"
-        return {generation: decode(stats) for generation, stats in self._fetch(query, (arm,))}
+        return {
+            generation: self._object(f"generation {generation} of {arm}", stats)
+            for generation, stats in self._fetch(query, (arm,))
+        }
 
     def put_result(self, name: str, value: JSON) -> None:
         """Stores or replaces a named result, such as the final table."""
@@ -206,7 +209,7 @@ class RunStore:
     def result(self, name: str) -> Any:
         """Reads a named result (JSON); None where there is none."""
         found = self._fetch("SELECT value FROM results WHERE name = ?", (name,))
-        return decode(found[0][0]) if found else None
+        return self._decoded(f"result {name}", found[0][0]) if found else None
 
     def write_history(self, path: Path | None = None) -> Path:
         """Writes `history.jsonl` (or another file) from the database, in place of an earlier one.
@@ -234,6 +237,24 @@ class RunStore:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _object(self, what: str, text: object) -> dict[str, Any]:
+        found = self._decoded(what, text)
+        if not isinstance(found, dict):
+            raise self._damaged(what, f"it is a {type(found).__name__}, but must be an object")
+        return found
+
+    def _decoded(self, what: str, text: object) -> Any:
+        if not isinstance(text, str):
+            raise self._damaged(what, "it is no text")
+        try:
+            return decode(text)
+        except (ValueError, TypeError, RecursionError) as error:
+            raise self._damaged(what, str(error)) from error
+
+    def _damaged(self, what: str, why: str) -> StoreError:
+        shown = printable(f"{what} in {self._folder / schema.DATABASE_NAME} is damaged: {why}", limit=400)
+        return StoreError(f"{shown}. It was left as it is: restore it from a copy, or take another --run-dir")
 
     def _fetch(self, query: str, values: tuple[Any, ...] = ()) -> list[rows.Row]:
         with self._failing("read"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,12 +102,15 @@ def _files(folder: Path, ancestors: tuple[str, ...]) -> list[tuple[str, int]]:
             found += _files(Path(entry.path), (*ancestors, real))
         elif _is_image(entry):
             try:
-                found.append((entry.path, entry.stat().st_size))
+                facts = entry.stat()
             except OSError as error:
                 raise DataError(
                     f"{entry.path} cannot be opened ({error.strerror}): a broken link, or a file without permission; "
                     "repair or remove it"
                 ) from error
+            if not stat.S_ISREG(facts.st_mode):  # reading a pipe or a device may never end
+                raise DataError(f"{entry.path} is named like an image, but is no regular file; remove it")
+            found.append((entry.path, facts.st_size))
     return sorted(found)
 
 

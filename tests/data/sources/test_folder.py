@@ -1,5 +1,6 @@
 """Folders of images: which images are for what, what is kept in memory, and every way a folder can be wrong."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -171,6 +172,10 @@ def broken_link(root: Path) -> None:
     (root / "train" / "cat" / "gone.png").symlink_to(root / "nowhere.png")
 
 
+def pipe(root: Path) -> None:
+    os.mkfifo(root / "train" / "cat" / "pipe.png")
+
+
 def no_image(root: Path) -> None:
     (root / "train" / "cat" / "2.png").write_bytes(b"hello")
 
@@ -211,6 +216,7 @@ BROKEN = {
     empty_class: r"the class .*/train/empty has no images",
     loop: r"train/cat/again is a link that leads back to .*/train, so it would never end",
     broken_link: r"train/cat/gone.png cannot be opened .*broken link",
+    pipe: r"train/cat/pipe.png is named like an image, but is no regular file",
     no_image: r"train/cat/2.png cannot be read as an image \(cannot identify image file\); get it again",
     cut_off: r"train/cat/2.png cannot be read as an image",
     deep_pixels: r"train/cat/2.png has pixels of type I;16, more than 8 bits each",
