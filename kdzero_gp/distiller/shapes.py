@@ -12,6 +12,7 @@ from kdzero_gp.errors import PrimitiveError
 from kdzero_gp.grammar.operation import Operation
 from kdzero_gp.grammar.tree import Node
 from kdzero_gp.grammar.types import CONSTANTS
+from kdzero_gp.torch_state import same_torch
 from kdzero_gp.untrusted import error_text, only_exceptions
 
 Shape = tuple[int, ...]
@@ -81,7 +82,8 @@ def output_shape(operation: Operation, inputs: tuple[Shape, ...], constants: tup
         function = operation.function(*inputs) if operation.learned else operation.function
         if isinstance(function, torch.nn.Module):
             function = function.to(device)
-        with only_exceptions(lambda: f"`{operation.name}` ({operation.source})"):
+        name = f"`{operation.name}` ({operation.source})"
+        with same_torch(lambda: name), only_exceptions(lambda: name):
             result: Tensor = function(*tensors, *constants, **options)
         return tuple(result.shape)
 
