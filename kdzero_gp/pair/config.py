@@ -65,6 +65,8 @@ class PairConfig(ProcessConfig):
 
     not_identity: ClassVar[frozenset[str]] = frozenset()
     """Options that change how fast something goes and not what it gives, so it may be gone on with under others."""
+    not_stored: ClassVar[frozenset[str]] = frozenset()
+    """Options that are stored only where they are given: what is older than they are had none."""
 
     task: str = Field(DEFAULT, description=task_help())
     data: str = Field(DEFAULT_DATA, description=data_help())
@@ -133,10 +135,12 @@ class PairConfig(ProcessConfig):
         """All that decides what comes out, as plain data: what is stored, and must agree where it is gone on with.
 
         The number of threads is part of it, and so is the kind of device, but not its number: the first two change the
-        order of sums, and so the last bits. The usual kind of task is left out: what is older than others is of it.
+        order of sums, and so the last bits. The usual kind of task is left out, and so is a later option that is not
+        given: older folders have neither.
         """
         plain = self.model_dump(mode="json") | {"device": torch.device(self.device).type}
         left_out = self.not_identity | ({"task"} if self.task == DEFAULT else set())
+        left_out |= {name for name in self.not_stored if plain.get(name) is None}
         return {name: plain[name] for name in option_fields(type(self)) if name not in left_out}
 
     def adjust(self, recipe: Recipe) -> Recipe:

@@ -105,6 +105,7 @@ class RunConfig(PairConfig, SearchConfig, ExecutorConfig):
     """Everything that decides what a run finds, and how it is carried out."""
 
     not_identity: ClassVar[frozenset[str]] = NOT_IDENTITY
+    not_stored: ClassVar[frozenset[str]] = frozenset({"base"})
 
     fuse: str | None = Field(
         None,

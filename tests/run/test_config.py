@@ -98,12 +98,16 @@ def test_auto_takes_a_gpu_where_there_is_one() -> None:
 def test_its_plain_form_gives_the_same_configuration_again() -> None:
     config = make_config(pop=7, primitives=["/a/ops.py"], seed_methods=["kd", "at"], lr=0.25, workers=3)
     plain = config.identity
-    assert set(plain) == set(RunConfig.model_fields) - NOT_IDENTITY - {"task"}, "older runs are of the usual kind"
+    older = {"task", "base"}
+    assert set(plain) == set(RunConfig.model_fields) - NOT_IDENTITY - older, "older runs are of the usual kind"
     assert make_config(**plain, workers=3) == config
     several = make_config(task="multilabel")
     assert several.identity["task"] == "multilabel"
     assert several.fitness == "bce"
     assert make_config(**several.identity) == several
+    added = make_config(base="dkd(beta=8)")
+    assert added.identity["base"] == "dkd(beta=8)"
+    assert make_config(**added.identity) == added
 
 
 def test_how_many_workers_is_no_part_of_what_a_run_is() -> None:
