@@ -20,7 +20,7 @@ CHANGES = {
 @pytest.mark.parametrize("change", CHANGES)
 def test_an_operation_that_changes_torch_is_named_and_undone(change: str) -> None:
     before = torch.get_default_device(), torch.get_default_dtype(), torch.is_grad_enabled()
-    with default_registry().active():
+    with default_registry().copy().active():
 
         @transform(Map, formula="x")
         def meddling(x: Tensor) -> Tensor:

@@ -150,7 +150,7 @@ def test_a_run_and_a_training_go_on_with_their_own_code_alone(
 ) -> None:
     monkeypatch.setenv("KDZERO_GP_CACHE", teacher_cache)
     monkeypatch.setattr("kdzero_gp.pair.own_code.cache_folder", lambda: tmp_path)
-    with default_registry().active():
+    with default_registry().copy().active():
         run = search(run_dir=tmp_path / "run", primitives=[str(operations)], **SMALL).folder
         options = {"epochs": 1, "limit": 200, "distiller": "weight(1, l2(own_plain(pool)))".replace("pool", "stage1")}
         trained = train(run_dir=tmp_path / "t", primitives=[str(operations)], **options).folder
